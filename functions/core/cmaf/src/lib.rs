@@ -1,0 +1,1 @@
+//! CMAF boxes: init segments and chunks, written and read.

@@ -1,0 +1,38 @@
+//! The model that everything shares: ids, addresses, the bundles of the log, the timeline they add up to.
+//!
+//! A live stream in the bucket is a *log*: record 0, 1, 2, … of a [`Session`], each one immutable object written with
+//! `If-None-Match: *`. One record holds one [`Part`] of every rendition; whoever writes record `n` first owns it, and the
+//! key of the next record is known before it exists. [`Timeline`] is what a reader of the log knows so far.
+//!
+//! In scope: names, keys and paths, the bytes of records, segments, snapshots and chapters, and what follows from them.
+//! Out of scope: playlists (`tidegate-hls`), when to read or write (`tidegate-edge`, `tidegate-packager`), any I/O.
+//!
+//! Invariant: whatever bytes come from outside, decoding returns an error; it never panics and never allocates by a size
+//! that the bytes only claim.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+extern crate alloc;
+
+mod document;
+mod hash;
+mod id;
+mod key;
+mod path;
+mod record;
+mod segment;
+mod session;
+mod timeline;
+
+pub use document::{Current, KeyDocument, StreamDocument};
+pub use hash::{ConfigHash, Hash, KeyHash};
+pub use id::{IdError, Msn, PartIndex, RecordNumber, RenditionId, SessionId, StreamId};
+pub use key::Key;
+pub use path::Path;
+pub use record::{DecodeError, PartRecord, Record, RecordBody, RecordError, TrackPart, encode_record};
+pub use segment::{SegmentBundle, SegmentIndex, encode_segment};
+pub use session::{FrameRate, Period, Rendition, RenditionKind, Session, Track, TrackKind};
+pub use timeline::{
+    ApplyError, CHAPTER_SEGMENTS, Chapter, PARTS_KEPT_SEGMENTS, Part, PartTrack, Position, Segment, SegmentTrack, Snapshot, Timeline,
+};

@@ -1,0 +1,177 @@
+use alloc::{format, string::String};
+
+use crate::{ConfigHash, Msn, PartIndex, RenditionId, SessionId, StreamId, key::parse_number};
+
+/// A path at which an edge answers viewers, without the leading slash. The one place that builds and parses them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Path {
+    /// `live/<stream>/index.m3u8`: the multivariant playlist of the newest session.
+    Multivariant {
+        /// The stream.
+        stream: StreamId,
+    },
+    /// `live/<stream>/<session>/index.m3u8`: the multivariant playlist of one session.
+    SessionMultivariant {
+        /// The stream.
+        stream: StreamId,
+        /// The session.
+        session: SessionId,
+    },
+    /// `live/<stream>/<session>/<rendition>.m3u8`: a media playlist.
+    Media {
+        /// The stream.
+        stream: StreamId,
+        /// The session.
+        session: SessionId,
+        /// The rendition.
+        rendition: RenditionId,
+    },
+    /// `live/<stream>/<session>/init/<rendition>/<config>.mp4`: an init segment.
+    Init {
+        /// The stream.
+        stream: StreamId,
+        /// The session.
+        session: SessionId,
+        /// The rendition.
+        rendition: RenditionId,
+        /// The hash of the init segment.
+        config: ConfigHash,
+    },
+    /// `live/<stream>/<session>/<rendition>/<msn>.m4s`: a segment.
+    Segment {
+        /// The stream.
+        stream: StreamId,
+        /// The session.
+        session: SessionId,
+        /// The rendition.
+        rendition: RenditionId,
+        /// The segment.
+        msn: Msn,
+    },
+    /// `live/<stream>/<session>/<rendition>/<msn>.<part>.m4s`: a part.
+    Part {
+        /// The stream.
+        stream: StreamId,
+        /// The session.
+        session: SessionId,
+        /// The rendition.
+        rendition: RenditionId,
+        /// The segment.
+        msn: Msn,
+        /// The part.
+        part: PartIndex,
+    },
+}
+
+impl Path {
+    /// Parses the path of a request (no query, no leading slash); what is not an address of ours is `None`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("live/")?;
+        let mut words = rest.splitn(6, '/');
+        let stream = StreamId::parse(words.next()?).ok()?;
+        let second = words.next()?;
+        let Some(third) = words.next() else {
+            return (second == "index.m3u8").then_some(Self::Multivariant { stream });
+        };
+        let session = SessionId::parse(second).ok()?;
+        Some(match (third, words.next(), words.next(), words.next()) {
+            ("index.m3u8", None, None, None) => Self::SessionMultivariant { stream, session },
+            (file, None, None, None) => {
+                let rendition = RenditionId::parse(file.strip_suffix(".m3u8")?).ok()?;
+                Self::Media { stream, session, rendition }
+            }
+            ("init", Some(rendition), Some(file), None) => {
+                let rendition = RenditionId::parse(rendition).ok()?;
+                let config = ConfigHash::parse(file.strip_suffix(".mp4")?)?;
+                Self::Init { stream, session, rendition, config }
+            }
+            (rendition, Some(file), None, None) => {
+                let rendition = RenditionId::parse(rendition).ok()?;
+                let name = file.strip_suffix(".m4s")?;
+                match name.split_once('.') {
+                    None => Self::Segment { stream, session, rendition, msn: Msn(parse_plain(name)?) },
+                    Some((msn, part)) => {
+                        let part = PartIndex(u32::try_from(parse_plain(part)?).ok()?);
+                        Self::Part { stream, session, rendition, msn: Msn(parse_plain(msn)?), part }
+                    }
+                }
+            }
+            _ => return None,
+        })
+    }
+
+    /// The URI of a media playlist, relative to the session's multivariant playlist (or to another media playlist).
+    #[must_use]
+    pub fn media_uri(rendition: &RenditionId) -> String {
+        format!("{rendition}.m3u8")
+    }
+
+    /// The URI of an init segment, relative to a media playlist of the session.
+    #[must_use]
+    pub fn init_uri(rendition: &RenditionId, config: ConfigHash) -> String {
+        format!("init/{rendition}/{config}.mp4")
+    }
+
+    /// The URI of a segment, relative to a media playlist of the session.
+    #[must_use]
+    pub fn segment_uri(rendition: &RenditionId, msn: Msn) -> String {
+        format!("{rendition}/{msn}.m4s")
+    }
+
+    /// The URI of a part, relative to a media playlist of the session.
+    #[must_use]
+    pub fn part_uri(rendition: &RenditionId, msn: Msn, part: PartIndex) -> String {
+        format!("{rendition}/{msn}.{part}.m4s")
+    }
+}
+
+/// Reads a number exactly as `{}` writes it, so that one thing has one address.
+fn parse_plain(text: &str) -> Option<u64> {
+    let number = parse_number(text, 19)?;
+    (text == "0" || !text.starts_with('0')).then_some(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uris_of_a_playlist_resolve_to_paths() {
+        let stream = StreamId::parse("demo").unwrap();
+        let session = SessionId::new(1, 2);
+        let rendition = RenditionId::parse("high").unwrap();
+        let base = format!("live/{stream}/{session}/");
+        let (msn, part, config) = (Msn(7), PartIndex(3), ConfigHash([9; 8]));
+        let cases = [
+            (Path::media_uri(&rendition), Path::Media { stream: stream.clone(), session: session.clone(), rendition: rendition.clone() }),
+            (
+                Path::init_uri(&rendition, config),
+                Path::Init { stream: stream.clone(), session: session.clone(), rendition: rendition.clone(), config },
+            ),
+            (
+                Path::segment_uri(&rendition, msn),
+                Path::Segment { stream: stream.clone(), session: session.clone(), rendition: rendition.clone(), msn },
+            ),
+            (
+                Path::part_uri(&rendition, msn, part),
+                Path::Part { stream: stream.clone(), session: session.clone(), rendition: rendition.clone(), msn, part },
+            ),
+        ];
+        for (uri, path) in cases {
+            assert_eq!(Path::parse(&format!("{base}{uri}")), Some(path));
+        }
+        assert_eq!(Path::parse("live/demo/index.m3u8"), Some(Path::Multivariant { stream }));
+    }
+
+    #[test]
+    fn odd_paths_are_nobodys() {
+        let session = SessionId::new(1, 2);
+        for bad in ["", "live/", "live/demo", "live/demo/x.m3u8", "live/demo/../index.m3u8", "live//index.m3u8"] {
+            assert_eq!(Path::parse(bad), None, "{bad}");
+        }
+        for bad in ["high/07.m4s", "high/-1.m4s", "high/7.m4s/", "high/7.3.1.m4s", "high/99999999999999999999.m4s", "init/high/xyz.mp4"] {
+            assert_eq!(Path::parse(&format!("live/demo/{session}/{bad}")), None, "{bad}");
+        }
+    }
+}

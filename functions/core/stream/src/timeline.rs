@@ -1,0 +1,433 @@
+use alloc::{collections::VecDeque, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{DecodeError, Hash, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Session, Track};
+
+/// What a reader of the log knows so far: all that is listed, and nothing that is not durable.
+///
+/// The same records give the same timeline wherever they are read, whether from record 0 on or from any snapshot; what is
+/// rendered "as of" a [`Position`] is therefore equal on every edge.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Timeline {
+    session: Session,
+    periods: Vec<Period>,
+    segments: VecDeque<Segment>,
+    next: RecordNumber,
+    last_hash: Option<Hash>,
+    ended: bool,
+}
+
+/// A segment as far as it is known; the last one of a timeline that has not ended is still open.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Segment {
+    /// Its number.
+    pub msn: Msn,
+    /// The index of its period.
+    pub period: u32,
+    /// Wall clock of its first frame, in us since 1970.
+    pub utc_us: i64,
+    /// Each rendition's share of the segment bundle, in the order of the session's renditions.
+    pub tracks: Vec<SegmentTrack>,
+    /// Its parts; empty once the segment is [`PARTS_KEPT_SEGMENTS`] old.
+    pub parts: Vec<Part>,
+}
+
+/// One rendition's share of a segment: a byte range of the segment bundle.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SegmentTrack {
+    /// Where it starts in the bundle.
+    pub offset: u64,
+    /// Its bytes; 0 for a gap.
+    pub len: u32,
+    /// Decode time of the first sample, in ticks of the track.
+    pub start: u64,
+    /// Sum of the sample durations, in ticks of the track.
+    pub duration: u64,
+}
+
+/// A part: one record seen by its segment.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Part {
+    /// The record that holds it.
+    pub record: RecordNumber,
+    /// Wall clock of its first frame, in us since 1970.
+    pub utc_us: i64,
+    /// Each rendition's share, in the order of the session's renditions.
+    pub tracks: Vec<PartTrack>,
+}
+
+/// One rendition's share of a part: a byte range of its record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct PartTrack {
+    /// Where it starts in the record.
+    pub offset: u32,
+    /// Its bytes; 0 for a gap.
+    pub len: u32,
+    /// Decode time of the first sample, in ticks of the track.
+    pub start: u64,
+    /// Sum of the sample durations, in ticks of the track.
+    pub duration: u32,
+    /// Starts with a sync sample.
+    pub independent: bool,
+}
+
+/// A place in a timeline: everything up to and with this part. Ordered by time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Position {
+    /// The segment.
+    pub msn: Msn,
+    /// The part in it.
+    pub part: PartIndex,
+}
+
+/// `…/head`: the timeline up to a closed segment, so that a follower need not read the log from its start.
+/// Segments of whole chapters are not in it, only in their [`Chapter`]s.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Snapshot {
+    session: Session,
+    periods: Vec<Period>,
+    first_msn: Msn,
+    segments: Vec<Segment>,
+    next: RecordNumber,
+    last_hash: Option<Hash>,
+    ended: bool,
+}
+
+/// `…/chapter/<n>`: the entries of [`CHAPTER_SEGMENTS`] closed segments, without their parts.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Chapter {
+    /// The entries in order.
+    pub segments: Vec<Segment>,
+}
+
+/// Segments in a chapter. Keeps the snapshot, written at each segment, below a few kB for any DVR window.
+pub const CHAPTER_SEGMENTS: u64 = 64;
+
+/// How many of the newest closed segments keep their parts: parts leave the playlist after 3 target durations and stay
+/// fetchable for 3 more (draft-pantos-hls-rfc8216bis, 4.4.4.9 and 6.2.2).
+pub const PARTS_KEPT_SEGMENTS: usize = 8;
+
+/// Segments that stay known beyond the DVR window, so that what was listed a moment ago can still be fetched.
+const SEGMENTS_BEYOND_WINDOW: usize = 8;
+
+const SNAPSHOT_MAGIC: &[u8; 4] = b"TGH1";
+const CHAPTER_MAGIC: &[u8; 4] = b"TGC1";
+
+/// Why a record does not follow from a timeline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ApplyError {
+    /// Another record is next.
+    #[error("record {found} came where {expected} is next")]
+    Number {
+        /// The record that is next.
+        expected: RecordNumber,
+        /// The record that came.
+        found: RecordNumber,
+    },
+    /// The record does not name the one before it: somebody changed the log.
+    #[error("record {0} does not continue the chain of hashes")]
+    Chain(RecordNumber),
+    /// The record contradicts the session or the records before it.
+    #[error("record {0} contradicts what came before it")]
+    Shape(RecordNumber),
+    /// The session has ended.
+    #[error("record {0} came after the end of its session")]
+    Ended(RecordNumber),
+}
+
+impl Timeline {
+    /// Starts at record 0 of a session.
+    #[must_use]
+    pub fn new(session: Session) -> Self {
+        Self { session, periods: Vec::new(), segments: VecDeque::new(), next: RecordNumber(0), last_hash: Some(Hash::ZERO), ended: false }
+    }
+
+    /// Adds the next record. `media_offset` is where its media begins, as [`Record::decode`] said; `hash` is that of the
+    /// whole object where it was read whole, which lets the chain be checked at the record after it.
+    pub fn apply(&mut self, record: &Record, media_offset: u32, hash: Option<Hash>) -> Result<(), ApplyError> {
+        let number = record.number;
+        if number != self.next {
+            return Err(ApplyError::Number { expected: self.next, found: number });
+        }
+        if self.ended {
+            return Err(ApplyError::Ended(number));
+        }
+        if self.last_hash.is_some_and(|last| last != record.previous) {
+            return Err(ApplyError::Chain(number));
+        }
+        match &record.body {
+            RecordBody::Part(part) => self.apply_part(number, part, media_offset)?,
+            RecordBody::End => self.ended = true,
+        }
+        self.next = number.next();
+        self.last_hash = hash;
+        Ok(())
+    }
+
+    fn apply_part(&mut self, number: RecordNumber, record: &PartRecord, media_offset: u32) -> Result<(), ApplyError> {
+        let shape = ApplyError::Shape(number);
+        let last = self.segments.back();
+        let (expected_open, expected_new) = match last {
+            Some(segment) => ((segment.msn, segment.parts.len() as u32), segment.msn.next()),
+            None => ((record.msn, 0), record.msn),
+        };
+        let at = (record.msn, record.part.0);
+        let starts_segment = last.is_none() || at == (expected_new, 0);
+        if record.tracks.len() != self.session.renditions.len() || !(starts_segment || at == expected_open) {
+            return Err(shape);
+        }
+        if let Some(period) = &record.opens {
+            let index = self.periods.last().map_or(0, |last| last.index + 1);
+            let fits = starts_segment && period.index == index && period.first_msn == record.msn;
+            if !fits || period.tracks.len() != self.session.renditions.len() {
+                return Err(shape);
+            }
+            self.periods.push(period.clone());
+        }
+        let period = self.periods.last().ok_or(shape)?.index;
+        if starts_segment {
+            self.close_segment();
+            let tracks = record.tracks.iter().map(|track| SegmentTrack { start: track.start, ..SegmentTrack::default() }).collect();
+            self.segments.push_back(Segment { msn: record.msn, period, utc_us: record.utc_us, tracks, parts: Vec::new() });
+        }
+        let segment = self.segments.back_mut().ok_or(shape)?;
+        let mut offset = media_offset;
+        let mut tracks = Vec::with_capacity(record.tracks.len());
+        for (whole, track) in segment.tracks.iter_mut().zip(&record.tracks) {
+            let crate::TrackPart { len, start, duration, independent } = *track;
+            if whole.len == 0 && whole.duration == 0 {
+                whole.start = start;
+            }
+            whole.len = whole.len.checked_add(len).ok_or(shape)?;
+            whole.duration += u64::from(duration);
+            tracks.push(PartTrack { offset, len, start, duration, independent });
+            offset = offset.checked_add(len).ok_or(shape)?;
+        }
+        segment.parts.push(Part { record: number, utc_us: record.utc_us, tracks });
+        // The offsets in the segment bundle move while the segment grows; they are final once it is closed.
+        let mut offset = 0;
+        for whole in &mut segment.tracks {
+            whole.offset = offset;
+            offset += u64::from(whole.len);
+        }
+        Ok(())
+    }
+
+    fn close_segment(&mut self) {
+        let closed = self.segments.len();
+        if let Some(segment) = closed.checked_sub(PARTS_KEPT_SEGMENTS).and_then(|at| self.segments.get_mut(at)) {
+            segment.parts = Vec::new();
+        }
+        let keep = self.window_segments().saturating_add(SEGMENTS_BEYOND_WINDOW);
+        while self.segments.len() > keep {
+            self.segments.pop_front();
+        }
+        let first = self.segments.front().map_or(0, |segment| segment.period);
+        self.periods.retain(|period| period.index >= first);
+    }
+
+    /// The most segments that the DVR window can hold; shorter segments make it last less long, never longer.
+    fn window_segments(&self) -> usize {
+        let target = self.session.target_duration_s.max(1);
+        (self.session.dvr_window_s.div_ceil(target)).max(MIN_WINDOW_SEGMENTS) as usize
+    }
+
+    /// The session that is followed.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The record that comes next.
+    #[must_use]
+    pub fn next_record(&self) -> RecordNumber {
+        self.next
+    }
+
+    /// The hash that the next record has to name; `None` where the last object was not read whole.
+    #[must_use]
+    pub fn last_hash(&self) -> Option<Hash> {
+        self.last_hash
+    }
+
+    /// Whether the end of the session is known.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The newest part that is known.
+    #[must_use]
+    pub fn last(&self) -> Option<Position> {
+        let segment = self.segments.back()?;
+        let part = PartIndex(u32::try_from(segment.parts.len()).ok()?.checked_sub(1)?);
+        Some(Position { msn: segment.msn, part })
+    }
+
+    /// All known segments from the oldest on; the last one is open until [`Self::ended`].
+    #[must_use]
+    pub fn segments(&self) -> &VecDeque<Segment> {
+        &self.segments
+    }
+
+    /// A segment by its number.
+    #[must_use]
+    pub fn segment(&self, msn: Msn) -> Option<&Segment> {
+        let first = self.segments.front()?.msn.0;
+        self.segments.get(usize::try_from(msn.0.checked_sub(first)?).ok()?)
+    }
+
+    /// Whether a segment is complete: a later one has begun, or the session has ended.
+    #[must_use]
+    pub fn is_closed(&self, msn: Msn) -> bool {
+        self.segments.back().is_some_and(|last| msn < last.msn || (msn == last.msn && self.ended))
+    }
+
+    /// The segments that a playlist as of segment `msn` may list, up to and with `msn` itself: the DVR window.
+    pub fn window(&self, msn: Msn) -> impl DoubleEndedIterator<Item = &Segment> {
+        let oldest = msn.0.saturating_sub(self.window_segments() as u64);
+        let skip = self.segments.front().map_or(0, |first| oldest.saturating_sub(first.msn.0));
+        let take = self.segments.front().map_or(0, |first| (msn.0 + 1).saturating_sub(first.msn.0)) as usize;
+        let take = take.min(self.segments.len());
+        self.segments.range((skip as usize).min(take)..take)
+    }
+
+    /// The periods of all known segments, oldest first.
+    #[must_use]
+    pub fn periods(&self) -> &[Period] {
+        &self.periods
+    }
+
+    /// A period by its index.
+    #[must_use]
+    pub fn period(&self, index: u32) -> Option<&Period> {
+        self.periods.iter().find(|period| period.index == index)
+    }
+
+    /// The configuration of a rendition (by its place in the session) in the period of a segment.
+    #[must_use]
+    pub fn track(&self, segment: &Segment, rendition: usize) -> Option<&Track> {
+        self.period(segment.period)?.tracks.get(rendition)?.as_ref()
+    }
+
+    /// The snapshot for the head of the session. Whole chapters are left out: they have been written by themselves.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let first_msn = self.segments.front().map_or(Msn(0), |segment| segment.msn);
+        let open = self.segments.back().map_or(0, |segment| segment.msn.0);
+        // The newest segments stay in the snapshot even where a chapter has them, because only here they have their parts.
+        let from = (open / CHAPTER_SEGMENTS * CHAPTER_SEGMENTS).min(open.saturating_sub(PARTS_KEPT_SEGMENTS as u64));
+        let segments = self.segments.iter().filter(|segment| segment.msn.0 >= from).cloned().collect();
+        Snapshot {
+            session: self.session.clone(),
+            periods: self.periods.clone(),
+            first_msn,
+            segments,
+            next: self.next,
+            last_hash: self.last_hash,
+            ended: self.ended,
+        }
+    }
+
+    /// The chapter that is complete with segment `msn`, if there is one.
+    #[must_use]
+    pub fn chapter_closed_by(&self, msn: Msn) -> Option<(u64, Chapter)> {
+        if (msn.0 + 1) % CHAPTER_SEGMENTS != 0 || !self.is_closed(msn) {
+            return None;
+        }
+        let index = msn.0 / CHAPTER_SEGMENTS;
+        let of_chapter = self.segments.iter().filter(|segment| segment.msn.0 / CHAPTER_SEGMENTS == index);
+        let segments = of_chapter.map(|segment| Segment { parts: Vec::new(), ..segment.clone() }).collect();
+        Some((index, Chapter { segments }))
+    }
+}
+
+/// A live playlist never gets shorter than 3 target durations (rfc8216bis 6.2.2); twice that leaves room for players.
+const MIN_WINDOW_SEGMENTS: u32 = 6;
+
+impl Snapshot {
+    /// The chapters to read before [`Self::into_timeline`], oldest first; empty for a young session.
+    #[must_use]
+    pub fn chapters(&self) -> core::ops::Range<u64> {
+        match self.segments.first() {
+            Some(known) if self.first_msn < known.msn => self.first_msn.0 / CHAPTER_SEGMENTS..known.msn.0.div_ceil(CHAPTER_SEGMENTS),
+            _ => 0..0,
+        }
+    }
+
+    /// The session.
+    #[must_use]
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The timeline, from the chapters that could be read. Where one is missing, what is older than it is not listed.
+    #[must_use]
+    pub fn into_timeline(self, chapters: Vec<Chapter>) -> Timeline {
+        let mut segments: VecDeque<Segment> = self.segments.into();
+        for segment in chapters.into_iter().rev().flat_map(|chapter| chapter.segments.into_iter().rev()) {
+            let Some(first) = segments.front().map(|first| first.msn.0) else { break };
+            if segment.msn.0 + 1 == first && segment.msn >= self.first_msn {
+                segments.push_front(segment);
+            }
+        }
+        Timeline {
+            session: self.session,
+            periods: self.periods,
+            segments,
+            next: self.next,
+            last_hash: self.last_hash,
+            ended: self.ended,
+        }
+    }
+
+    /// The bytes for the bucket.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        encode(SNAPSHOT_MAGIC, self)
+    }
+
+    /// Reads a snapshot and checks that its parts fit together.
+    pub fn decode(object: &[u8]) -> Result<Self, DecodeError> {
+        let snapshot: Self = decode(SNAPSHOT_MAGIC, object)?;
+        let renditions = snapshot.session.renditions.len();
+        let in_order = snapshot.segments.windows(2).all(|pair| matches!(pair, [a, b] if a.msn.next() == b.msn));
+        let fits = snapshot.segments.iter().all(|segment| fits(segment, renditions))
+            && snapshot.periods.iter().all(|period| period.tracks.len() == renditions);
+        if in_order && fits { Ok(snapshot) } else { Err(DecodeError::Fields) }
+    }
+}
+
+impl Chapter {
+    /// The bytes for the bucket.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        encode(CHAPTER_MAGIC, self)
+    }
+
+    /// Reads a chapter of a session with this many renditions.
+    pub fn decode(object: &[u8], renditions: usize) -> Result<Self, DecodeError> {
+        let chapter: Self = decode(CHAPTER_MAGIC, object)?;
+        if chapter.segments.iter().all(|segment| fits(segment, renditions)) { Ok(chapter) } else { Err(DecodeError::Fields) }
+    }
+}
+
+fn fits(segment: &Segment, renditions: usize) -> bool {
+    segment.tracks.len() == renditions && segment.parts.iter().all(|part| part.tracks.len() == renditions)
+}
+
+fn encode<T: Serialize>(magic: &[u8; 4], value: &T) -> Vec<u8> {
+    // Writing to memory cannot fail: these types have no maps of unknown length.
+    let fields = postcard::to_allocvec(value).unwrap_or_default();
+    [magic.as_slice(), &fields].concat()
+}
+
+fn decode<'a, T: Deserialize<'a>>(magic: &[u8; 4], object: &'a [u8]) -> Result<T, DecodeError> {
+    let fields = object.strip_prefix(magic).ok_or(DecodeError::Magic)?;
+    postcard::from_bytes(fields).map_err(|_| DecodeError::Fields)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! The edge host: runs the functions component on wasmtime and moves bytes.

@@ -1,0 +1,1 @@
+//! The functions as one WASM component for Spin and for our host.

@@ -1,0 +1,1 @@
+//! Packaging: frames in, log records, segment bundles and playlists out.

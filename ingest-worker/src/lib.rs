@@ -1,0 +1,1 @@
+//! The ingest and transcode worker: a live source in, a log of objects in the bucket out.

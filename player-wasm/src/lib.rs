@@ -1,0 +1,1 @@
+//! The engine as the browser sees it.
