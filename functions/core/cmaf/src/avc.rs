@@ -1,0 +1,281 @@
+use alloc::{format, string::String, vec::Vec};
+
+use crate::{ConfigError, bits::Bits, config::CONFIG_BYTES_MAX};
+
+/// The configuration of an H.264 track.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Avc {
+    record: Vec<u8>,
+    profile: [u8; 3],
+    length_size: u8,
+    sps: Sps,
+}
+
+/// What is read of a sequence parameter set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Sps {
+    width: u32,
+    height: u32,
+    sample_aspect: (u32, u32),
+    frame_rate: Option<(u32, u32)>,
+}
+
+impl Avc {
+    /// Parses an `AVCDecoderConfigurationRecord` (ISO/IEC 14496-15, 5.3.3.1).
+    pub fn parse(record: &[u8]) -> Result<Self, ConfigError> {
+        if record.len() > CONFIG_BYTES_MAX {
+            return Err(ConfigError::Long(record.len()));
+        }
+        let [version, profile, compatibility, level, length_size, sps_count, rest @ ..] = record else { return Err(ConfigError::Short) };
+        if *version != 1 {
+            return Err(ConfigError::Version(*version));
+        }
+        if sps_count & 31 == 0 {
+            return Err(ConfigError::Sps);
+        }
+        let (len, rest) = rest.split_first_chunk::<2>().ok_or(ConfigError::Short)?;
+        let nal = rest.get(..usize::from(u16::from_be_bytes(*len))).ok_or(ConfigError::Short)?;
+        let sps = parse_sps(&without_emulation_prevention(nal)).ok_or(ConfigError::Sps)?;
+        if sps.width == 0 || sps.height == 0 || sps.width > 16_384 || sps.height > 16_384 {
+            return Err(ConfigError::Value("the size of the picture"));
+        }
+        Ok(Self { record: record.to_vec(), profile: [*profile, *compatibility, *level], length_size: (length_size & 3) + 1, sps })
+    }
+
+    /// RFC 6381, as `avc1.64001f`.
+    #[must_use]
+    pub fn codec(&self) -> String {
+        let [profile, compatibility, level] = self.profile;
+        format!("avc1.{profile:02x}{compatibility:02x}{level:02x}")
+    }
+
+    /// The record as it was read.
+    #[must_use]
+    pub fn record(&self) -> &[u8] {
+        &self.record
+    }
+
+    /// Width of the picture in pixels, after cropping.
+    #[must_use]
+    pub fn width(&self) -> u32 {
+        self.sps.width
+    }
+
+    /// Height of the picture in pixels, after cropping.
+    #[must_use]
+    pub fn height(&self) -> u32 {
+        self.sps.height
+    }
+
+    /// Width to height of one pixel.
+    #[must_use]
+    pub fn sample_aspect(&self) -> (u32, u32) {
+        self.sps.sample_aspect
+    }
+
+    /// Frames and the seconds they take, as the timing fields say. A claim: x264 writes it for variable rates too.
+    #[must_use]
+    pub fn frame_rate(&self) -> Option<(u32, u32)> {
+        self.sps.frame_rate
+    }
+
+    /// Bytes of the length before each NAL unit in a frame: 1 to 4.
+    #[must_use]
+    pub fn length_size(&self) -> u8 {
+        self.length_size
+    }
+}
+
+fn without_emulation_prevention(nal: &[u8]) -> Vec<u8> {
+    let mut rbsp = Vec::with_capacity(nal.len());
+    let mut zeros = 0;
+    for byte in nal {
+        if zeros >= 2 && *byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if *byte == 0 { zeros + 1 } else { 0 };
+        rbsp.push(*byte);
+    }
+    rbsp
+}
+
+/// Profiles whose parameter set has the chroma fields (ITU-T H.264, 7.3.2.1.1).
+const HIGH_PROFILES: [u32; 13] = [100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135];
+
+fn parse_sps(rbsp: &[u8]) -> Option<Sps> {
+    let mut bits = Bits::new(rbsp);
+    if bits.take(8)? & 31 != 7 {
+        return None;
+    }
+    let profile = bits.take(8)?;
+    bits.skip(16)?;
+    bits.ue()?;
+    let mut chroma_format = 1;
+    let mut separate_planes = false;
+    if HIGH_PROFILES.contains(&profile) {
+        chroma_format = bits.ue()?;
+        if chroma_format == 3 {
+            separate_planes = bits.bit()?;
+        }
+        bits.ue()?;
+        bits.ue()?;
+        bits.skip(1)?;
+        if bits.bit()? {
+            for list in 0..if chroma_format == 3 { 12 } else { 8 } {
+                if bits.bit()? {
+                    skip_scaling_list(&mut bits, if list < 6 { 16 } else { 64 })?;
+                }
+            }
+        }
+    }
+    bits.ue()?;
+    match bits.ue()? {
+        0 => {
+            bits.ue()?;
+        }
+        1 => {
+            bits.skip(1)?;
+            bits.se()?;
+            bits.se()?;
+            // At most 255 frames in the cycle (7.4.2.1.1).
+            for _ in 0..bits.ue().filter(|count| *count < 256)? {
+                bits.se()?;
+            }
+        }
+        _ => {}
+    }
+    bits.ue()?;
+    bits.skip(1)?;
+    let mbs_wide = bits.ue()?.checked_add(1)?;
+    let map_units_high = bits.ue()?.checked_add(1)?;
+    let frames_only = bits.bit()?;
+    if !frames_only {
+        bits.skip(1)?;
+    }
+    bits.skip(1)?;
+    let fields = if frames_only { 1 } else { 2 };
+    let (mut width, mut height) = (mbs_wide.checked_mul(16)?, map_units_high.checked_mul(16)?.checked_mul(fields)?);
+    if bits.bit()? {
+        let (left, right, top, bottom) = (bits.ue()?, bits.ue()?, bits.ue()?, bits.ue()?);
+        // CropUnitX and CropUnitY of 7.4.2.1.1.
+        let array_type = if separate_planes { 0 } else { chroma_format };
+        let unit_x = if matches!(array_type, 1 | 2) { 2 } else { 1 };
+        let unit_y = fields * if array_type == 1 { 2 } else { 1 };
+        width = width.checked_sub(left.checked_add(right)?.checked_mul(unit_x)?)?;
+        height = height.checked_sub(top.checked_add(bottom)?.checked_mul(unit_y)?)?;
+    }
+    // A damaged VUI costs its hints, not the stream.
+    let (sample_aspect, frame_rate) = if bits.bit()? { parse_vui(&mut bits).unwrap_or(((1, 1), None)) } else { ((1, 1), None) };
+    Some(Sps { width, height, sample_aspect, frame_rate })
+}
+
+fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Option<()> {
+    let (mut last, mut next) = (8i32, 8i32);
+    for _ in 0..size {
+        if next != 0 {
+            next = last.wrapping_add(bits.se()?).rem_euclid(256);
+        }
+        last = if next == 0 { last } else { next };
+    }
+    Some(())
+}
+
+/// Table E-1 of ITU-T H.264, from 1 on.
+const SAMPLE_ASPECTS: [(u32, u32); 16] = [
+    (1, 1),
+    (12, 11),
+    (10, 11),
+    (16, 11),
+    (40, 33),
+    (24, 11),
+    (20, 11),
+    (32, 11),
+    (80, 33),
+    (18, 11),
+    (15, 11),
+    (64, 33),
+    (160, 99),
+    (4, 3),
+    (3, 2),
+    (2, 1),
+];
+
+type Vui = ((u32, u32), Option<(u32, u32)>);
+
+fn parse_vui(bits: &mut Bits<'_>) -> Option<Vui> {
+    let mut aspect = (1, 1);
+    if bits.bit()? {
+        let index = bits.take(8)?;
+        aspect = match index {
+            255 => (bits.take(16)?, bits.take(16)?),
+            index => index.checked_sub(1).and_then(|at| SAMPLE_ASPECTS.get(at as usize)).copied().unwrap_or(aspect),
+        };
+        if aspect.0 == 0 || aspect.1 == 0 {
+            aspect = (1, 1);
+        }
+    }
+    if bits.bit()? {
+        bits.skip(1)?;
+    }
+    if bits.bit()? {
+        bits.skip(4)?;
+        if bits.bit()? {
+            bits.skip(24)?;
+        }
+    }
+    if bits.bit()? {
+        bits.ue()?;
+        bits.ue()?;
+    }
+    let mut rate = None;
+    if bits.bit()? {
+        let (units, scale) = (bits.take(32)?, bits.take(32)?);
+        // Two ticks for each frame (E.2.1).
+        rate = units.checked_mul(2).filter(|twice| *twice > 0 && scale > 0).map(|twice| (scale, twice));
+    }
+    Some((aspect, rate))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What x264 wrote for 1280x720 at 30 frames, High profile, level 3.1.
+    pub(crate) const AVCC_720P: &[u8] = &[
+        0x01, 0x64, 0x00, 0x1f, 0xff, 0xe1, 0x00, 0x1a, 0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00,
+        0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x83, 0x19, 0x60, 0x01, 0x00, 0x04, 0x68, 0xef, 0x8f, 0xcb, 0xfd, 0xf8, 0xf8,
+        0x00,
+    ];
+
+    #[test]
+    fn a_record_of_x264_reads() {
+        let avc = Avc::parse(AVCC_720P).unwrap();
+        assert_eq!((avc.width(), avc.height(), avc.codec().as_str(), avc.length_size()), (1280, 720, "avc1.64001f", 4));
+        assert_eq!((avc.frame_rate(), avc.sample_aspect()), (Some((60, 2)), (1, 1)));
+    }
+
+    #[test]
+    fn records_without_a_picture_are_refused() {
+        assert_eq!(Avc::parse(&[]), Err(ConfigError::Short));
+        assert_eq!(Avc::parse(&[2, 100, 0, 31, 255, 225, 0, 0]), Err(ConfigError::Version(2)));
+        assert_eq!(Avc::parse(&[1, 100, 0, 31, 255, 224, 0, 0]), Err(ConfigError::Sps));
+        assert_eq!(Avc::parse(&[1, 100, 0, 31, 255, 225, 0, 0]), Err(ConfigError::Sps));
+        assert_eq!(Avc::parse(&[0; 20_000]), Err(ConfigError::Long(20_000)));
+    }
+
+    proptest! {
+        #[test]
+        fn any_record_reads_or_says_why(noise in prop::collection::vec(any::<u8>(), 0..80), at in 8usize..30, flips in any::<[u8; 8]>()) {
+            let _ = Avc::parse(&noise);
+            let mut damaged = AVCC_720P.to_vec();
+            for (byte, flip) in damaged[at..].iter_mut().zip(flips) {
+                *byte ^= flip;
+            }
+            let _ = Avc::parse(&damaged);
+            let _ = Avc::parse(&damaged[..at]);
+        }
+    }
+}
