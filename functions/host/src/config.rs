@@ -1,0 +1,106 @@
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use aws_credential_types::provider::SharedCredentialsProvider;
+
+use crate::Statics;
+
+/// What a host needs to know before it starts.
+#[derive(Debug)]
+pub struct Config {
+    /// Where viewers connect; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Where objects come from.
+    pub upstream: Upstream,
+    /// The functions component.
+    pub component: PathBuf,
+    /// Where compiled components are kept; `None` compiles at each start.
+    pub cache_dir: Option<PathBuf>,
+    /// Files of the watch page and the player.
+    pub statics: Statics,
+    /// Every bound of the host.
+    pub limits: Limits,
+}
+
+/// Where objects come from: a bucket, the embedded store, or another edge.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// `http://…` or `https://…`, without a bucket.
+    pub endpoint: String,
+    /// The bucket (path style), or what stands between the endpoint and a key; may be empty.
+    pub bucket: String,
+    /// The region that signatures name.
+    pub region: String,
+    /// `None` sends unsigned requests.
+    pub credentials: Option<SharedCredentialsProvider>,
+    /// Whether the upstream can hold a request until the object exists.
+    pub prefer_wait: PreferWait,
+}
+
+/// Whether the upstream understands `Prefer: wait` (RFC 7240).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum PreferWait {
+    /// Ask once, and believe `Preference-Applied`.
+    #[default]
+    Auto,
+    /// The upstream is known to hold requests.
+    Always,
+    /// The upstream is known not to; keys are polled.
+    Never,
+}
+
+/// The bounds of the host; the defaults suit a machine with 2 cores and 1 GiB.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at once; more wait in the listen backlog.
+    pub connections: usize,
+    /// Viewers' requests at once, parked ones included; more get a 503.
+    pub requests: usize,
+    /// Requests inside the component at once; more queue for `guest_queue`.
+    pub guest_calls: usize,
+    /// How long a request queues for the component before it gets a 503.
+    pub guest_queue: Duration,
+    /// How long the component may take for one answer.
+    pub guest_time: Duration,
+    /// Linear memory of one instance, in bytes.
+    pub guest_memory: usize,
+    /// Instances at once.
+    pub instances: u32,
+    /// How long a viewer waits for an answer, parked time included.
+    pub request_time: Duration,
+    /// Body of a viewer's request, in bytes.
+    pub request_body: usize,
+    /// Body of an answer that the component writes itself, in bytes.
+    pub answer_body: usize,
+    /// Answers kept, in bytes.
+    pub answers: usize,
+    /// Objects kept, in bytes.
+    pub objects: usize,
+    /// The largest object that is read whole and kept; larger ones are read by range.
+    pub object: usize,
+    /// Keys watched at once.
+    pub watchers: usize,
+    /// How long requests in flight may go on when the host stops.
+    pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 20_000,
+            requests: 20_000,
+            guest_calls: 512,
+            guest_queue: Duration::from_secs(2),
+            guest_time: Duration::from_secs(5),
+            guest_memory: 64 << 20,
+            instances: 64,
+            request_time: Duration::from_secs(40),
+            request_body: 64 << 10,
+            answer_body: 8 << 20,
+            answers: 64 << 20,
+            objects: 256 << 20,
+            object: 32 << 20,
+            watchers: 4096,
+            drain: Duration::from_secs(3),
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! The functions component on wasmtime: bounded in memory, time and number, one trap one answer.
+mod compiled;
+mod engine;
+mod imports;
+mod outbound;
+mod worker;
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full, Limited};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
+use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError};
+
+pub use self::imports::{ImportError, check_imports};
+use self::{
+    compiled::load,
+    engine::{Ticker, new_engine},
+    worker::{Functions, Reuse},
+};
+use crate::{Config, HostError, Limits, Metrics, objects::Objects, wire};
+
+/// A request as the component sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    /// Path and query.
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// How the wait that the component asked for ended, if it did.
+    pub(crate) waited: Option<&'static str>,
+}
+
+/// An answer as the component wrote it.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+/// Why the component gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CallError {
+    #[error("too many requests wait for the functions")]
+    Overloaded,
+    #[error("the functions took more than {0:?}")]
+    TimedOut(Duration),
+    #[error("the functions failed")]
+    Trapped,
+    #[error("the functions failed: {0}")]
+    Failed(String),
+}
+
+/// The component, ready to be called.
+pub(crate) struct Guest {
+    shared: ProxyHandler<Functions>,
+    /// Instances for one request each: where a request goes whose instance trapped, perhaps because of a neighbour.
+    alone: ProxyHandler<Functions>,
+    permits: Semaphore,
+    limits: Limits,
+    metrics: Arc<Metrics>,
+    _ticker: Ticker,
+}
+
+impl Guest {
+    pub(crate) fn new(config: &Config, objects: Arc<Objects>, metrics: Arc<Metrics>) -> Result<Self, HostError> {
+        let engine = new_engine(&config.limits).map_err(HostError::Engine)?;
+        let component = load(&engine, &config.component, config.cache_dir.as_deref())?;
+        check_imports(&engine, &component)?;
+        let pre = engine::link(&engine, &component).map_err(HostError::Engine)?;
+        let functions = |reuse| Functions::new(engine.clone(), pre.clone(), objects.clone(), &config.limits, reuse, metrics.clone());
+        Ok(Self {
+            shared: ProxyHandler::new(functions(Reuse::Shared)),
+            alone: ProxyHandler::new(functions(Reuse::Once)),
+            permits: Semaphore::new(config.limits.guest_calls),
+            limits: config.limits.clone(),
+            metrics: metrics.clone(),
+            _ticker: Ticker::start(&engine),
+        })
+    }
+
+    /// Calls the component; a request that may be repeated and met a trap is tried once more in an instance of its own.
+    pub(crate) async fn call(&self, call: Call) -> Result<Reply, CallError> {
+        let start = Instant::now();
+        let permit = timeout_at(start + self.limits.guest_queue, self.permits.acquire()).await;
+        let Ok(Ok(_permit)) = permit else { return Err(CallError::Overloaded) };
+        let repeatable = matches!(call.method, Method::GET | Method::HEAD | Method::OPTIONS);
+        match self.call_once(&self.shared, call.clone()).await {
+            Err(CallError::Trapped) if repeatable => self.call_once(&self.alone, call).await,
+            answer => answer,
+        }
+    }
+
+    async fn call_once(&self, handler: &ProxyHandler<Functions>, call: Call) -> Result<Reply, CallError> {
+        self.metrics.guest_calls.add(1);
+        let deadline = Instant::now() + self.limits.guest_time;
+        let answer = timeout_at(deadline, self.answer(handler, request(call)?)).await;
+        let answer = answer.unwrap_or(Err(CallError::TimedOut(self.limits.guest_time)));
+        match &answer {
+            Err(CallError::Trapped) => {
+                self.metrics.guest_traps.add(1);
+                tracing::warn!("an instance of the functions trapped");
+            }
+            Err(CallError::TimedOut(_)) => self.metrics.guest_timeouts.add(1),
+            Err(CallError::Overloaded | CallError::Failed(_)) | Ok(_) => {}
+        }
+        answer
+    }
+
+    async fn answer(&self, handler: &ProxyHandler<Functions>, request: wasmtime_wasi_http::handler::Request) -> Result<Reply, CallError> {
+        let response = handler.handle((), request).await.map_err(|error| self.explain(&error))?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, self.limits.answer_body).collect().await.map_err(|error| CallError::Failed(error.to_string()))?;
+        Ok(Reply { status: head.status, headers: head.headers, body: body.to_bytes() })
+    }
+
+    fn explain(&self, error: &wasmtime::Error) -> CallError {
+        if error.is::<TrapOrPanicError>() {
+            CallError::Trapped
+        } else if error.is::<ExpirationError>() {
+            CallError::TimedOut(self.limits.guest_time)
+        } else if error.is::<InstantiationError<()>>() {
+            CallError::Overloaded
+        } else {
+            CallError::Failed(error.to_string())
+        }
+    }
+}
+
+/// The component needs an absolute URI; which host a viewer named is no business of a function.
+fn request(call: Call) -> Result<wasmtime_wasi_http::handler::Request, CallError> {
+    let failed = |error: http::Error| CallError::Failed(error.to_string());
+    let uri = Uri::builder().scheme("http").authority("edge.internal").path_and_query(call.path).build().map_err(failed)?;
+    let body = Full::new(call.body).map_err(|never| match never {}).boxed_unsync();
+    let mut request = Request::builder().method(call.method).uri(uri).body(body).map_err(failed)?;
+    *request.headers_mut() = call.headers;
+    request.headers_mut().insert(wire::HOST, HeaderValue::from_static("1"));
+    if let Some(waited) = call.waited {
+        request.headers_mut().insert(wire::WAITED, HeaderValue::from_static(waited));
+    }
+    Ok(request)
+}

@@ -1,0 +1,66 @@
+use std::{sync::mpsc, time::Duration};
+
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
+    component::{Component, Linker},
+};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+use super::worker::Instance;
+use crate::Limits;
+
+/// How often a running instance has to look up from its work.
+const TICK: Duration = Duration::from_millis(10);
+/// Core modules, tables and stacks for each component instance: the component, its shims, and its concurrent tasks.
+const PER_INSTANCE: u32 = 16;
+/// What of an instance's memory stays mapped when its slot is used again.
+const KEEP_RESIDENT: usize = 1 << 20;
+
+pub(super) fn new_engine(limits: &Limits) -> wasmtime::Result<Engine> {
+    // The kernel can say which pages were written (6.7 and later): resetting a slot then costs no large memset.
+    Engine::new(&config(limits, Enabled::Yes)).or_else(|_| Engine::new(&config(limits, Enabled::No)))
+}
+
+fn config(limits: &Limits, pagemap_scan: Enabled) -> Config {
+    let mut pool = PoolingAllocationConfig::default();
+    pool.total_component_instances(limits.instances)
+        .total_core_instances(limits.instances.saturating_mul(PER_INSTANCE))
+        .total_memories(limits.instances.saturating_mul(2))
+        .total_tables(limits.instances.saturating_mul(PER_INSTANCE))
+        .total_stacks(limits.instances.saturating_mul(PER_INSTANCE))
+        .max_memory_size(limits.guest_memory)
+        .pagemap_scan(pagemap_scan);
+    // Without the scan, keeping pages costs a memset for each instance, which is dearer than mapping them anew.
+    if matches!(pagemap_scan, Enabled::Yes) {
+        pool.linear_memory_keep_resident(KEEP_RESIDENT);
+    }
+    let mut config = Config::new();
+    config.wasm_component_model_async(true).epoch_interruption(true).allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// Everything that the component may import, bound; nothing of it reaches files or sockets.
+pub(super) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<ServicePre<Instance>> {
+    let mut linker = Linker::<Instance>::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    ServicePre::new(linker.instantiate_pre(component)?)
+}
+
+/// The thread that moves the engine's epoch; it ends when this is dropped.
+pub(super) struct Ticker(#[expect(dead_code, reason = "dropping it ends the thread")] mpsc::Sender<()>);
+
+impl Ticker {
+    pub(super) fn start(engine: &Engine) -> Self {
+        let engine = engine.weak();
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            while receiver.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+                let Some(engine) = engine.upgrade() else { return };
+                engine.increment_epoch();
+            }
+        });
+        Self(sender)
+    }
+}

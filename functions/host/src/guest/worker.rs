@@ -1,0 +1,166 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use tokio::time::Sleep;
+use wasmtime::{
+    Engine, Store, StoreContextMut, StoreLimits, StoreLimitsBuilder,
+    component::{GuestTaskId, ResourceTable},
+};
+use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{
+    WasiHttpCtx, WasiHttpCtxView, WasiHttpView,
+    handler::{HandlerState, Instance as Ready, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus},
+    p3::bindings::ServicePre,
+};
+
+use super::outbound::{Outbound, UPSTREAM};
+use crate::{Limits, Metrics, objects::Objects};
+
+/// Requests that share an instance at one time: the blast radius of a trap.
+const CONCURRENT: usize = 16;
+/// Requests that an instance answers in its life. Its memory only grows, and what it remembers of streams is soon read again.
+const TOTAL: usize = 10_000;
+/// An instance without requests is kept this long, with what it remembers.
+const IDLE: Duration = Duration::from_secs(30);
+/// What an instance may go on doing after its last answer.
+const POST_RETURN: Duration = Duration::from_secs(1);
+/// Tables, as Rust's function pointers need them.
+const TABLE_ELEMENTS: usize = 20_000;
+
+/// What lives in the store of one instance.
+pub(super) struct Instance {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outbound: Outbound,
+    limits: StoreLimits,
+}
+
+/// Makes instances.
+pub(super) struct Functions {
+    engine: Engine,
+    pre: ServicePre<Instance>,
+    objects: Arc<Objects>,
+    memory: usize,
+    time: Duration,
+    reuse: Reuse,
+    metrics: Arc<Metrics>,
+}
+
+/// How many requests an instance answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Reuse {
+    Shared,
+    Once,
+}
+
+impl Functions {
+    pub(super) fn new(
+        engine: Engine,
+        pre: ServicePre<Instance>,
+        objects: Arc<Objects>,
+        limits: &Limits,
+        reuse: Reuse,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self { engine, pre, objects, memory: limits.guest_memory, time: limits.guest_time, reuse, metrics }
+    }
+}
+
+impl WasiView for Instance {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for Instance {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView { hooks: &mut self.outbound, table: &mut self.table, ctx: &mut self.http }
+    }
+}
+
+impl HandlerState for Functions {
+    type StoreData = Instance;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Reuse;
+
+    async fn instantiate(&self) -> wasmtime::Result<Ready<Instance, Expiration, Reuse>> {
+        let instance = Instance {
+            table: ResourceTable::new(),
+            // A panic says why on stderr, and only there.
+            wasi: WasiCtxBuilder::new().env("TIDEGATE_UPSTREAM", UPSTREAM).inherit_stderr().build(),
+            http: WasiHttpCtx::new(),
+            outbound: Outbound::new(self.objects.clone(), self.metrics.clone()),
+            limits: StoreLimitsBuilder::new().memory_size(self.memory).table_elements(TABLE_ELEMENTS).build(),
+        };
+        let mut store = Store::new(&self.engine, instance);
+        store.limiter(|instance| &mut instance.limits);
+        store.set_epoch_deadline(1);
+        store.epoch_deadline_async_yield_and_update(1);
+        let proxy = Proxy::P3(self.pre.instantiate_async(&mut store).await?);
+        Ok(Ready { store, proxy, view: Instance::http, expiration: Expiration::new(self.time), state: self.reuse })
+    }
+}
+
+impl WorkerState for Reuse {
+    type StoreData = Instance;
+    type RequestData = ();
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        match self {
+            Self::Once if total > 0 => ShouldAccept::Never,
+            Self::Shared if total >= TOTAL => ShouldAccept::Never,
+            Self::Shared if concurrent >= CONCURRENT => ShouldAccept::No,
+            Self::Once | Self::Shared => ShouldAccept::Yes,
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        _store: StoreContextMut<'_, Instance>,
+        (): (),
+        _task: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
+        // `Expiration` and the caller keep the time; a timer for each request would be a third.
+        Box::pin(std::future::pending())
+    }
+
+    fn drop(&self, store: Store<Instance>, result: Result<(), wasmtime::Error>) {
+        drop(store);
+        if let Err(error) = result {
+            tracing::warn!(error = format!("{error:#}"), "an instance of the functions is gone");
+        }
+    }
+}
+
+/// When an instance has to go, polled from outside the store, so that a busy loop inside does not keep it.
+pub(super) struct Expiration {
+    time: Duration,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl Expiration {
+    fn new(time: Duration) -> Self {
+        Self { time, sleep: Box::pin(tokio::time::sleep(IDLE)) }
+    }
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
+        let allowed = match status {
+            WorkerStatus::Idle => IDLE,
+            WorkerStatus::Requests => self.time,
+            WorkerStatus::PostReturn => POST_RETURN,
+        };
+        let deadline = tokio::time::Instant::from_std(start + allowed);
+        if self.sleep.deadline() != deadline {
+            self.sleep.as_mut().reset(deadline);
+        }
+        self.sleep.as_mut().poll(cx)
+    }
+}

@@ -1,0 +1,305 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
+use http_body::Body as _;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, ResponseFuture, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use tokio::time::timeout;
+
+use super::{ObjectKey, sign::Signer};
+use crate::{Metrics, PreferWait, Upstream, range::number};
+
+/// A store in the same region connects in a few ms; a SYN that was lost is sent again after 1 s.
+const CONNECT: Duration = Duration::from_secs(3);
+/// From the request to the head of the answer, beside what the upstream was asked to wait.
+const HEAD: Duration = Duration::from_secs(10);
+/// From the head to the last byte: 32 MiB at 10 Mbit/s.
+const BODY: Duration = Duration::from_secs(30);
+/// S3 closes idle connections after about 20 s; a connection that the other side is closing costs a retry.
+const IDLE: Duration = Duration::from_secs(15);
+/// Connections that stay open without use: misses come in bursts of at most a few sessions.
+const IDLE_CONNECTIONS: usize = 64;
+/// How often a GET is tried. The host is the only owner of retries on this path.
+const TRIES: u32 = 3;
+/// Before the second try; four times that before the third.
+const BACKOFF: Duration = Duration::from_millis(30);
+/// An error document of S3 is a few hundred bytes.
+const ERROR_BODY: usize = 16 << 10;
+/// Answers without `Preference-Applied` after which the upstream is taken for one that cannot wait.
+const WAIT_TRIES: u8 = 2;
+
+/// Why an object could not be read.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The upstream address in the configuration cannot be used.
+    #[error("the upstream address `{0}` is not http://host[:port] or https://host[:port]")]
+    Address(String),
+    /// No certificates of authorities on this machine.
+    #[error("no root certificates: {0}")]
+    Roots(String),
+    /// No credentials, or none that can sign.
+    #[error("cannot sign requests to the upstream: {0}")]
+    Sign(String),
+    /// No answer.
+    #[error("the upstream did not answer: {0}")]
+    Unreachable(String),
+    /// No answer in time.
+    #[error("the upstream took more than {0:?}")]
+    Slow(Duration),
+    /// An answer that is no object.
+    #[error("the upstream answered {0}: {1}")]
+    Status(StatusCode, String),
+    /// More bytes than allowed.
+    #[error("the object has {0} bytes")]
+    TooLarge(u64),
+}
+
+/// An object, or the part of it that was asked for.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// The entity tag, as the upstream wrote it.
+    pub etag: Option<HeaderValue>,
+    /// The media type.
+    pub content_type: Option<HeaderValue>,
+    /// The length of the whole object.
+    pub len: u64,
+    /// Whether the upstream says that the object never changes.
+    pub immutable: bool,
+}
+
+/// What a GET found.
+#[derive(Clone, Debug)]
+pub(super) enum Found {
+    Object(Arc<Object>),
+    NotModified,
+    Absent,
+}
+
+/// What a GET asks for.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ask {
+    pub(super) range: Option<(u64, u64)>,
+    pub(super) if_none_match: Option<HeaderValue>,
+    /// How long the upstream may hold the request until the object exists.
+    pub(super) wait: Option<Duration>,
+    /// The largest body that is read.
+    pub(super) limit: usize,
+}
+
+/// GETs from the upstream, over connections that stay open.
+pub(super) struct UpstreamClient {
+    client: Connections,
+    base: String,
+    signer: Option<Signer>,
+    /// How many answers came without `Preference-Applied`; `CAN_WAIT` once one came with it.
+    wait: AtomicU8,
+    metrics: Arc<Metrics>,
+}
+
+enum Connections {
+    Plain(Client<HttpConnector, Empty<Bytes>>),
+    Tls(Client<HttpsConnector<HttpConnector>, Empty<Bytes>>),
+}
+
+const CAN_WAIT: u8 = u8::MAX;
+
+impl Connections {
+    fn request(&self, request: Request<Empty<Bytes>>) -> ResponseFuture {
+        match self {
+            Self::Plain(client) => client.request(request),
+            Self::Tls(client) => client.request(request),
+        }
+    }
+}
+
+impl UpstreamClient {
+    pub(super) fn new(upstream: Upstream, metrics: Arc<Metrics>) -> Result<Self, FetchError> {
+        let endpoint = upstream.endpoint.trim_end_matches('/');
+        let address = || FetchError::Address(upstream.endpoint.clone());
+        let uri: Uri = endpoint.parse().map_err(|_| address())?;
+        if !matches!(uri.scheme_str(), Some("http" | "https")) || uri.host().is_none() || uri.path() != "/" {
+            return Err(address());
+        }
+        let mut tcp = HttpConnector::new();
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT));
+        tcp.enforce_http(false);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder.pool_timer(TokioTimer::new()).pool_idle_timeout(IDLE).pool_max_idle_per_host(IDLE_CONNECTIONS);
+        let client = if uri.scheme_str() == Some("https") {
+            let tls = HttpsConnectorBuilder::new()
+                .with_provider_and_native_roots(rustls::crypto::aws_lc_rs::default_provider())
+                .map_err(|error| FetchError::Roots(error.to_string()))?;
+            Connections::Tls(builder.build(tls.https_only().enable_http1().wrap_connector(tcp)))
+        } else {
+            Connections::Plain(builder.build(tcp))
+        };
+        let bucket = upstream.bucket.trim_matches('/');
+        let base = if bucket.is_empty() { format!("{endpoint}/") } else { format!("{endpoint}/{bucket}/") };
+        let wait = match upstream.prefer_wait {
+            PreferWait::Auto => 0,
+            PreferWait::Always => CAN_WAIT,
+            PreferWait::Never => WAIT_TRIES,
+        };
+        let signer = upstream.credentials.map(|provider| Signer::new(provider, upstream.region));
+        Ok(Self { client, base, signer, wait: AtomicU8::new(wait), metrics })
+    }
+
+    /// Whether it is worth asking the upstream to hold a request.
+    pub(super) fn may_wait(&self) -> bool {
+        let wait = self.wait.load(Relaxed);
+        wait == CAN_WAIT || wait < WAIT_TRIES
+    }
+
+    /// Whether the upstream is known to hold requests.
+    pub(super) fn waits(&self) -> bool {
+        self.wait.load(Relaxed) == CAN_WAIT
+    }
+
+    /// Reads an object, trying again when the upstream fails.
+    pub(super) async fn get(&self, key: &ObjectKey, ask: &Ask) -> Result<Found, FetchError> {
+        let mut pause = BACKOFF;
+        for _ in 1..TRIES {
+            match self.get_once(key, ask).await {
+                Err(FetchError::Unreachable(_) | FetchError::Slow(_)) => {}
+                Err(FetchError::Status(status, _)) if status.is_server_error() => {}
+                settled => return settled,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 4;
+        }
+        self.get_once(key, ask).await
+    }
+
+    /// Reads an object, trying once.
+    pub(super) async fn get_once(&self, key: &ObjectKey, ask: &Ask) -> Result<Found, FetchError> {
+        self.metrics.upstream_gets.add(1);
+        let mut request =
+            Request::get(format!("{}{key}", self.base)).body(Empty::new()).map_err(|error| FetchError::Address(error.to_string()))?;
+        if let Some((first, last)) = ask.range {
+            insert(request.headers_mut(), header::RANGE, format!("bytes={first}-{last}"));
+        }
+        if let Some(etag) = &ask.if_none_match {
+            request.headers_mut().insert(header::IF_NONE_MATCH, etag.clone());
+        }
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request).await?;
+        }
+        // `Prefer` is not signed: a proxy may take it away.
+        if let Some(wait) = ask.wait {
+            insert(request.headers_mut(), HeaderName::from_static("prefer"), format!("wait={}", wait.as_secs().max(1)));
+        }
+        let patience = HEAD + ask.wait.unwrap_or_default();
+        let response = timeout(patience, self.client.request(request)).await.map_err(|_| FetchError::Slow(patience))?;
+        let response = response.map_err(|error| FetchError::Unreachable(causes(&error)))?;
+        if ask.wait.is_some() {
+            self.note_wait(response.headers());
+        }
+        timeout(BODY, self.read(response, ask)).await.map_err(|_| FetchError::Slow(BODY))?
+    }
+
+    fn note_wait(&self, headers: &HeaderMap) {
+        let applied = headers.get("preference-applied").is_some_and(|value| value.as_bytes().starts_with(b"wait"));
+        if applied {
+            self.wait.store(CAN_WAIT, Relaxed);
+        } else if self.wait.load(Relaxed) < WAIT_TRIES {
+            self.wait.fetch_add(1, Relaxed);
+        }
+    }
+
+    async fn read(&self, response: http::Response<Incoming>, ask: &Ask) -> Result<Found, FetchError> {
+        let (head, body) = response.into_parts();
+        match head.status {
+            StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
+            StatusCode::NOT_MODIFIED => return Ok(Found::NotModified),
+            StatusCode::NOT_FOUND => {
+                collect(body, ERROR_BODY).await.ok();
+                return Ok(Found::Absent);
+            }
+            status => {
+                let text = collect(body, ERROR_BODY).await.unwrap_or_default();
+                let text = String::from_utf8_lossy(&text);
+                // Without permission to list, S3 says this of a key that does not exist.
+                if status == StatusCode::FORBIDDEN && text.contains("<Code>AccessDenied</Code>") {
+                    return Ok(Found::Absent);
+                }
+                return Err(FetchError::Status(status, text.chars().take(200).collect()));
+            }
+        }
+        if let Some(len) = body.size_hint().exact().filter(|len| *len > ask.limit as u64) {
+            return Err(FetchError::TooLarge(len));
+        }
+        let text = |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let total = text(header::CONTENT_RANGE).and_then(|range| number(range.rsplit_once('/')?.1));
+        let immutable = text(header::CACHE_CONTROL).is_some_and(|control| control.split(',').any(|word| word.trim() == "immutable"));
+        let bytes = collect(body, ask.limit).await?;
+        self.metrics.upstream_bytes.add(bytes.len() as u64);
+        let whole = head.status == StatusCode::OK;
+        Ok(Found::Object(Arc::new(Object {
+            len: total.filter(|_| !whole).unwrap_or(bytes.len() as u64),
+            bytes,
+            etag: head.headers.get(header::ETAG).cloned(),
+            content_type: head.headers.get(header::CONTENT_TYPE).cloned(),
+            immutable,
+        })))
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, FetchError> {
+    let mut first: Option<Bytes> = None;
+    let mut all = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| FetchError::Unreachable(causes(&error)))?;
+        let Ok(chunk) = frame.into_data() else { continue };
+        let len = all.len() + first.as_ref().map_or(0, Bytes::len) + chunk.len();
+        if len > limit {
+            return Err(FetchError::TooLarge(len as u64));
+        }
+        match first.take() {
+            None if all.is_empty() => first = Some(chunk),
+            None => all.extend_from_slice(&chunk),
+            Some(start) => {
+                // What is still to come is known (or the chunked guess 0); never more than the limit.
+                let rest = usize::try_from(body.size_hint().lower()).unwrap_or(limit).min(limit - len);
+                all.reserve(len + rest);
+                all.extend_from_slice(&start);
+                all.extend_from_slice(&chunk);
+            }
+        }
+    }
+    // A small slice of a large read buffer would keep all of it alive in the cache.
+    Ok(first.map_or_else(|| all.freeze(), |only| Bytes::copy_from_slice(&only)))
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// An error and what it says it comes from; hyper's own text is only "client error (Connect)".
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,155 @@
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::{
+    FutureExt as _,
+    future::{BoxFuture, Shared},
+};
+use http::{HeaderMap, Method, StatusCode};
+use tokio::time::{Instant, timeout};
+
+use crate::{
+    Limits, Metrics,
+    answer::Answer,
+    guest::{Call, CallError, Guest, Reply},
+    lru::Lru,
+    objects::{Objects, Watched, lock},
+    wire,
+};
+
+/// How often one request may wait. A viewer may ask three target durations ahead: 30 parts of 0.2 s.
+const WAITS: usize = 64;
+/// The longest single wait that a component is granted.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// Answers that are good for everybody who asks the same: asked for once, kept as long as they say.
+pub(crate) struct Answers {
+    guest: Guest,
+    objects: Arc<Objects>,
+    kept: Mutex<Lru<Arc<str>, Arc<Answer>>>,
+    flights: Mutex<HashMap<Arc<str>, Flight>>,
+    /// How long a viewer waits.
+    patience: Duration,
+    metrics: Arc<Metrics>,
+}
+
+type Flight = Shared<BoxFuture<'static, Arc<Answer>>>;
+
+impl Answers {
+    pub(crate) fn new(guest: Guest, objects: Arc<Objects>, limits: &Limits, metrics: Arc<Metrics>) -> Arc<Self> {
+        let kept = Mutex::new(Lru::new(limits.answers));
+        Arc::new(Self { guest, objects, kept, flights: Mutex::default(), patience: limits.request_time, metrics })
+    }
+
+    /// The answer to a GET that says nothing about the viewer.
+    pub(crate) async fn get(self: &Arc<Self>, path: &str) -> Arc<Answer> {
+        if let Some(answer) = self.kept(path) {
+            self.metrics.answers_kept.add(1);
+            return answer;
+        }
+        let (flight, joined) = self.join(path);
+        let Ok(answer) = timeout(self.patience, flight).await else {
+            return Arc::new(Answer::error(StatusCode::GATEWAY_TIMEOUT, "no answer in time"));
+        };
+        if joined && !answer.is_shared() {
+            return self.own(get_call(path)).await;
+        }
+        answer
+    }
+
+    /// The answer to a request that is nobody else's.
+    pub(crate) async fn own(self: &Arc<Self>, call: Call) -> Arc<Answer> {
+        let answers = self.clone();
+        // A task of its own: a call that began goes on in the component, whether the viewer is there or not.
+        let task = tokio::spawn(async move { answers.ask(call).await });
+        Arc::new(task.await.unwrap_or_else(|_| panicked()))
+    }
+
+    fn kept(&self, path: &str) -> Option<Arc<Answer>> {
+        let mut kept = lock(&self.kept);
+        let answer = kept.get(path)?.clone();
+        if answer.is_fresh() {
+            return Some(answer);
+        }
+        kept.remove(path);
+        None
+    }
+
+    /// The flight of this request, and whether it had begun.
+    fn join(self: &Arc<Self>, path: &str) -> (Flight, bool) {
+        let mut flights = lock(&self.flights);
+        if let Some(flight) = flights.get(path) {
+            self.metrics.answers_shared.add(1);
+            return (flight.clone(), true);
+        }
+        let path: Arc<str> = path.into();
+        let (answers, name) = (self.clone(), path.clone());
+        let task = tokio::spawn(async move {
+            let answer = answers.own(get_call(&name)).await;
+            if answer.is_kept() {
+                lock(&answers.kept).insert(name.clone(), answer.clone(), answer.weight());
+            }
+            lock(&answers.flights).remove(&name);
+            answer
+        });
+        let flight = task.map(|joined| joined.unwrap_or_else(|_| Arc::new(panicked()))).boxed().shared();
+        flights.insert(path, flight.clone());
+        (flight, false)
+    }
+
+    /// Asks the component, and waits for what it waits for.
+    async fn ask(&self, mut call: Call) -> Answer {
+        let deadline = Instant::now() + self.patience;
+        for _ in 0..WAITS {
+            let reply = match self.guest.call(call.clone()).await {
+                Ok(reply) => reply,
+                Err(error) => return refusal(&error),
+            };
+            let wait = match wire::wait(&reply.headers) {
+                Ok(Some(wait)) => wait,
+                Ok(None) => return answer(reply),
+                Err(error) => return Answer::error(StatusCode::BAD_GATEWAY, &error.to_string()),
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            self.metrics.waits.add(1);
+            call.waited = Some(match self.objects.watch(&wait.key, wait.expect, wait.timeout.min(WAIT).min(left)).await {
+                Watched::There => "1",
+                Watched::TimedOut => "timeout",
+                Watched::Refused => return Answer::error(StatusCode::SERVICE_UNAVAILABLE, "too many streams are followed here"),
+            });
+        }
+        Answer::error(StatusCode::GATEWAY_TIMEOUT, "the functions wait without end")
+    }
+}
+
+/// The request of everybody who asks for this path: it carries nothing of a viewer.
+fn get_call(path: &str) -> Call {
+    Call { method: Method::GET, path: path.into(), headers: HeaderMap::new(), body: Bytes::new(), waited: None }
+}
+
+fn answer(reply: Reply) -> Answer {
+    let pieces = match wire::pieces(&reply.headers) {
+        Ok(pieces) => pieces,
+        Err(error) => return Answer::error(StatusCode::BAD_GATEWAY, &error.to_string()),
+    };
+    let mut headers = reply.headers;
+    wire::strip(&mut headers);
+    if pieces.is_empty() { Answer::text(reply.status, headers, reply.body) } else { Answer::pieces(headers, pieces) }
+}
+
+fn refusal(error: &CallError) -> Answer {
+    let status = match error {
+        CallError::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+        CallError::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
+        CallError::Trapped | CallError::Failed(_) => StatusCode::BAD_GATEWAY,
+    };
+    Answer::error(status, &error.to_string())
+}
+
+fn panicked() -> Answer {
+    Answer::error(StatusCode::INTERNAL_SERVER_ERROR, "the host failed")
+}

@@ -1,0 +1,93 @@
+//! A component that does what its address says: the host's tests play with it what a function may do, and may do wrong.
+#[cfg(target_arch = "wasm32")]
+mod component {
+    use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use spin_sdk::http::body::IncomingBodyExt as _;
+    use spin_sdk::http::{FullBody, Request, Response, get};
+    use spin_sdk::http_service;
+
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+
+    type Answer = anyhow::Result<Response<FullBody<Bytes>>>;
+
+    #[http_service]
+    async fn serve(request: Request) -> Answer {
+        let path = request.uri().path().trim_start_matches('/').to_owned();
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let (verb, rest) = path.split_once('/').unwrap_or((&path, ""));
+        let upstream = std::env::var("TIDEGATE_UPSTREAM").unwrap_or_default();
+        match verb {
+            "noop" => answer(200, &[], "ok"),
+            "count" => {
+                let calls = CALLS.fetch_add(1, Relaxed);
+                answer(200, &[("cache-control", &query)], &format!("{calls}"))
+            }
+            "slow" => {
+                spin_sdk::time::sleep(Duration::from_millis(200)).await;
+                answer(200, &[("cache-control", &query)], &format!("{}", CALLS.fetch_add(1, Relaxed)))
+            }
+            "fetch" => match get(format!("{upstream}/{rest}")).await {
+                Ok(response) => {
+                    let status = response.status().as_u16();
+                    let bytes = response.into_body().bytes().await?;
+                    answer(status, &[], &String::from_utf8_lossy(&bytes))
+                }
+                Err(error) => answer(500, &[], &format!("{error}")),
+            },
+            "foreign" => match get(format!("http://{rest}/")).await {
+                Ok(response) => answer(200, &[], &format!("reached {}", response.status())),
+                Err(error) => answer(403, &[], &format!("{error}")),
+            },
+            // wait/<key>?expect-ms=…; timeout-ms=…
+            "wait" => match request.headers().get("tidegate-waited") {
+                None => answer(204, &[("tidegate-wait", &format!("key={rest}; {}", query.replace('&', "; ")))], ""),
+                Some(waited) => answer(200, &[("cache-control", "public, max-age=1")], waited.to_str()?),
+            },
+            // send/<piece>,<piece> with piece = <key>:<first>-<last>
+            "send" => {
+                let pieces: Vec<_> = rest
+                    .split(',')
+                    .map(|piece| match piece.split_once(':') {
+                        Some((key, range)) => ("tidegate-send", format!("key={key}; range={range}")),
+                        None => ("tidegate-send", format!("key={piece}")),
+                    })
+                    .collect();
+                let mut headers: Vec<_> = pieces.iter().map(|(name, value)| (*name, value.as_str())).collect();
+                headers.push(("content-type", "video/mp4"));
+                headers.push(("cache-control", "public, max-age=3600, immutable"));
+                answer(200, &headers, "")
+            }
+            "text" => {
+                let text = "#EXTM3U\n#EXT-X-VERSION:9\n".repeat(200);
+                let kind = ("content-type", "application/vnd.apple.mpegurl");
+                answer(200, &[kind, ("etag", "\"one\""), ("cache-control", "public, max-age=2")], &text)
+            }
+            "echo" => {
+                let headers: Vec<_> = request.headers().iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
+                answer(200, &[("cache-control", "private")], &headers.join("\n"))
+            }
+            "panic" => panic!("as asked"),
+            "spin" => loop {
+                std::hint::black_box(&CALLS);
+            },
+            "memory" => {
+                let mut all = Vec::new();
+                loop {
+                    all.push(std::hint::black_box(vec![1_u8; 1 << 20]));
+                }
+            }
+            _ => answer(404, &[("cache-control", "public, max-age=1")], "no such script"),
+        }
+    }
+
+    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Answer {
+        let mut response = Response::builder().status(status).header("content-length", body.len());
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        Ok(response.body(FullBody::new(Bytes::from(body.to_owned())))?)
+    }
+}
