@@ -17,7 +17,8 @@ impl Link {
     /// Steps of `(start in seconds, kbit/s, round trip in ms)`; the last one closes the recording.
     pub fn new(steps: &[(f64, f64, f64)]) -> Result<Self> {
         ensure!(steps.len() >= 2, "a link needs a step and its end");
-        ensure!(steps.windows(2).all(|w| w[1].0 > w[0].0), "times of a link have to rise");
+        ensure!(steps.windows(2).all(|w| w[1].0 >= w[0].0), "times of a link must not fall");
+        ensure!(steps[steps.len() - 1].0 > steps[0].0, "a link has to last");
         Ok(Self {
             times: steps.iter().map(|s| s.0 - steps[0].0).collect(),
             rates: steps.iter().map(|s| (s.1 * 1000.0).max(0.0)).collect(),
