@@ -1,0 +1,54 @@
+// The watch page with our own player.
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { open } from "./chromium.mjs";
+import { playing, summary, watch } from "./glass.mjs";
+import { up } from "./platform.mjs";
+
+const output = process.env.TIDEGATE_OUTPUT;
+let browser, platform, page;
+const complaints = [];
+
+before(async () => {
+  [platform, browser] = await Promise.all([up(), open()]);
+  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+}, { timeout: 120_000 });
+
+after(async () => {
+  await browser?.close();
+  await platform?.stop();
+});
+
+test("the watch page shows a moving picture", { timeout: 60_000 }, async (t) => {
+  const begun = performance.now();
+  await page.goto(platform.watch);
+  await playing(page, 30_000);
+  t.diagnostic(`first picture ${Math.round(performance.now() - begun)} ms after the address was opened`);
+  assert.deepEqual(complaints, []);
+});
+
+test("the picture stays near the live edge by the clock in its pixels", { timeout: 90_000 }, async (t) => {
+  // The first seconds are for the player to find its distance.
+  await page.waitForTimeout(8_000);
+  const result = summary(await watch(page, 20));
+  t.diagnostic(`glass to glass: ${JSON.stringify(result)}`);
+  if (output) {
+    await page.screenshot({ path: join(output, "watch.png") });
+    writeFileSync(join(output, "glass-watch.json"), JSON.stringify(result));
+  }
+  assert.ok(result.stamped > result.shown * 0.95, "nearly every frame has a clock that reads");
+  assert.ok(result.shown > 20 * 20, "the picture moves");
+  // The bar is measured on an idle machine by tests/benches/glass; here it is only that live means live.
+  assert.ok(result.p50 > 100, "a picture cannot be earlier than its part");
+  assert.ok(result.p95 < 5_000, `p95 is ${result.p95} ms`);
+});
+
+test("stopping the platform ends the stream and leaves nothing running", { timeout: 60_000 }, async () => {
+  const { code } = await platform.stop();
+  platform = undefined;
+  assert.equal(code, 0);
+});
