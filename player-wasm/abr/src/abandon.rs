@@ -34,7 +34,9 @@ impl Abr {
         let chunk = progress.chunk.min(self.stage.part_count() - 1);
         let since_start = self.stage.since_start(at, progress.buffered_chunks.min(self.stage.part_count()));
         let mut elapsed = bounded(progress.chunk_elapsed_s, 0.0, 3600.0) - rtt;
-        if self.config.mode() == Mode::LowLatency && progress.state.latency_s.is_some() {
+        if let Some(known) = progress.chunk_transfer_s {
+            elapsed = bounded(known, 0.0, 3600.0);
+        } else if self.config.mode() == Mode::LowLatency && progress.state.latency_s.is_some() {
             elapsed = elapsed.min(since_start - self.stage.made(chunk) - 0.5 * rtt);
         }
         if elapsed < LEAST_EVIDENCE_S {

@@ -54,6 +54,8 @@ pub struct Progress<'a> {
     pub rendition: usize,
     /// Seconds since the request of the chunk that is being loaded.
     pub chunk_elapsed_s: f64,
+    /// Seconds since its first byte, where the caller knows; else they are guessed from the round trip and the live edge.
+    pub chunk_transfer_s: Option<f64>,
     /// Bits of this segment that have arrived.
     pub segment_loaded_bits: f64,
     /// Bits of this chunk that have arrived.

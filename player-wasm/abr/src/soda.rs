@@ -29,6 +29,8 @@ pub struct Soda {
     caution: f64,
     rate: EwmaPair,
     deviation: Ewma,
+    /// Bits and seconds of the segment under way: one sample per segment, since single parts scatter by their sizes.
+    under_way: (f64, f64),
 }
 
 impl Soda {
@@ -37,7 +39,7 @@ impl Soda {
         let config = config.clone().sane();
         let (beta, share, caution) = match config.mode() {
             Mode::Vod | Mode::Live => (4.0, 0.9, 0.0),
-            Mode::LowLatency => (16.0, 0.75, 0.7),
+            Mode::LowLatency => (16.0, 0.9, 0.35),
         };
         let most_buffer_s = match config.mode() {
             Mode::Vod => config.max_buffer_s,
@@ -56,18 +58,28 @@ impl Soda {
             caution,
             rate: EwmaPair::new(3.0, 8.0),
             deviation: Ewma::new(8.0),
+            under_way: (0.0, 0.0),
             ladder_bps: config.ladder_bps,
         }
     }
 
     /// Takes a transfer in.
     pub fn sample(&mut self, sample: Sample) {
-        let seconds = bounded(sample.transfer_s, 1e-4, 600.0);
-        let rate = bounded(sample.bits, 1.0, 1e12) / seconds;
-        if let Some(before) = self.rate.mean() {
-            self.deviation.add(1.5 * seconds, (rate - before).abs());
+        self.under_way.0 += bounded(sample.bits, 0.0, 1e12);
+        self.under_way.1 += bounded(sample.transfer_s, 0.0, 3600.0);
+    }
+
+    /// Folds the transfers since the last decision into the forecast.
+    fn learn(&mut self) {
+        let (bits, seconds) = core::mem::take(&mut self.under_way);
+        if bits <= 0.0 {
+            return;
         }
-        self.rate.add(1.5 * seconds, rate);
+        let (seconds, rate) = (1.5 * seconds.max(1e-4), bits / seconds.max(1e-4));
+        if let Some(before) = self.rate.mean() {
+            self.deviation.add(seconds, (rate - before).abs());
+        }
+        self.rate.add(seconds, rate);
     }
 
     /// The forecast in bits per second, if there was a transfer.
@@ -77,7 +89,8 @@ impl Soda {
     }
 
     /// The rendition to load next.
-    pub fn decide(&self, state: &State<'_>) -> usize {
+    pub fn decide(&mut self, state: &State<'_>) -> usize {
+        self.learn();
         let Some(forecast) = self.forecast_bps() else { return 0 };
         let buffer = bounded(state.buffer_s, 0.0, self.most_buffer_s);
         let cap = self.ladder_bps.iter().position(|&r| r >= forecast).unwrap_or(self.ladder_bps.len() - 1);

@@ -122,6 +122,7 @@ impl<'a> Session<'a> {
                     state: self.state(&upcoming),
                     rendition: q,
                     chunk_elapsed_s: tick - asked,
+                    chunk_transfer_s: Some((tick - first_byte).max(0.0)),
                     segment_loaded_bits: loaded + here,
                     chunk_loaded_bits: here,
                     chunk_bits: bits,

@@ -77,6 +77,6 @@ impl Policy for BolaE {
     }
 
     fn progress(&mut self, progress: &Progress<'_>) -> Option<usize> {
-        too_slow(&self.ladder_bps, progress, 0.5)
+        too_slow(&self.ladder_bps, progress, 0.25)
     }
 }

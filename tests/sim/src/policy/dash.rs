@@ -61,7 +61,9 @@ impl Policy for Dash {
         let throughput = below(&self.ladder_bps, 0.9 * bps);
         let mut q = throughput;
         if let Some(bola) = &self.bola {
-            let by_buffer = bola.choose(state.buffer_s);
+            let last = state.last.unwrap_or(0);
+            let free = bola.choose(state.buffer_s);
+            let by_buffer = if free > last && free > throughput { throughput.max(last) } else { free };
             self.on_buffer = match self.on_buffer {
                 false => state.buffer_s >= BUFFER_ON_S - 0.01 && by_buffer >= throughput,
                 true => state.buffer_s >= BUFFER_OFF_S || by_buffer >= throughput,
@@ -82,10 +84,11 @@ impl Policy for Dash {
     }
 
     fn progress(&mut self, progress: &Progress<'_>) -> Option<usize> {
-        if progress.rendition == 0 || progress.chunk_elapsed_s < 0.5 || progress.chunk_loaded_bits <= 0.0 {
+        let seconds = progress.chunk_transfer_s.unwrap_or(progress.chunk_elapsed_s);
+        if progress.rendition == 0 || seconds < 0.5 || progress.chunk_loaded_bits <= 0.0 {
             return None;
         }
-        let bps = progress.chunk_loaded_bits / progress.chunk_elapsed_s;
+        let bps = progress.chunk_loaded_bits / seconds;
         let media = if self.low_latency { LOW_LATENCY_CHUNK_S } else { SEGMENT_S };
         if progress.chunk_bits / bps < TOO_LONG * media {
             return None;

@@ -34,7 +34,7 @@ impl Policy for Hyb {
     }
 
     fn progress(&mut self, progress: &Progress<'_>) -> Option<usize> {
-        too_slow(&self.ladder_bps, progress, 0.5)
+        too_slow(&self.ladder_bps, progress, 0.25)
     }
 }
 

@@ -69,10 +69,11 @@ fn below(ladder_bps: &[f64], bps: f64) -> usize {
 
 /// The usual rule for giving up: the rest takes longer than the buffer lasts, and a lower rung as a whole is quicker.
 fn too_slow(ladder_bps: &[f64], progress: &Progress<'_>, least_s: f64) -> Option<usize> {
-    if progress.rendition == 0 || !progress.state.playing || progress.chunk_elapsed_s < least_s || progress.chunk_loaded_bits <= 0.0 {
+    let seconds = progress.chunk_transfer_s.unwrap_or(progress.chunk_elapsed_s);
+    if progress.rendition == 0 || !progress.state.playing || seconds < least_s || progress.chunk_loaded_bits <= 0.0 {
         return None;
     }
-    let bps = progress.chunk_loaded_bits / progress.chunk_elapsed_s;
+    let bps = progress.chunk_loaded_bits / seconds;
     let rest = (progress.chunk_bits - progress.chunk_loaded_bits) / bps;
     let buffer = progress.state.buffer_s;
     if rest <= buffer {

@@ -80,7 +80,7 @@ impl Policy for RobustMpc {
     }
 
     fn progress(&mut self, progress: &Progress<'_>) -> Option<usize> {
-        too_slow(&self.ladder_bps, progress, 0.5)
+        too_slow(&self.ladder_bps, progress, 0.25)
     }
 }
 

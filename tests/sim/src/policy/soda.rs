@@ -31,6 +31,6 @@ impl Policy for SodaRule {
     }
 
     fn progress(&mut self, progress: &Progress<'_>) -> Option<usize> {
-        too_slow(&self.ladder_bps, progress, 0.5)
+        too_slow(&self.ladder_bps, progress, 0.25)
     }
 }
