@@ -1,13 +1,16 @@
+#![cfg_attr(
+    target_arch = "wasm32",
+    allow(clippy::disallowed_methods, reason = "a shell: it reads the clock and the environment for the function")
+)]
 //! The functions as one WASM component for Spin and for our host.
+//!
+//! In scope: WASI HTTP around the pure function; what our host would do for it (waiting, sending pieces) where there is none.
+//! Out of scope: what a request means (`tidegate-manifest`).
+//!
+//! Invariant: no task awaits another. What instances share between requests is only read and written, never awaited.
+//!
+//! On other targets than WebAssembly this crate is empty.
 #[cfg(target_arch = "wasm32")]
-mod component {
-    use spin_sdk::http::{FullBody, Request, Response};
-    use spin_sdk::http_service;
-
-    #[http_service]
-    async fn serve(_request: Request) -> anyhow::Result<Response<FullBody<bytes::Bytes>>> {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis();
-        let body = format!("hello {now}\n");
-        Ok(Response::builder().header("content-length", body.len()).body(FullBody::new(body.into()))?)
-    }
-}
+mod component;
+#[cfg(target_arch = "wasm32")]
+mod upstream;
