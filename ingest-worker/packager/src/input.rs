@@ -5,7 +5,7 @@ use tidegate_cmaf::CodecConfig;
 /// One encoded frame.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Frame {
-    /// Decode time in ms, unwrapped to 64 bits (see `clock::Unwrap`).
+    /// Decode time in ms, unwrapped to 64 bits (see [`crate::Unwrap`]).
     pub dts_ms: i64,
     /// Presentation time minus decode time in ms.
     pub cts_ms: i32,

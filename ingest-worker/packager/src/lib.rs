@@ -14,11 +14,24 @@
 
 extern crate alloc;
 
+mod audio_cutter;
+mod clock;
 mod config;
+mod cutter;
+mod grid;
 mod input;
+mod opening;
 mod output;
 mod packager;
+mod period;
+mod plan;
+mod playlist;
+mod rate;
+mod retention;
+mod track;
+mod writer;
 
+pub use clock::Unwrap;
 pub use config::{Config, Limits, RenditionConfig};
 pub use input::{Frame, Input};
 pub use output::{Condition, DropReason, Event, Lane, Output, Put};

@@ -86,8 +86,6 @@ pub enum Event {
     },
     /// The segment got longer than EXT-X-TARGETDURATION allows, since no key frame came. Said once.
     GopTooLong {
-        /// The segment.
-        msn: Msn,
         /// How long it was then, in ms.
         ms: i64,
     },
@@ -128,6 +126,8 @@ pub enum DropReason {
     Overlap,
     /// Its timestamp is far from those of the lead.
     Stray,
+    /// It goes on after the end of the video at the end of a period.
+    PastEnd,
     /// No codec configuration came before it.
     NoConfig,
     /// More waits than [`crate::Limits::queue_bytes`] allows, or the frame is empty.

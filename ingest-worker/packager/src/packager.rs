@@ -1,12 +1,39 @@
-use alloc::collections::VecDeque;
+use alloc::{collections::VecDeque, vec::Vec};
 
-use crate::{Config, Input, Output};
+use tidegate_cmaf::{Aac, CodecConfig};
+use tidegate_stream::{Rendition, RenditionKind, Session};
+
+use crate::{
+    Config, DropReason, Event, Frame, Input, Output,
+    grid::Timing,
+    opening::{Known, Opened, Opening},
+    period::{Patience, Period, Start},
+    plan::{Plan, Targets},
+    rate::Verdict,
+    writer::Writer,
+};
 
 /// Turns frames into objects. One for each session.
 #[derive(Debug)]
 pub struct Packager {
     config: Config,
+    known: Vec<Known>,
+    stage: Stage,
+    /// There from the first period on.
+    writer: Option<Writer>,
+    targets: Option<Targets>,
+    /// Where the next period starts, in us of media time.
+    base_us: i64,
+    lead_ms: Option<i64>,
+    strays: VecDeque<(i64, usize, Frame)>,
     outputs: VecDeque<Output>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Opening(Opening),
+    Running(Period),
+    Ended,
 }
 
 /// Why an input cannot be taken; the packager stays as it was.
@@ -24,21 +51,301 @@ pub enum Error {
     Ended,
 }
 
+/// A session's media time starts here, so that audio may start a little before the first picture.
+const FIRST_BASE_US: i64 = 1_000_000;
+
+/// Timestamps that go back less are out of order, not a new clock.
+const BACK_MS_MAX: i64 = 500;
+
+/// Timestamps that go forward more are a new clock, or an outage after which players have to start afresh.
+const FORWARD_MS_MAX: i64 = 3_000;
+
+/// Frames of other renditions that may come before the lead shows that the clock is new.
+const STRAYS_MAX: usize = 512;
+
 impl Packager {
     /// Starts a session; nothing is written before the first media.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, outputs: VecDeque::new() }
+        let known = alloc::vec![Known::default(); config.renditions.len()];
+        let stage = Stage::Opening(Opening::new(&known));
+        Self {
+            config,
+            known,
+            stage,
+            writer: None,
+            targets: None,
+            base_us: FIRST_BASE_US,
+            lead_ms: None,
+            strays: VecDeque::new(),
+            outputs: VecDeque::new(),
+        }
     }
 
     /// Takes what happened at `now_utc_us` (us since 1970).
     pub fn handle(&mut self, now_utc_us: i64, input: Input) -> Result<(), Error> {
-        let _ = (now_utc_us, input, &self.config);
+        if matches!(self.stage, Stage::Ended) {
+            return Err(Error::Ended);
+        }
+        self.check(&input)?;
+        match input {
+            Input::Config { rendition, config } => self.configure(now_utc_us, rendition, config),
+            Input::Frame { rendition, frame } => self.frame(now_utc_us, rendition, frame),
+            Input::Discontinuity => self.close_period(now_utc_us),
+            Input::Absent { rendition } => self.absent(now_utc_us, rendition),
+            Input::Tick => {}
+            Input::End => {
+                self.close_period(now_utc_us);
+                self.stage = Stage::Ended;
+                if let Some(writer) = &mut self.writer {
+                    writer.end(now_utc_us, &mut self.outputs);
+                }
+                return Ok(());
+            }
+        }
+        self.open_period(now_utc_us, false);
+        self.write(now_utc_us, Patience::Usual);
         Ok(())
     }
 
     /// What is to be done next; drain it after each [`Self::handle`].
     pub fn poll(&mut self) -> Option<Output> {
         self.outputs.pop_front()
+    }
+
+    fn check(&self, input: &Input) -> Result<(), Error> {
+        let rendition = match input {
+            Input::Config { rendition, .. } | Input::Frame { rendition, .. } | Input::Absent { rendition } => *rendition,
+            Input::Discontinuity | Input::Tick | Input::End => return Ok(()),
+        };
+        let kind = self.config.renditions.get(rendition).ok_or(Error::Rendition(rendition))?.kind;
+        match input {
+            Input::Config { config, .. } if config.is_video() != (kind == RenditionKind::Video) => Err(Error::Kind(rendition)),
+            _ => Ok(()),
+        }
+    }
+
+    fn configure(&mut self, now: i64, rendition: usize, config: CodecConfig) {
+        let changed = self.known.get(rendition).is_some_and(|known| known.config.as_ref() != Some(&config));
+        if let Some(known) = self.known.get_mut(rendition) {
+            *known = Known { config: Some(config.clone()), absent: false };
+        }
+        // Cuts follow the lead's timescale, and pictures lead sound: neither can change within a period.
+        let is_video = config.is_video();
+        let audio_leads = matches!(&self.stage, Stage::Running(period) if period.is_led_by_audio());
+        let is_lead = matches!(&self.stage, Stage::Running(period) if period.lead() == rendition);
+        if audio_leads && (is_video || (is_lead && changed)) {
+            self.close_period(now);
+        }
+        match &mut self.stage {
+            Stage::Opening(opening) => {
+                let _ = opening.hold(now, &self.config, Input::Config { rendition, config });
+            }
+            Stage::Running(period) => period.configure(rendition, &config),
+            Stage::Ended => {}
+        }
+    }
+
+    fn absent(&mut self, now: i64, rendition: usize) {
+        if let Some(known) = self.known.get_mut(rendition) {
+            known.absent = true;
+        }
+        match &mut self.stage {
+            Stage::Opening(opening) => {
+                let _ = opening.hold(now, &self.config, Input::Absent { rendition });
+            }
+            Stage::Running(period) => period.absent(rendition),
+            Stage::Ended => {}
+        }
+    }
+
+    fn frame(&mut self, now: i64, rendition: usize, frame: Frame) {
+        if let Stage::Running(period) = &self.stage {
+            let is_lead = period.lead() == rendition;
+            match self.lead_ms.map(|last| frame.dts_ms.saturating_sub(last)) {
+                Some(step) if is_lead && !(-BACK_MS_MAX..=FORWARD_MS_MAX).contains(&step) => {
+                    let from_ms = frame.dts_ms.saturating_sub(step);
+                    self.event(Event::Jump { from_ms, to_ms: frame.dts_ms });
+                    self.close_period(now);
+                    self.take_strays(frame.dts_ms);
+                }
+                Some(step) if !is_lead && step.saturating_abs() > FORWARD_MS_MAX => return self.stray(now, rendition, frame),
+                _ => {}
+            }
+        }
+        let mut events = Vec::new();
+        let dts_ms = frame.dts_ms;
+        match &mut self.stage {
+            Stage::Opening(opening) => {
+                if let Err(why) = opening.hold(now, &self.config, Input::Frame { rendition, frame }) {
+                    events.push(Event::FrameDropped { rendition, dts_ms, why });
+                }
+            }
+            Stage::Running(period) => {
+                if period.lead() == rendition {
+                    self.lead_ms = Some(self.lead_ms.map_or(dts_ms, |last| last.max(dts_ms)));
+                }
+                period.frame(now, rendition, frame, &mut events);
+            }
+            Stage::Ended => {}
+        }
+        events.into_iter().for_each(|event| self.event(event));
+    }
+
+    /// A frame far from the lead's time: either the clock is new and the lead is about to show it, or it is lost.
+    fn stray(&mut self, now: i64, rendition: usize, frame: Frame) {
+        self.strays.push_back((now, rendition, frame));
+        if self.strays.len() > STRAYS_MAX
+            && let Some((_, rendition, frame)) = self.strays.pop_front()
+        {
+            self.event(Event::FrameDropped { rendition, dts_ms: frame.dts_ms, why: DropReason::Stray });
+        }
+    }
+
+    /// The lead has a new clock: what came before it with the same one belongs to the new period.
+    fn take_strays(&mut self, lead_ms: i64) {
+        for (at, rendition, frame) in core::mem::take(&mut self.strays) {
+            let dts_ms = frame.dts_ms;
+            let near = (dts_ms - lead_ms).abs() <= FORWARD_MS_MAX;
+            let held = match &mut self.stage {
+                Stage::Opening(opening) if near => opening.hold(at, &self.config, Input::Frame { rendition, frame }),
+                _ => Err(DropReason::Stray),
+            };
+            if let Err(why) = held {
+                self.event(Event::FrameDropped { rendition, dts_ms, why });
+            }
+        }
+    }
+
+    /// Starts the period once all is known that it needs.
+    fn open_period(&mut self, now: i64, last_call: bool) {
+        let Stage::Opening(opening) = &mut self.stage else { return };
+        let mut events = Vec::new();
+        let opened = opening.ready(now, &self.config, &self.known, last_call, &mut events);
+        events.into_iter().for_each(|event| self.event(event));
+        let Some(opened) = opened else { return };
+        let Stage::Opening(opening) = core::mem::replace(&mut self.stage, Stage::Ended) else { return };
+        let (known, held) = opening.into_parts();
+        let period = self.new_period(opened, &known);
+        self.stage = Stage::Running(period);
+        self.lead_ms = None;
+        for (at, input) in held {
+            match input {
+                Input::Config { rendition, config } => self.configure(at, rendition, config),
+                Input::Frame { rendition, frame } => self.frame(at, rendition, frame),
+                Input::Absent { rendition } => self.absent(at, rendition),
+                Input::Discontinuity | Input::Tick | Input::End => {}
+            }
+        }
+    }
+
+    fn new_period(&mut self, opened: Opened, known_before: &[Known]) -> Period {
+        let Opened { lead, verdict, zero_ms } = opened;
+        let has_video = self.config.renditions.get(lead).is_some_and(|rendition| rendition.kind == RenditionKind::Video);
+        let timing = Timing::of(match verdict {
+            Verdict::Constant(rate) => Some(rate),
+            Verdict::Unclear | Verdict::Variable => None,
+        });
+        let plan = Plan::new(&self.config, &timing, self.audio(lead), has_video, self.targets);
+        self.targets = Some(plan.targets);
+        let is_first = self.writer.is_none();
+        if is_first {
+            self.writer = Some(Writer::new(self.session(plan.targets)));
+        }
+        let start = Start { config: &self.config, plan, timing, lead, zero_ms, base_us: self.base_us, is_first };
+        let mut period = Period::new(&start);
+        for (rendition, (before, known)) in known_before.iter().zip(&self.known).enumerate() {
+            // The lead of audio alone needs its frame length from the start.
+            let config = if rendition == lead { known.config.as_ref() } else { before.config.as_ref() };
+            if let Some(config) = config {
+                period.configure(rendition, config);
+            }
+            if known.absent {
+                period.absent(rendition);
+            }
+        }
+        if !has_video {
+            period.lead_by_audio(i64::from(self.config.segment_target_us));
+        }
+        period
+    }
+
+    /// The audio that parts have to be long enough for.
+    fn audio(&self, lead: usize) -> Option<&Aac> {
+        let aac = |known: &'_ Known| match &known.config {
+            Some(CodecConfig::Aac(_)) if !known.absent => true,
+            _ => false,
+        };
+        let lead = self.known.get(lead).filter(|known| aac(known));
+        let found = lead.or_else(|| self.known.iter().find(|known| aac(known)))?;
+        match &found.config {
+            Some(CodecConfig::Aac(aac)) => Some(aac),
+            _ => None,
+        }
+    }
+
+    fn session(&self, targets: Targets) -> Session {
+        let rendition = |config: &crate::RenditionConfig| Rendition {
+            id: config.id.clone(),
+            kind: config.kind,
+            part_target_us: match config.kind {
+                RenditionKind::Video => targets.video_us,
+                RenditionKind::Audio => targets.audio_us,
+            },
+        };
+        Session {
+            stream: self.config.stream.clone(),
+            id: self.config.session.clone(),
+            target_duration_s: self.config.target_duration_s,
+            dvr_window_s: self.config.dvr_window_s,
+            renditions: self.config.renditions.iter().map(rendition).collect(),
+        }
+    }
+
+    /// Writes the records that are complete.
+    fn write(&mut self, now: i64, patience: Patience) {
+        let (Stage::Running(period), Some(writer)) = (&mut self.stage, &mut self.writer) else { return };
+        let mut events = Vec::new();
+        while let Some(built) = period.next(now, patience, writer.place(), &mut events) {
+            let frame_rate = built.frame_rate;
+            if let Some(msn) = writer.write(now, built, &mut self.outputs) {
+                events.push(Event::PeriodOpened { msn, frame_rate });
+            }
+            self.outputs.extend(events.drain(..).map(Output::Event));
+        }
+        self.outputs.extend(events.into_iter().map(Output::Event));
+    }
+
+    /// Ends the period with what is there; another one begins with the next frames.
+    fn close_period(&mut self, now: i64) {
+        self.open_period(now, true);
+        let mut events = Vec::new();
+        if let Stage::Running(period) = &mut self.stage {
+            period.finish(now, &mut events);
+        }
+        self.write(now, Patience::None);
+        if let (Stage::Running(period), Some(writer)) = (&mut self.stage, &mut self.writer) {
+            while let Some(built) = period.trailing(writer.place()) {
+                writer.write(now, built, &mut self.outputs);
+            }
+            period.leftovers(&mut events);
+            self.base_us = self.base_us.max(period.end_us());
+        }
+        events.into_iter().for_each(|event| self.event(event));
+        // Configurations stay known; what was held for a period that could not start is lost with its clock.
+        let opening = Stage::Opening(Opening::new(&self.known));
+        if let Stage::Opening(lost) = core::mem::replace(&mut self.stage, opening) {
+            let (_, held) = lost.into_parts();
+            for (_, input) in held {
+                if let Input::Frame { rendition, frame } = input {
+                    self.event(Event::FrameDropped { rendition, dts_ms: frame.dts_ms, why: DropReason::NoConfig });
+                }
+            }
+        }
+        self.lead_ms = None;
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
     }
 }

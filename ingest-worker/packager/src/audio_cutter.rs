@@ -1,0 +1,105 @@
+use alloc::vec::Vec;
+
+use crate::{cutter::Cut, grid::ceil};
+
+/// Decides where parts and segments end where audio is the lead: at the first frame that starts at or after each multiple
+/// of the targets, so that nothing drifts. Every frame is a sync frame.
+#[derive(Clone, Debug)]
+pub(crate) struct AudioCutter {
+    frame: i64,
+    rate: i64,
+    segment_us: i64,
+    part_us: i64,
+    origin: Option<i64>,
+    segment: i64,
+    part: i64,
+    start: i64,
+    newest: Option<i64>,
+    starts_segment: bool,
+}
+
+impl AudioCutter {
+    pub(crate) fn new(frame: i64, rate: i64, segment_us: i64, part_us: i64) -> Self {
+        Self {
+            frame: frame.max(1),
+            rate,
+            segment_us,
+            part_us: part_us.max(1),
+            origin: None,
+            segment: 0,
+            part: 0,
+            start: 0,
+            newest: None,
+            starts_segment: true,
+        }
+    }
+
+    pub(crate) fn push(&mut self, tick: i64, cuts: &mut Vec<Cut>) {
+        let origin = *self.origin.get_or_insert(tick);
+        if self.newest.is_none() && self.segment == 0 && self.part == 0 {
+            self.start = origin;
+        }
+        // A jump of more than 3 s is a new period, so there are few turns.
+        while tick >= self.boundary(origin) {
+            self.close(origin, cuts);
+        }
+        self.newest = Some(tick);
+        if tick + self.frame >= self.boundary(origin) {
+            self.close(origin, cuts);
+        }
+    }
+
+    pub(crate) fn finish(&mut self, cuts: &mut Vec<Cut>) {
+        if let Some(newest) = self.newest.take() {
+            cuts.push(Cut { start: self.start, end: newest + self.frame, last: Some(newest), starts_segment: self.starts_segment });
+        }
+    }
+
+    /// Where the open part ends: on the grid of frames, at or after its share of the segment.
+    fn boundary(&self, origin: i64) -> i64 {
+        let within = ((self.part + 1) * self.part_us).min(self.segment_us);
+        let us = self.segment * self.segment_us + within;
+        origin + ceil(us, self.rate, 1_000_000 * self.frame) * self.frame
+    }
+
+    fn close(&mut self, origin: i64, cuts: &mut Vec<Cut>) {
+        let end = self.boundary(origin);
+        cuts.push(Cut { start: self.start, end, last: self.newest, starts_segment: self.starts_segment });
+        self.newest = None;
+        self.start = end;
+        self.starts_segment = (self.part + 1) * self.part_us >= self.segment_us;
+        if self.starts_segment {
+            self.segment += 1;
+            self.part = 0;
+        } else {
+            self.part += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_have_23_or_24_frames_and_segments_do_not_drift() {
+        let (mut cutter, mut cuts) = (AudioCutter::new(1024, 48_000, 2_000_000, 500_000), Vec::new());
+        for n in 0..7200 * 48_000 / 1024 {
+            cutter.push(n * 1024, &mut cuts);
+        }
+        assert!(cuts.iter().all(|cut| matches!((cut.end - cut.start) / 1024, 23 | 24)));
+        let starts: Vec<i64> = cuts.iter().filter(|cut| cut.starts_segment).map(|cut| cut.start).collect();
+        assert!(starts.iter().enumerate().all(|(n, start)| (0..1024).contains(&(start - n as i64 * 96_000))));
+        assert_eq!(starts.len(), 3600);
+    }
+
+    #[test]
+    fn a_hole_longer_than_a_part_is_a_gap() {
+        let (mut cutter, mut cuts) = (AudioCutter::new(1024, 48_000, 2_000_000, 500_000), Vec::new());
+        for n in (0..10).chain(60..80) {
+            cutter.push(n * 1024, &mut cuts);
+        }
+        let shape: Vec<_> = cuts.iter().map(|cut| (cut.start / 1024, cut.end / 1024, cut.last.is_some())).collect();
+        assert_eq!(shape, [(0, 24, true), (24, 47, false), (47, 71, true)]);
+    }
+}

@@ -1,0 +1,89 @@
+/// Turns the wrapping 32-bit milliseconds of RTMP into 64 bits.
+///
+/// A step of less than half the circle is taken as it is, whether forward or back, so frames that are a little out of order
+/// around the wrap come out right. (Chunk headers extend 24 to 32 bits by themselves, but senders exist that do not.)
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Unwrap {
+    last: Option<i64>,
+}
+
+impl Unwrap {
+    /// The next timestamp in 64 bits.
+    pub fn next(&mut self, ms: u32) -> i64 {
+        let unwrapped = match self.last {
+            None => i64::from(ms),
+            Some(last) => last + i64::from(ms.wrapping_sub(last as u32) as i32),
+        };
+        self.last = Some(unwrapped);
+        unwrapped
+    }
+}
+
+/// Says which wall clock belongs to a media time, by when frames arrived.
+///
+/// The frame that came with the least delay is the truest, so the offset is the least of `arrival - media time` seen in a
+/// window. It is kept until it is wrong by [`STEP_US`], since a step is seen by viewers in PROGRAM-DATE-TIME.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct WallClock {
+    offset_us: Option<i64>,
+    window_us: Option<i64>,
+}
+
+/// Below this, corrections cost more than they give: players align renditions by PROGRAM-DATE-TIME within a frame or so.
+const STEP_US: i64 = 100_000;
+
+impl WallClock {
+    pub(crate) fn saw(&mut self, arrival_us: i64, media_us: i64) {
+        let offset = arrival_us.saturating_sub(media_us);
+        self.window_us = Some(self.window_us.map_or(offset, |least| least.min(offset)));
+    }
+
+    /// At the start of a segment: takes over what the frames since the last one say. Returns the step where there is one.
+    pub(crate) fn settle(&mut self) -> Option<i64> {
+        let window = self.window_us.take()?;
+        let step = match self.offset_us {
+            Some(offset) if (window - offset).abs() <= STEP_US => return None,
+            Some(offset) => Some(window - offset),
+            None => None,
+        };
+        self.offset_us = Some(window);
+        step
+    }
+
+    pub(crate) fn utc_us(&self, media_us: i64) -> i64 {
+        self.offset_us.or(self.window_us).unwrap_or(0).saturating_add(media_us)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn timestamps_grow_past_24_and_32_bits() {
+        let mut unwrap = Unwrap::default();
+        let seen: Vec<i64> = [0x00ff_fff0, 0x0100_0010, 0x7fff_ffff, 0xffff_fff0, 5, 0xffff_fffe, 40].map(|ms| unwrap.next(ms)).to_vec();
+        let circle = 1i64 << 32;
+        assert_eq!(seen, [0x00ff_fff0, 0x0100_0010, 0x7fff_ffff, 0xffff_fff0, circle + 5, 0xffff_fffe, circle + 40]);
+    }
+
+    #[test]
+    fn a_jump_back_stays_a_jump_back() {
+        let mut unwrap = Unwrap::default();
+        assert_eq!([unwrap.next(100_000), unwrap.next(0)], [100_000, 0]);
+    }
+
+    #[test]
+    fn the_wall_clock_follows_the_promptest_frame_and_ignores_small_drift() {
+        let mut wall = WallClock::default();
+        wall.saw(1_000_000, 0);
+        wall.saw(1_020_000, 40_000);
+        assert_eq!((wall.settle(), wall.utc_us(40_000)), (None, 1_020_000));
+        wall.saw(1_090_000, 40_000);
+        assert_eq!((wall.settle(), wall.utc_us(40_000)), (None, 1_020_000));
+        wall.saw(1_200_000, 40_000);
+        assert_eq!((wall.settle(), wall.utc_us(40_000)), (Some(180_000), 1_200_000));
+    }
+}
