@@ -112,9 +112,7 @@ impl Key {
                 let rendition = RenditionId::parse(file.strip_suffix(".m3u8")?).ok()?;
                 Self::StaticMedia { stream: stream(s)?, session: session(e)?, rendition }
             }
-            ["live", s, e, "log", n] => {
-                Self::Record { stream: stream(s)?, session: session(e)?, number: RecordNumber(parse_padded(n)?) }
-            }
+            ["live", s, e, "log", n] => Self::Record { stream: stream(s)?, session: session(e)?, number: RecordNumber(parse_padded(n)?) },
             ["live", s, e, "seg", n] => Self::Segment { stream: stream(s)?, session: session(e)?, msn: Msn(parse_padded(n)?) },
             ["live", s, e, "chapter", n] => Self::Chapter { stream: stream(s)?, session: session(e)?, index: parse_padded(n)? },
             ["live", s, e, "init", r, file] => {
@@ -146,7 +144,9 @@ impl Key {
     #[must_use]
     pub fn content_type(&self) -> &'static str {
         match self {
-            Self::StaticMultivariant { .. } | Self::SessionMultivariant { .. } | Self::StaticMedia { .. } => "application/vnd.apple.mpegurl",
+            Self::StaticMultivariant { .. } | Self::SessionMultivariant { .. } | Self::StaticMedia { .. } => {
+                "application/vnd.apple.mpegurl"
+            }
             Self::Init { .. } | Self::Segment { .. } => "video/mp4",
             Self::Current { .. } | Self::StreamDocument { .. } | Self::StreamKey { .. } => "application/json",
             Self::Head { .. } | Self::Record { .. } | Self::Chapter { .. } => "application/octet-stream",
@@ -242,7 +242,9 @@ mod tests {
 
     #[test]
     fn tricks_with_paths_are_not_keys() {
-        for bad in ["", "/", "live//current", "live/../current", "live/a/b/../head", "live/a/current/", "meta/keys/00.json", "live/a/+1/head"] {
+        for bad in
+            ["", "/", "live//current", "live/../current", "live/a/b/../head", "live/a/current/", "meta/keys/00.json", "live/a/+1/head"]
+        {
             assert_eq!(Key::parse(bad), None, "{bad}");
         }
     }

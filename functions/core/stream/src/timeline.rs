@@ -286,7 +286,7 @@ impl Timeline {
     }
 
     /// The segments that a playlist as of segment `msn` may list, up to and with `msn` itself: the DVR window.
-    pub fn window(&self, msn: Msn) -> impl DoubleEndedIterator<Item = &Segment> {
+    pub fn window(&self, msn: Msn) -> impl DoubleEndedIterator<Item = &Segment> + Clone {
         let oldest = msn.0.saturating_sub(self.window_segments() as u64);
         let skip = self.segments.front().map_or(0, |first| oldest.saturating_sub(first.msn.0));
         let take = self.segments.front().map_or(0, |first| (msn.0 + 1).saturating_sub(first.msn.0)) as usize;
@@ -334,7 +334,7 @@ impl Timeline {
     /// The chapter that is complete with segment `msn`, if there is one.
     #[must_use]
     pub fn chapter_closed_by(&self, msn: Msn) -> Option<(u64, Chapter)> {
-        if (msn.0 + 1) % CHAPTER_SEGMENTS != 0 || !self.is_closed(msn) {
+        if !(msn.0 + 1).is_multiple_of(CHAPTER_SEGMENTS) || !self.is_closed(msn) {
             return None;
         }
         let index = msn.0 / CHAPTER_SEGMENTS;
@@ -363,6 +363,12 @@ impl Snapshot {
         &self.session
     }
 
+    /// The first record that is not in the snapshot.
+    #[must_use]
+    pub fn next_record(&self) -> RecordNumber {
+        self.next
+    }
+
     /// The timeline, from the chapters that could be read. Where one is missing, what is older than it is not listed.
     #[must_use]
     pub fn into_timeline(self, chapters: Vec<Chapter>) -> Timeline {
@@ -373,14 +379,7 @@ impl Snapshot {
                 segments.push_front(segment);
             }
         }
-        Timeline {
-            session: self.session,
-            periods: self.periods,
-            segments,
-            next: self.next,
-            last_hash: self.last_hash,
-            ended: self.ended,
-        }
+        Timeline { session: self.session, periods: self.periods, segments, next: self.next, last_hash: self.last_hash, ended: self.ended }
     }
 
     /// The bytes for the bucket.

@@ -1,0 +1,215 @@
+use alloc::{boxed::Box, vec::Vec};
+
+use tidegate_stream::{ApplyError, Chapter, Key, Record, SessionId, Snapshot, StreamId, Timeline};
+
+/// Reads one session's log, one object at a time: the head, its chapters, then record after record.
+#[derive(Clone, Debug)]
+pub struct Follower {
+    stream: StreamId,
+    session: SessionId,
+    phase: Phase,
+    timeline: Option<Timeline>,
+    /// When the next record was last seen to be missing.
+    tip_ms: Option<u64>,
+    /// When the head was last read.
+    head_ms: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Phase {
+    /// The head is to be read.
+    Head,
+    /// Chapters are to be read, this one first.
+    Chapters { snapshot: Box<Snapshot>, next: u64, read: Vec<Chapter> },
+    /// Records are to be read.
+    Log,
+    /// There is no such session.
+    Absent,
+    /// Everything is known.
+    Ended,
+}
+
+/// The object that a follower wants next.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Need {
+    /// The object.
+    pub key: Key,
+    /// The first this many bytes are enough; `None` for the whole object.
+    pub first_bytes: Option<usize>,
+}
+
+/// What came of a read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fetched<'a> {
+    /// The bytes.
+    Got(&'a [u8]),
+    /// There is no such object.
+    Missing,
+    /// The store did not answer, or not properly.
+    Failed,
+}
+
+/// How long the knowledge that a record is not there yet is good, in ms: a burst of requests costs one read.
+const TIP_FRESH_MS: u64 = 20;
+/// How long a session may be known to be absent, in ms.
+const ABSENT_FRESH_MS: u64 = 1000;
+/// A log that stands still for this many target durations is checked against the head: its records may have expired.
+const STALE_TARGETS: u64 = 2;
+/// A follower left alone this long, in ms, starts from the head again in place of reading record after record.
+const ASLEEP_MS: u64 = 10_000;
+
+impl Follower {
+    /// Knows nothing yet.
+    #[must_use]
+    pub fn new(stream: StreamId, session: SessionId) -> Self {
+        Self { stream, session, phase: Phase::Head, timeline: None, tip_ms: None, head_ms: 0 }
+    }
+
+    /// The object to read next; `None` while all that can be known is known.
+    #[must_use]
+    pub fn need(&self, now_ms: u64) -> Option<Need> {
+        let (stream, session) = (self.stream.clone(), self.session.clone());
+        let whole = |key| Some(Need { key, first_bytes: None });
+        let age_ms = |since: u64| now_ms.saturating_sub(since);
+        let tip_age_ms = self.tip_ms.map(age_ms);
+        match &self.phase {
+            Phase::Ended => None,
+            Phase::Absent if age_ms(self.head_ms) < ABSENT_FRESH_MS => None,
+            Phase::Absent | Phase::Head => whole(Key::Head { stream, session }),
+            Phase::Chapters { next, .. } => whole(Key::Chapter { stream, session, index: *next }),
+            Phase::Log if tip_age_ms.is_some_and(|age| age < TIP_FRESH_MS) => None,
+            Phase::Log if tip_age_ms.is_some_and(|age| age > ASLEEP_MS) || self.head_is_due(now_ms) => whole(Key::Head { stream, session }),
+            Phase::Log => {
+                let number = self.timeline.as_ref()?.next_record();
+                Some(Need { key: Key::Record { stream, session, number }, first_bytes: Some(Record::HEAD_MAX) })
+            }
+        }
+    }
+
+    /// A record that does not come may have come and gone: the head says how far the log is.
+    fn head_is_due(&self, now_ms: u64) -> bool {
+        let Some(timeline) = &self.timeline else { return true };
+        let stale_ms = u64::from(timeline.session().target_duration_s) * 1000 * STALE_TARGETS;
+        let last_ms = timeline.segments().back().and_then(|segment| segment.parts.last()).map_or(0, |part| part.utc_us / 1000);
+        let still = now_ms.saturating_sub(u64::try_from(last_ms).unwrap_or(0)) > stale_ms;
+        still && self.tip_ms.is_some() && now_ms.saturating_sub(self.head_ms) > stale_ms
+    }
+
+    /// Takes what [`Self::need`] asked for. An object that is not what it should be is treated as absent: nothing of it is shown.
+    pub fn handle(&mut self, now_ms: u64, key: &Key, fetched: Fetched<'_>) {
+        match (key, fetched) {
+            (Key::Head { .. }, Fetched::Got(bytes)) => self.read_head(now_ms, bytes),
+            (Key::Head { .. }, Fetched::Missing) if self.timeline.is_none() => {
+                self.phase = Phase::Absent;
+                self.head_ms = now_ms;
+            }
+            // What is known stays known while the store is silent.
+            (Key::Head { .. }, Fetched::Missing | Fetched::Failed) => {
+                self.head_ms = now_ms;
+                self.tip_ms = self.tip_ms.map(|_| now_ms);
+            }
+            (Key::Chapter { index, .. }, fetched) => self.read_chapter(*index, fetched),
+            (Key::Record { .. }, Fetched::Got(bytes)) => self.read_record(now_ms, bytes),
+            (Key::Record { number, .. }, Fetched::Missing | Fetched::Failed)
+                if self.timeline.as_ref().is_some_and(|timeline| timeline.next_record() == *number) =>
+            {
+                self.tip_ms = Some(now_ms);
+            }
+            _ => {}
+        }
+    }
+
+    /// The watcher of the next record says that it is there: the knowledge that it is missing is void.
+    pub fn wake(&mut self) {
+        self.tip_ms = None;
+    }
+
+    fn read_head(&mut self, now_ms: u64, bytes: &[u8]) {
+        self.head_ms = now_ms;
+        let ours = |snapshot: &Snapshot| snapshot.session().id == self.session && snapshot.session().stream == self.stream;
+        let Some(snapshot) = Snapshot::decode(bytes).ok().filter(ours) else {
+            if self.timeline.is_none() {
+                self.phase = Phase::Absent;
+            }
+            return;
+        };
+        // Twice the same: the log really stands still.
+        let known = self.timeline.as_ref().is_some_and(|timeline| timeline.next_record() >= snapshot.next_record());
+        if known {
+            self.phase = Phase::Log;
+            self.tip_ms = None;
+            return;
+        }
+        let chapters = snapshot.chapters();
+        if chapters.is_empty() {
+            self.start(snapshot, Vec::new());
+        } else {
+            self.phase = Phase::Chapters { next: chapters.start, snapshot: Box::new(snapshot), read: Vec::new() };
+        }
+    }
+
+    fn read_chapter(&mut self, index: u64, fetched: Fetched<'_>) {
+        let Phase::Chapters { snapshot, next, read } = &mut self.phase else { return };
+        if *next != index {
+            return;
+        }
+        let renditions = snapshot.session().renditions.len();
+        if let Fetched::Got(bytes) = fetched
+            && let Ok(chapter) = Chapter::decode(bytes, renditions)
+        {
+            read.push(chapter);
+        }
+        *next += 1;
+        if *next >= snapshot.chapters().end {
+            let (snapshot, read) = (Snapshot::clone(snapshot), core::mem::take(read));
+            self.start(snapshot, read);
+        }
+    }
+
+    fn start(&mut self, snapshot: Snapshot, chapters: Vec<Chapter>) {
+        let timeline = snapshot.into_timeline(chapters);
+        self.phase = if timeline.ended() { Phase::Ended } else { Phase::Log };
+        self.timeline = Some(timeline);
+        self.tip_ms = None;
+    }
+
+    fn read_record(&mut self, now_ms: u64, bytes: &[u8]) {
+        let Some(timeline) = &mut self.timeline else { return };
+        let applied = Record::decode(bytes).ok().map(|(record, media_offset)| timeline.apply(&record, media_offset, None));
+        match applied {
+            Some(Ok(())) => {
+                self.tip_ms = None;
+                if timeline.ended() {
+                    self.phase = Phase::Ended;
+                }
+            }
+            // Two requests of one instance read the same record: the second finds it known.
+            Some(Err(ApplyError::Number { expected, found })) if found < expected => {}
+            // Somebody damaged the log; the head is the only way past it, once it is far enough.
+            Some(Err(_)) | None => {
+                self.tip_ms = Some(now_ms);
+                if now_ms.saturating_sub(self.head_ms) >= ABSENT_FRESH_MS {
+                    self.phase = Phase::Head;
+                }
+            }
+        }
+    }
+
+    /// What is known; `None` until the head has been read.
+    #[must_use]
+    pub fn timeline(&self) -> Option<&Timeline> {
+        match self.phase {
+            Phase::Head | Phase::Chapters { .. } | Phase::Log | Phase::Ended => self.timeline.as_ref(),
+            Phase::Absent => None,
+        }
+    }
+
+    /// Whether it is known that there is no such session.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        matches!(self.phase, Phase::Absent)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,208 @@
+use alloc::{
+    collections::BTreeMap,
+    string::{String, ToString},
+    vec,
+    vec::Vec,
+};
+
+use tidegate_stream::{
+    ConfigHash, Hash, Msn, PartIndex, PartRecord, Period, RecordBody, RecordNumber, Rendition, RenditionId, RenditionKind, Session, Track,
+    TrackKind, TrackPart, encode_record,
+};
+
+use super::*;
+
+pub(crate) fn session() -> Session {
+    Session {
+        stream: StreamId::parse("demo").unwrap(),
+        id: SessionId::new(1, 1),
+        target_duration_s: 2,
+        dvr_window_s: 3600,
+        renditions: vec![Rendition { id: RenditionId::parse("source").unwrap(), kind: RenditionKind::Video, part_target_us: 500_000 }],
+    }
+}
+
+/// A log with this many parts in each segment; record n begins at n x 500 ms.
+pub(crate) fn log(shape: &[u32], end: bool) -> Vec<Vec<u8>> {
+    let mut objects: Vec<Vec<u8>> = Vec::new();
+    let mut push = |body: RecordBody| {
+        let previous = objects.last().map_or(Hash::ZERO, |object| Record::hash(object));
+        let media: &[&[u8]] = if body == RecordBody::End { &[] } else { &[b"chunk"] };
+        let record = Record { number: RecordNumber(objects.len() as u64), previous, body };
+        objects.push(encode_record(&record, media).unwrap());
+    };
+    let mut number = 0;
+    for (msn, parts) in shape.iter().enumerate() {
+        for part in 0..*parts {
+            let msn = Msn(msn as u64);
+            let kind = TrackKind::Video { width: 2, height: 2, frame_rate: None };
+            let track = Track { init: ConfigHash([0; 8]), codec: "avc1.64001f".to_string(), timescale: 90_000, bandwidth_bps: 1, kind };
+            let opens = (number == 0).then(|| Period { index: 0, first_msn: msn, tracks: vec![Some(track)] });
+            let start = number * 45_000;
+            let tracks = vec![TrackPart { len: 5, start, duration: 45_000, independent: part == 0 }];
+            push(RecordBody::Part(PartRecord { msn, part: PartIndex(part), utc_us: number as i64 * 500_000, opens, tracks }));
+            number += 1;
+        }
+    }
+    if end {
+        push(RecordBody::End);
+    }
+    objects
+}
+
+pub(crate) fn apply(timeline: &mut Timeline, object: &[u8]) {
+    let (record, media_offset) = Record::decode(object).unwrap();
+    timeline.apply(&record, media_offset, None).unwrap();
+}
+
+/// A bucket as a worker leaves it after the first `records` records of a log.
+struct Bucket(BTreeMap<String, Vec<u8>>);
+
+impl Bucket {
+    fn new(objects: &[Vec<u8>], records: usize) -> Self {
+        let session = session();
+        let (stream, id) = (session.stream.clone(), session.id.clone());
+        let key = |key: Key| key.to_string();
+        let head = key(Key::Head { stream: stream.clone(), session: id.clone() });
+        let mut timeline = Timeline::new(session);
+        let mut bucket = BTreeMap::from([(head.clone(), timeline.snapshot().encode())]);
+        for (number, object) in objects.iter().take(records).enumerate() {
+            let open = timeline.last().map(|last| last.msn);
+            apply(&mut timeline, object);
+            let number = RecordNumber(number as u64);
+            bucket.insert(key(Key::Record { stream: stream.clone(), session: id.clone(), number }), object.clone());
+            if let Some(closed) = open.filter(|msn| timeline.is_closed(*msn)) {
+                if let Some((index, chapter)) = timeline.chapter_closed_by(closed) {
+                    bucket.insert(key(Key::Chapter { stream: stream.clone(), session: id.clone(), index }), chapter.encode());
+                }
+                bucket.insert(head.clone(), timeline.snapshot().encode());
+            }
+        }
+        Self(bucket)
+    }
+
+    /// Drives a follower until it wants nothing more; returns what it read.
+    fn feed(&self, follower: &mut Follower, now_ms: u64) -> Vec<String> {
+        let mut reads = Vec::new();
+        while let Some(need) = follower.need(now_ms) {
+            assert!(reads.len() < 1000, "a follower has to come to rest");
+            let key = need.key.to_string();
+            match self.0.get(&key) {
+                Some(bytes) => follower.handle(now_ms, &need.key, Fetched::Got(bytes)),
+                None => follower.handle(now_ms, &need.key, Fetched::Missing),
+            }
+            reads.push(key);
+        }
+        reads
+    }
+}
+
+fn follower() -> Follower {
+    Follower::new(session().stream, session().id)
+}
+
+fn last(follower: &Follower) -> (u64, u32) {
+    let last = follower.timeline().and_then(Timeline::last).unwrap();
+    (last.msn.0, last.part.0)
+}
+
+#[test]
+fn a_part_costs_one_read_once_the_log_is_followed() {
+    let log = log(&[4, 4, 4], false);
+    let mut follower = follower();
+    let reads = Bucket::new(&log, 9).feed(&mut follower, 4600);
+    assert_eq!(last(&follower), (2, 0));
+    // The head is as of the close of segment 1, which record 8 says; then the tip.
+    assert_eq!(reads.len(), 2);
+    let reads = Bucket::new(&log, 10).feed(&mut follower, 5100);
+    assert_eq!(last(&follower), (2, 1));
+    assert_eq!(reads.len(), 2, "{reads:?}");
+    assert!(Bucket::new(&log, 11).feed(&mut follower, 5110).is_empty(), "the tip is believed for a moment");
+    follower.wake();
+    assert_eq!(Bucket::new(&log, 11).feed(&mut follower, 5110).len(), 2);
+    assert_eq!(last(&follower), (2, 2));
+}
+
+#[test]
+fn chapters_are_read_before_the_log() {
+    let log = log(&[1; 150], false);
+    let mut follower = follower();
+    let reads = Bucket::new(&log, 150).feed(&mut follower, 75_000);
+    assert_eq!(reads.iter().filter(|key| key.contains("/chapter/")).count(), 2);
+    let timeline = follower.timeline().unwrap();
+    assert_eq!((timeline.segments().len(), timeline.segments()[0].msn), (150, Msn(0)));
+}
+
+#[test]
+fn a_missing_chapter_shortens_the_past_and_nothing_else() {
+    let log = log(&[1; 150], false);
+    let mut bucket = Bucket::new(&log, 150);
+    bucket.0.retain(|key, _| !key.ends_with("/chapter/0000000000"));
+    let mut follower = follower();
+    bucket.feed(&mut follower, 75_000);
+    assert_eq!(follower.timeline().unwrap().segments()[0].msn, Msn(64));
+    assert_eq!(last(&follower), (149, 0));
+}
+
+#[test]
+fn a_follower_that_slept_starts_from_the_head_again() {
+    let log = log(&[4; 40], false);
+    let mut follower = follower();
+    Bucket::new(&log, 9).feed(&mut follower, 4600);
+    let mut late = Bucket::new(&log, 160);
+    late.0.retain(|key, _| !key.contains("/log/") || key.as_str() > "live/demo/zz" || key.ends_with("0000000157"));
+    late.0.retain(|key, _| !(key.contains("/log/") && key.ends_with("0000000009")));
+    let reads = late.feed(&mut follower, 80_000);
+    assert_eq!(last(&follower).0, 39);
+    assert!(reads.len() < 8, "{reads:?}");
+}
+
+#[test]
+fn records_that_expired_unseen_are_passed_by_the_head() {
+    let log = log(&[4; 8], false);
+    let mut follower = follower();
+    Bucket::new(&log, 9).feed(&mut follower, 4600);
+    let mut late = Bucket::new(&log, 32);
+    late.0.retain(|key, _| !(key.contains("/log/") && key < &"live/demo".to_string()) && !key.ends_with("/log/0000000009"));
+    // It looks often, so it never counts as asleep; the log stands still for it.
+    for now_ms in (4700..=16_000).step_by(100) {
+        late.feed(&mut follower, now_ms);
+    }
+    assert_eq!(last(&follower), (7, 3));
+}
+
+#[test]
+fn a_session_that_is_not_there_is_asked_for_once_a_second() {
+    let bucket = Bucket(BTreeMap::new());
+    let mut follower = follower();
+    assert_eq!(bucket.feed(&mut follower, 0).len(), 1);
+    assert!(follower.is_absent());
+    assert!(bucket.feed(&mut follower, 999).is_empty());
+    assert_eq!(bucket.feed(&mut follower, 1000).len(), 1);
+}
+
+#[test]
+fn a_damaged_record_is_not_shown_and_the_head_leads_past_it() {
+    let log = log(&[4, 4, 4], false);
+    let mut follower = follower();
+    Bucket::new(&log, 6).feed(&mut follower, 3100);
+    let mut bucket = Bucket::new(&log, 7);
+    bucket.0.insert(
+        Key::Record { stream: session().stream, session: session().id, number: RecordNumber(6) }.to_string(),
+        b"not a record".to_vec(),
+    );
+    let reads = bucket.feed(&mut follower, 3600);
+    assert!(reads.len() < 4, "{reads:?}");
+    assert_eq!(last(&follower), (1, 1));
+    Bucket::new(&log, 12).feed(&mut follower, 6000);
+    assert!(last(&follower) >= (2, 0));
+}
+
+#[test]
+fn everything_is_known_after_the_end() {
+    let log = log(&[2, 2], true);
+    let mut follower = follower();
+    Bucket::new(&log, 5).feed(&mut follower, 2500);
+    assert!(follower.timeline().unwrap().ended());
+    assert_eq!(follower.need(100_000), None);
+}
