@@ -81,9 +81,8 @@ pub fn gate(timeline: &Timeline, directives: &Directives, now_utc_us: i64) -> Ve
     }
     let newest = Verdict::Ready { as_of: AsOf::Part(last), named: false };
     let Some(msn) = directives.msn else { return newest };
-    // "If the client asks for an MSN that is older, the server delivers the current playlist" (rfc8216bis, 6.2.5.2).
-    let oldest_with_parts = timeline.segments().iter().find(|segment| !segment.parts.is_empty()).map_or(last.msn, |segment| segment.msn);
-    if msn < oldest_with_parts {
+    // An old msn gets the current playlist (rfc8216bis, 6.2.5.2).
+    if msn.0 + NAMED_LAG_SEGMENTS < last.msn.0 {
         return newest;
     }
     if msn.0 > last.msn.0 + MSN_AHEAD_MAX {
@@ -110,6 +109,9 @@ pub fn gate(timeline: &Timeline, directives: &Directives, now_utc_us: i64) -> Ve
     }
     Verdict::Ready { as_of: AsOf::Part(wanted), named: true }
 }
+
+/// A request may name a state this many segments back; beyond that the parts which such a playlist lists may be forgotten.
+const NAMED_LAG_SEGMENTS: u64 = 2;
 
 /// `_HLS_msn` may be at most this far ahead of the last segment (rfc8216bis, 6.2.5.2).
 const MSN_AHEAD_MAX: u64 = 2;
