@@ -1,0 +1,118 @@
+// Requests, with the times of their first and last byte, and the bytes of media until they are appended.
+
+/** Without a byte for this long a request is given up; a server holds a blocking request for less. */
+const SILENCE_MS = 20_000;
+/** How much of a file the engine looks at. */
+const HEAD_BYTES = 16_384;
+
+export interface Loaded {
+  bytes: Uint8Array<ArrayBuffer>;
+  head: Uint8Array;
+  ttfb: number;
+  total: number;
+}
+
+interface Kept {
+  abort: AbortController;
+  bytes?: Uint8Array<ArrayBuffer>;
+}
+
+export class Net {
+  #kept = new Map<number, Kept>();
+
+  /** Gets a playlist; `failed` gets the HTTP status, or 0. Neither is called after `drop`. */
+  playlist(id: number, url: string, loaded: (url: string, text: string) => void, failed: (status: number) => void): void {
+    void this.#request(id, url, {}, failed, async (response, alive) => {
+      const text = await response.text();
+      this.#kept.delete(id);
+      if (alive()) loaded(response.url || url, text);
+    });
+  }
+
+  /** Gets media and keeps it under `id`. */
+  media(id: number, url: string, range: [number, number] | undefined, loaded: (result: Loaded) => void, failed: (status: number) => void): void {
+    const headers: Record<string, string> = range ? { Range: `bytes=${range[0]}-${range[1]}` } : {};
+    const started = performance.now();
+    void this.#request(id, url, headers, failed, async (response, alive, heard) => {
+      const { bytes, first } = await readAll(response, heard);
+      const ended = performance.now();
+      const kept = this.#kept.get(id);
+      if (!alive() || !kept) return;
+      // A server without ranges sends the whole file.
+      kept.bytes = range && response.status === 200 ? bytes.slice(range[0], range[1] + 1) : bytes;
+      loaded({ bytes: kept.bytes, head: kept.bytes.subarray(0, HEAD_BYTES), ttfb: first - started, total: ended - started });
+    });
+  }
+
+  bytes(id: number): Uint8Array<ArrayBuffer> | undefined {
+    return this.#kept.get(id)?.bytes;
+  }
+
+  drop(id: number): void {
+    const kept = this.#kept.get(id);
+    this.#kept.delete(id);
+    if (kept && !kept.bytes) kept.abort.abort();
+  }
+
+  close(): void {
+    for (const id of [...this.#kept.keys()]) this.drop(id);
+  }
+
+  async #request(
+    id: number,
+    url: string,
+    headers: Record<string, string>,
+    failed: (status: number) => void,
+    read: (response: Response, alive: () => boolean, heard: () => void) => Promise<void>,
+  ): Promise<void> {
+    const kept: Kept = { abort: new AbortController() };
+    this.#kept.set(id, kept);
+    const alive = () => !kept.abort.signal.aborted;
+    const fail = (status: number) => {
+      const wanted = this.#kept.get(id) === kept;
+      this.#kept.delete(id);
+      if (wanted) failed(status);
+    };
+    let timer = setTimeout(() => kept.abort.abort(), SILENCE_MS);
+    const heard = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => kept.abort.abort(), SILENCE_MS);
+    };
+    try {
+      const response = await fetch(url, { headers, signal: kept.abort.signal });
+      heard();
+      if (response.ok) await read(response, alive, heard);
+      else {
+        void response.body?.cancel();
+        fail(response.status);
+      }
+    } catch {
+      fail(0);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** Reads a body as it comes, so that its first byte has a time. */
+async function readAll(response: Response, heard: () => void): Promise<{ bytes: Uint8Array<ArrayBuffer>; first: number }> {
+  const reader = response.body?.getReader();
+  const chunks: Uint8Array[] = [];
+  let first = 0;
+  let length = 0;
+  while (reader) {
+    const { done, value } = await reader.read();
+    first ||= performance.now();
+    if (done) break;
+    heard();
+    chunks.push(value);
+    length += value.byteLength;
+  }
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, at);
+    at += chunk.byteLength;
+  }
+  return { bytes, first: first || performance.now() };
+}

@@ -1,0 +1,1 @@
+const player=document.createElement("tidegate-player");player.toggleAttribute("autoplay",true);player.toggleAttribute("muted",true);player.toggleAttribute("controls",true);player.setAttribute("src",`/live/${new URLSearchParams(location.search).get("stream")??"demo"}/index.m3u8`);document.body.append(player);

@@ -1,0 +1,20 @@
+/// What the page decides.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    /// Wished distance from the live edge in s; `None` takes what the playlist recommends, less what its transport allows.
+    pub latency_s: Option<f64>,
+    /// Unix time in ms at 0 of the steady clock.
+    pub utc_at_zero_ms: f64,
+    /// Media to keep ahead of the playhead, in s.
+    pub forward_s: f64,
+    /// Media to keep behind the playhead, in s.
+    pub back_s: f64,
+    /// What the network is expected to carry, from an earlier session; chooses the first rung.
+    pub expected_bps: Option<f64>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { latency_s: None, utc_at_zero_ms: 0.0, forward_s: 30.0, back_s: 30.0, expected_bps: None }
+    }
+}

@@ -1,0 +1,434 @@
+use alloc::{string::String, vec::Vec};
+
+use crate::{
+    AppendFailure, Config, Event, Input, Output, Playhead, Reason, Stats, Timing, Track,
+    abr::{Abr, Situation},
+    follower::{Answer, back_off_ms},
+    ladder::{Ladder, mime_types},
+    lane::{Arrived, Lane},
+    latency::{Bounds, Latency},
+    playback::Playback,
+    playlist::{Place, Playlist},
+    read::{self, Read},
+    shared::Shared,
+    throughput::Throughput,
+};
+
+/// Media that cannot be decoded ends playback after this many appends in a row.
+const MAX_DECODE_FAILURES: u32 = 3;
+/// A media playlist that was never there: after this many failures the multivariant playlist is asked again.
+const MAX_FIRST_FAILURES: u32 = 4;
+/// Pause between looks for a new session.
+const WATCH_MS: f64 = 3_000.0;
+/// A live playlist without news for this many target durations may belong to a session that nobody ended.
+const STALE_TARGETS: f64 = 3.0;
+/// What a stream that is not live should have in its buffer.
+const RELAXED_BUFFER_S: f64 = 10.0;
+
+/// The player's decisions. Give it what happens with [`Self::handle`], then do what [`Self::poll`] says until it is empty.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) shared: Shared,
+    pub(crate) lanes: Vec<Lane>,
+    pub(crate) latency: Latency,
+    pub(crate) playback: Playback,
+    ladder: Ladder,
+    throughput: Throughput,
+    abr: Abr,
+    source: Option<Source>,
+    phase: Phase,
+    /// The tracks were asked for.
+    tracks_asked: bool,
+}
+
+/// The address that is played.
+#[derive(Debug)]
+struct Source {
+    url: String,
+    request: Option<u32>,
+    due_ms: f64,
+    failures: u32,
+    said_offline: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Phase {
+    /// Nothing is loaded.
+    Idle,
+    /// The multivariant playlist is not there yet.
+    Finding,
+    /// Media is loaded.
+    Following,
+    /// Everything has been played, or another session was found: a page has to decide.
+    Over,
+    /// Playback is not possible.
+    Broken,
+}
+
+impl Engine {
+    /// Makes an engine that waits for [`Input::Load`].
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            latency: Latency::new(config.latency_s),
+            shared: Shared::new(config),
+            lanes: Vec::new(),
+            playback: Playback::default(),
+            ladder: Ladder::default(),
+            throughput: Throughput::new(),
+            abr: Abr::default(),
+            source: None,
+            phase: Phase::Idle,
+            tracks_asked: false,
+        }
+    }
+
+    /// Takes what happened at `now_ms` of a steady clock.
+    pub fn handle(&mut self, now_ms: f64, input: Input) {
+        if now_ms.is_finite() {
+            self.shared.now_ms = self.shared.now_ms.max(now_ms);
+        }
+        match input {
+            Input::Load { url } => self.load(url),
+            Input::PlaylistLoaded { id, url, text } => self.playlist_loaded(id, &url, &text),
+            Input::MediaLoaded { id, bytes, head, timing } => {
+                self.media_loaded(id, bytes, head.get(..crate::HEAD_BYTES).unwrap_or(&head), timing);
+            }
+            Input::Failed { id, status } => self.failed(id, status),
+            Input::Opened => self.shared.open = self.tracks_asked,
+            Input::OpenFailed => self.open_failed(),
+            Input::Appended { track } => self.appended(track),
+            Input::AppendFailed { track, reason } => self.append_failed(track, reason),
+            Input::Buffered { track, ranges } => {
+                if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.track == track) {
+                    lane.ranges = crate::ranges::Ranges::new(ranges);
+                }
+            }
+            Input::Playhead(playhead) => self.playhead(playhead),
+            Input::Sought { to_s } => self.sought(to_s),
+            Input::GoLive => self.go_live(),
+            Input::Tick => self.throughput.settle(),
+        }
+        self.step();
+    }
+
+    /// The next thing to do.
+    pub fn poll(&mut self) -> Option<Output> {
+        self.shared.poll()
+    }
+
+    /// Figures of this moment.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let position_s = self.shared.position_s();
+        let utc_ms = self.shared.presentation.utc_ms(position_s);
+        let rung = self.lanes.first().map_or(0, |lane| lane.rung);
+        let variant = self.ladder.variants.get(rung);
+        let live = self.is_live();
+        Stats {
+            live,
+            at_live_edge: live && self.playback.keeps_live,
+            program_date_time_ms: utc_ms,
+            latency_s: utc_ms.filter(|_| live).map(|utc| (self.shared.now_ms + self.shared.config.utc_at_zero_ms - utc) / 1000.0),
+            edge_distance_s: self.latency.edge_s(self.shared.now_ms).filter(|_| live).map(|edge| edge - position_s),
+            target_s: self.latency.target_s().filter(|_| live),
+            buffer_s: self.ahead_s(),
+            rung,
+            rungs: self.ladder.variants.len(),
+            bandwidth_bps: variant.map_or(0, |variant| variant.bandwidth_bps),
+            height: variant.map_or(0, |variant| variant.height),
+            estimate_bps: self.throughput.estimate_bps(),
+            stalls: self.playback.stalls,
+            rate: self.playback.rate,
+        }
+    }
+
+    fn load(&mut self, url: String) {
+        self.close();
+        let due_ms = self.shared.now_ms;
+        self.source = Some(Source { url, request: None, due_ms, failures: 0, said_offline: false });
+        self.phase = Phase::Finding;
+        self.latency = Latency::new(self.shared.config.latency_s);
+        self.playback = Playback::default();
+        self.shared.presentation = Default::default();
+        self.shared.playhead = Playhead::default();
+        self.shared.seeking_to_s = None;
+        self.shared.open = false;
+        self.tracks_asked = false;
+    }
+
+    fn close(&mut self) {
+        for lane in self.lanes.drain(..) {
+            lane.close(&mut self.shared);
+        }
+        if let Some(source) = &mut self.source {
+            let request = source.request.take();
+            self.shared.drop_request(request);
+        }
+    }
+
+    fn fail(&mut self, reason: Reason) {
+        self.close();
+        self.phase = Phase::Broken;
+        self.shared.send(Output::Event(Event::Error { reason }));
+    }
+
+    fn playlist_loaded(&mut self, id: u32, url: &str, text: &str) {
+        if self.source.as_ref().is_some_and(|source| source.request == Some(id)) {
+            return self.source_loaded(url, text);
+        }
+        let now_ms = self.shared.now_ms;
+        for (index, lane) in self.lanes.iter_mut().enumerate() {
+            let main_request = lane.follower.request() == Some(id);
+            let Some(follower) = lane.follower_of(id) else { continue };
+            let answer = follower.loaded(now_ms, url, text);
+            if main_request && answer == Answer::Changed {
+                lane.playlist_changed(&mut self.shared);
+                if index == 0 {
+                    self.latency.set_bounds(lane.playlist().map_or(DEFAULT_BOUNDS, bounds));
+                }
+            }
+            return;
+        }
+    }
+
+    fn source_loaded(&mut self, url: &str, text: &str) {
+        let Some(source) = &mut self.source else { return };
+        source.request = None;
+        source.failures = 0;
+        let ladder = match read::any(url, text) {
+            Some(Read::Multivariant(ladder)) => ladder,
+            Some(Read::Media) => read::only(url),
+            None if self.phase == Phase::Finding => return self.fail(Reason::Playlist),
+            None => return,
+        };
+        if self.phase == Phase::Finding {
+            self.ladder = ladder;
+            self.start(None);
+        } else {
+            source.due_ms = self.shared.now_ms + WATCH_MS;
+            let same = ladder.variants.iter().any(|variant| self.ladder.variants.iter().any(|known| known.url == variant.url));
+            if !same && !ladder.variants.is_empty() {
+                self.close();
+                self.phase = Phase::Over;
+                self.shared.send(Output::Event(Event::NewSession));
+            }
+        }
+    }
+
+    /// Begins with the first rung.
+    fn start(&mut self, refused: Option<usize>) {
+        if let Some(rung) = refused {
+            self.ladder.without_codecs_of(rung);
+        }
+        let rung = self.ladder.start(self.shared.config.expected_bps.or_else(|| self.throughput.estimate_bps()));
+        let Some(variant) = self.ladder.variants.get(rung) else {
+            return self.fail(if refused.is_some() { Reason::Codecs } else { Reason::Playlist });
+        };
+        let main = Lane::new(variant.track(), true, variant.url.clone(), rung, &self.shared);
+        let audio = self.ladder.audio_of(variant).filter(|_| main.track == Track::Video);
+        let audio = audio.map(|audio| Lane::new(Track::Audio, false, audio.url.clone(), 0, &self.shared));
+        let codecs = variant.codecs.clone();
+        self.phase = Phase::Following;
+        self.tracks_asked = false;
+        if !codecs.is_empty() {
+            self.open(&codecs, main.track, audio.is_some());
+        }
+        self.lanes = core::iter::once(main).chain(audio).collect();
+        self.say_level(rung);
+    }
+
+    fn open(&mut self, codecs: &[String], main: Track, separate_audio: bool) {
+        let (video, audio) = mime_types(codecs, main, separate_audio);
+        self.tracks_asked = true;
+        self.shared.send(Output::OpenTracks { video, audio });
+    }
+
+    fn open_failed(&mut self) {
+        if self.phase != Phase::Following || self.shared.open {
+            return;
+        }
+        let rung = self.lanes.first().map(|lane| lane.rung);
+        for lane in self.lanes.drain(..) {
+            lane.close(&mut self.shared);
+        }
+        self.start(rung);
+    }
+
+    fn say_level(&mut self, rung: usize) {
+        let Some(variant) = self.ladder.variants.get(rung) else { return };
+        self.shared.send(Output::Event(Event::LevelSwitched {
+            rung,
+            rungs: self.ladder.variants.len(),
+            bandwidth_bps: variant.bandwidth_bps,
+            height: variant.height,
+        }));
+    }
+
+    fn media_loaded(&mut self, id: u32, bytes: u64, head: &[u8], timing: Timing) {
+        let arrived = self.lanes.iter_mut().find_map(|lane| lane.media_loaded(id, head));
+        match arrived {
+            Some(Arrived::Fragment { duration_s }) => {
+                self.throughput.add(self.shared.now_ms, bytes, timing, duration_s);
+                self.decide();
+            }
+            Some(Arrived::Init) => {
+                let Some(main) = self.lanes.first().filter(|_| !self.tracks_asked) else { return };
+                if let Some(codecs) = main.codecs().map(<[String]>::to_vec) {
+                    self.open(&codecs, main.track, self.lanes.len() > 1);
+                }
+            }
+            // Nobody waits for it any more.
+            None => self.shared.drop_request(Some(id)),
+        }
+    }
+
+    /// Chooses the rung for the next segment.
+    fn decide(&mut self) {
+        let should_s = if self.is_live() { self.latency.target_s() } else { None }.unwrap_or(RELAXED_BUFFER_S);
+        let position_s = self.shared.position_s();
+        let Some(main) = self.lanes.first_mut() else { return };
+        let situation = Situation {
+            now_ms: self.shared.now_ms,
+            current: main.wanted_rung(),
+            estimate_bps: self.throughput.estimate_bps(),
+            buffer_share: main.ready_s(position_s) / should_s.max(0.1),
+        };
+        let rung = self.abr.choose(&self.ladder.bandwidths_bps(), situation);
+        if let Some(variant) = self.ladder.variants.get(rung) {
+            main.want(&mut self.shared, rung, &variant.url);
+        }
+    }
+
+    fn failed(&mut self, id: u32, status: u16) {
+        let now_ms = self.shared.now_ms;
+        if let Some(source) = self.source.as_mut().filter(|source| source.request == Some(id)) {
+            source.request = None;
+            source.due_ms = now_ms + back_off_ms(source.failures).max(if self.phase == Phase::Finding { 0.0 } else { WATCH_MS });
+            source.failures = source.failures.saturating_add(1);
+            if self.phase == Phase::Finding && !source.said_offline {
+                source.said_offline = true;
+                self.shared.send(Output::Event(Event::Offline));
+            }
+            return;
+        }
+        for lane in &mut self.lanes {
+            if let Some(follower) = lane.follower_of(id) {
+                follower.failed(now_ms, status);
+                lane.candidate_failed(&mut self.shared);
+                break;
+            }
+            if lane.media_failed(&mut self.shared, id, status) {
+                break;
+            }
+        }
+        let never_there = |lane: &Lane| lane.playlist().is_none() && lane.follower.failures() >= MAX_FIRST_FAILURES;
+        if self.phase == Phase::Following && !self.playback.begun && self.lanes.iter().any(never_there) {
+            if let Some(url) = self.source.as_ref().map(|source| source.url.clone()) {
+                self.load(url);
+            }
+        }
+    }
+
+    fn appended(&mut self, track: Track) {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.track == track) {
+            lane.appended(&mut self.shared);
+        }
+    }
+
+    fn append_failed(&mut self, track: Track, reason: AppendFailure) {
+        let Some(lane) = self.lanes.iter_mut().find(|lane| lane.track == track) else { return };
+        if lane.append_failed(&mut self.shared, reason) >= MAX_DECODE_FAILURES {
+            self.fail(Reason::Decode);
+        }
+    }
+
+    /// Does whatever is due.
+    fn step(&mut self) {
+        self.watch_source();
+        if self.phase != Phase::Following {
+            return;
+        }
+        self.place_lanes();
+        let mut switched = None;
+        for lane in &mut self.lanes {
+            switched = lane.step(&mut self.shared).or(switched);
+        }
+        if let Some(rung) = switched {
+            self.say_level(rung);
+        }
+        self.note_edge();
+        self.control();
+        if self.playback.ended {
+            self.phase = Phase::Over;
+            self.shared.send(Output::Event(Event::Ended));
+        }
+    }
+
+    /// Asks for the multivariant playlist: until there is one, and later when another session may have begun.
+    fn watch_source(&mut self) {
+        let now_ms = self.shared.now_ms;
+        let stale = self.lanes.first().is_some_and(|main| {
+            let target_ms = main.playlist().map_or(0.0, |playlist| playlist.target_s * 1000.0);
+            main.follower.stale_ms(now_ms) > STALE_TARGETS * target_ms.max(WATCH_MS) && self.shared.playhead.waiting
+        });
+        let wanted = match self.phase {
+            Phase::Finding => true,
+            Phase::Following => stale,
+            Phase::Over => self.playback.was_live && !self.lanes.is_empty(),
+            Phase::Idle | Phase::Broken => false,
+        };
+        let Some(source) = self.source.as_mut().filter(|source| wanted && source.request.is_none() && now_ms >= source.due_ms) else {
+            return;
+        };
+        let id = self.shared.fetch_playlist(source.url.clone());
+        source.request = Some(id);
+    }
+
+    /// Finds where to start, once playlists are there. The main track decides, sound follows.
+    fn place_lanes(&mut self) {
+        let Some((main, others)) = self.lanes.split_first_mut() else { return };
+        if main.cursor().is_none() {
+            let Some(place) = main.playlist().and_then(|playlist| start_place(playlist, &self.latency)) else { return };
+            main.start_at(&mut self.shared, place);
+            self.playback.start = Some(place);
+        }
+        let Some(start) = self.playback.start else { return };
+        for lane in others.iter_mut().filter(|lane| lane.cursor().is_none()) {
+            let (Some(of_main), Some(own)) = (main.playlist(), lane.playlist()) else { continue };
+            let place = Place { msn: own.aligned_msn(of_main, start.msn), part: start.part };
+            lane.start_at(&mut self.shared, place);
+        }
+    }
+
+    /// Tells the latency control how far the list reaches.
+    fn note_edge(&mut self) {
+        let Some(main) = self.lanes.first() else { return };
+        let Some(playlist) = main.playlist() else { return };
+        self.playback.was_live |= !playlist.ended;
+        if let Some(end_s) = main.time_of(playlist.next_place()) {
+            self.latency.arrived(main.follower.changed_ms(), end_s);
+        }
+    }
+
+    pub(crate) fn is_live(&self) -> bool {
+        self.lanes.first().and_then(Lane::playlist).is_some_and(|playlist| !playlist.ended)
+    }
+}
+
+const DEFAULT_BOUNDS: Bounds = Bounds { step_s: 1.0, hold_back_s: 3.0, parts: false };
+
+fn bounds(playlist: &Playlist) -> Bounds {
+    match playlist.part_target_s {
+        Some(step_s) if playlist.can_block || playlist.part_hold_back_s.is_some() => {
+            Bounds { step_s, hold_back_s: playlist.part_hold_back_s.unwrap_or(3.0 * step_s), parts: true }
+        }
+        _ => Bounds { step_s: playlist.target_s, hold_back_s: playlist.hold_back_s.unwrap_or(3.0 * playlist.target_s), parts: false },
+    }
+}
+
+/// Live: the last place to start that is the target before the end. Else the beginning.
+fn start_place(playlist: &Playlist, latency: &Latency) -> Option<Place> {
+    let back_s = if playlist.ended { f64::MAX } else { latency.target_s()? };
+    playlist.start_before_end(back_s)
+}

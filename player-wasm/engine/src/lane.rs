@@ -1,0 +1,629 @@
+//! One track from playlist to source buffer: which fragment comes next, in which rung, and what is appended when.
+
+use alloc::{collections::VecDeque, string::String, vec::Vec};
+
+use crate::{
+    AppendFailure, MediaKind, Output, Track,
+    follower::{Follower, back_off_ms},
+    fragment::Init,
+    playlist::{Place, Playlist, Resource},
+    ranges::Ranges,
+    schedule::{Next, Offer, next, segment_probably_starts},
+    shared::Shared,
+    uri::resolve,
+};
+
+/// Requests for existing media that run at a time: one transfers while the next one is on its way.
+const MAX_LOADING: usize = 2;
+/// Fragments between request and source buffer; bounds the memory that waits for a slow source buffer.
+const MAX_QUEUE: usize = 8;
+/// Init segments that are kept: a few rungs in a few periods.
+const MAX_INITS: usize = 16;
+/// Steps over gaps and segment ends in one go.
+const MAX_STEPS: usize = 64;
+/// A fragment that the server refuses is given up after this many requests; one that the network loses never is.
+const MAX_REFUSALS: u32 = 3;
+/// A part that is not listed yet is appended only if it continues what is there, within this many s.
+const CONTINUES_S: f64 = 0.5;
+/// The shortest buffer that a full source buffer is taken to hold.
+const MIN_FORWARD_S: f64 = 4.0;
+/// After a full source buffer had nothing to remove.
+const QUOTA_PAUSE_MS: f64 = 1_000.0;
+
+/// The start of a segment waits this long for the playlist of the rung to go over to; then the switch is put off.
+const SWITCH_WAIT_MS: f64 = 250.0;
+
+/// One track.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) track: Track,
+    /// Its clock is that of the presentation; sound beside pictures may be cut elsewhere.
+    main: bool,
+    pub(crate) follower: Follower,
+    pub(crate) rung: usize,
+    candidate: Option<(usize, Follower)>,
+    cursor: Option<Place>,
+    queue: VecDeque<Fragment>,
+    inits: VecDeque<InitSegment>,
+    appended_init: Option<Address>,
+    busy: Option<Busy>,
+    anchor: Option<(u64, f64)>,
+    unlisted: Option<(Resource, Place)>,
+    refused_hint: Option<Resource>,
+    /// Since when the start of a segment waits for the candidate's playlist.
+    boundary_ms: Option<f64>,
+    pub(crate) ranges: Ranges,
+    pub(crate) loaded_end_s: Option<f64>,
+    offset_s: f64,
+    forward_s: f64,
+    feed_after_ms: f64,
+    decode_failures: u32,
+}
+
+/// Bytes at an absolute address.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Address {
+    url: String,
+    range: Option<(u64, u64)>,
+}
+
+#[derive(Clone, Debug)]
+struct Fragment {
+    place: Place,
+    period: u64,
+    address: Address,
+    map: Option<Address>,
+    kind: MediaKind,
+    duration_s: f64,
+    utc_ms: Option<f64>,
+    state: State,
+    refusals: u32,
+    listed: bool,
+}
+
+#[derive(Clone, Debug)]
+struct InitSegment {
+    address: Address,
+    state: State,
+    read: Init,
+    failures: u32,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+enum State {
+    Asked { id: u32 },
+    Again { at_ms: f64 },
+    Here { id: u32, head: Vec<u8> },
+    Missing,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Busy {
+    Init,
+    Fragment { id: u32 },
+    Removal,
+}
+
+/// What a media answer was for.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) enum Arrived {
+    Init,
+    /// A fragment, with the length of its media.
+    Fragment {
+        duration_s: f64,
+    },
+}
+
+impl Lane {
+    pub(crate) fn new(track: Track, main: bool, url: String, rung: usize, shared: &Shared) -> Self {
+        Self {
+            track,
+            main,
+            follower: Follower::new(url, shared.now_ms),
+            rung,
+            candidate: None,
+            cursor: None,
+            queue: VecDeque::new(),
+            inits: VecDeque::new(),
+            appended_init: None,
+            busy: None,
+            anchor: None,
+            unlisted: None,
+            refused_hint: None,
+            boundary_ms: None,
+            ranges: Ranges::default(),
+            loaded_end_s: None,
+            offset_s: 0.0,
+            forward_s: shared.config.forward_s.max(MIN_FORWARD_S),
+            feed_after_ms: 0.0,
+            decode_failures: 0,
+        }
+    }
+
+    pub(crate) fn playlist(&self) -> Option<&Playlist> {
+        self.follower.playlist()
+    }
+
+    pub(crate) fn cursor(&self) -> Option<Place> {
+        self.cursor
+    }
+
+    /// The rung that will be loaded once its playlist is there, else the one that is loaded.
+    pub(crate) fn wanted_rung(&self) -> usize {
+        self.candidate.as_ref().map_or(self.rung, |(rung, _)| *rung)
+    }
+
+    /// Goes over to another rung at the next start of a segment.
+    pub(crate) fn want(&mut self, shared: &mut Shared, rung: usize, url: &str) {
+        if rung == self.wanted_rung() {
+            return;
+        }
+        if let Some((_, mut follower)) = self.candidate.take() {
+            shared.drop_request(follower.abandon());
+        }
+        if rung != self.rung {
+            self.candidate = Some((rung, Follower::new(url.into(), shared.now_ms)));
+        }
+    }
+
+    /// Asks for whatever is due. Returns the rung if it has changed.
+    pub(crate) fn step(&mut self, shared: &mut Shared) -> Option<usize> {
+        self.follow(shared);
+        let switched = self.fill(shared);
+        self.ask_again(shared);
+        self.feed(shared);
+        switched
+    }
+
+    fn follow(&mut self, shared: &mut Shared) {
+        // Far behind the edge nobody waits for the newest part.
+        let relaxed = match (self.cursor, self.playlist()) {
+            (Some(cursor), Some(playlist)) => {
+                playlist.distance_s(cursor.msn, playlist.next_place().msn).is_some_and(|behind| behind > 3.0 * playlist.target_s)
+            }
+            _ => false,
+        };
+        if let Some(url) = self.follower.wants(shared.now_ms, None, relaxed) {
+            let id = shared.fetch_playlist(url);
+            self.follower.asked(id);
+        }
+        let known = self.follower.playlist().map(Playlist::next_place);
+        if let Some((_, candidate)) = &mut self.candidate {
+            if let Some(url) = candidate.wants(shared.now_ms, known, relaxed) {
+                let id = shared.fetch_playlist(url);
+                candidate.asked(id);
+            }
+        }
+    }
+
+    /// Whose playlist request this is.
+    pub(crate) fn follower_of(&mut self, id: u32) -> Option<&mut Follower> {
+        let candidate = self.candidate.as_mut().map(|(_, follower)| follower);
+        core::iter::once(&mut self.follower).chain(candidate).find(|follower| follower.request() == Some(id))
+    }
+
+    /// Takes notice of a new state of the playlist.
+    pub(crate) fn playlist_changed(&mut self, shared: &mut Shared) {
+        self.refused_hint = None;
+        let Some(playlist) = self.follower.playlist() else { return };
+        let Some((resource, guess)) = self.unlisted.clone() else { return };
+        let found = playlist.numbered().rev().take(3).find_map(|(msn, segment)| {
+            let part = segment.parts.iter().position(|part| part.resource == resource)?;
+            Some((Place { msn, part }, segment, segment.parts.get(part)?))
+        });
+        let at = self.queue.iter().position(|fragment| !fragment.listed);
+        match found {
+            Some((place, segment, part)) => {
+                if let Some(fragment) = at.and_then(|at| self.queue.get_mut(at)) {
+                    fragment.place = place;
+                    fragment.listed = true;
+                    fragment.period = segment.period;
+                    fragment.duration_s = part.duration_s;
+                    fragment.map = segment.map.as_deref().map(|map| Address::new(self.follower.base(), map));
+                }
+                if place != guess && self.cursor == Some(guess.next_part()) {
+                    self.cursor = Some(place.next_part());
+                }
+                self.unlisted = None;
+            }
+            // Something else came in its place.
+            None if playlist.next_place() > guess => {
+                if let Some(fragment) = at.and_then(|at| self.queue.remove(at)) {
+                    self.cursor = Some(fragment.place);
+                    shared.drop_request(fragment.id());
+                }
+                self.unlisted = None;
+            }
+            None => {}
+        }
+    }
+
+    fn fill(&mut self, shared: &mut Shared) -> Option<usize> {
+        let mut switched = None;
+        for _ in 0..MAX_STEPS {
+            let cursor = self.cursor?;
+            if cursor.part == 0 && self.candidate.is_some() {
+                if self.switch(shared, cursor) {
+                    switched = Some(self.rung);
+                    continue;
+                }
+                let since_ms = *self.boundary_ms.get_or_insert(shared.now_ms);
+                if shared.now_ms - since_ms < SWITCH_WAIT_MS {
+                    break;
+                }
+            }
+            let Some(playlist) = self.follower.playlist() else { break };
+            let offer = match next(playlist, cursor) {
+                Next::Skip(place) => {
+                    self.cursor = Some(place);
+                    continue;
+                }
+                Next::Load(offer) => offer,
+                Next::Wait | Next::End => break,
+            };
+            if !self.has_room(shared, &offer) {
+                break;
+            }
+            let fragment = Fragment::new(self.follower.base(), playlist, &offer);
+            let hint = (!fragment.listed).then(|| (offer.resource.clone(), offer.place));
+            self.cursor = Some(if offer.kind == MediaKind::Segment { offer.place.next_segment() } else { offer.place.next_part() });
+            self.unlisted = hint.or(self.unlisted.take());
+            self.boundary_ms = None;
+            self.push(shared, fragment);
+        }
+        switched
+    }
+
+    fn has_room(&self, shared: &Shared, offer: &Offer<'_>) -> bool {
+        let hint = offer.kind == MediaKind::Hint;
+        if hint {
+            // A switch waits here until the list says where the segment starts: that costs a round trip, and only then.
+            let boundary = self.candidate.is_some() && self.playlist().is_some_and(|list| segment_probably_starts(list, offer.place));
+            if boundary || self.unlisted.is_some() || self.refused_hint.as_ref() == Some(offer.resource) {
+                return false;
+            }
+        }
+        let loading =
+            self.queue.iter().filter(|fragment| fragment.kind != MediaKind::Hint && !matches!(fragment.state, State::Here { .. }));
+        if self.queue.len() >= MAX_QUEUE || (!hint && loading.count() >= MAX_LOADING) {
+            return false;
+        }
+        let ahead_s = self.loaded_end_s.map_or(0.0, |end| (end - shared.position_s()).max(0.0));
+        ahead_s + self.queued_s() < self.forward_s
+    }
+
+    /// Media from a time on that has arrived, appended or not.
+    pub(crate) fn ready_s(&self, position_s: f64) -> f64 {
+        let here = self.queue.iter().filter(|fragment| matches!(fragment.state, State::Here { .. }));
+        self.ranges.ahead_s(position_s) + here.map(|fragment| fragment.duration_s).sum::<f64>()
+    }
+
+    fn queued_s(&self) -> f64 {
+        self.queue.iter().map(|fragment| fragment.duration_s).sum()
+    }
+
+    /// A rung whose playlist cannot be had is not gone over to.
+    pub(crate) fn candidate_failed(&mut self, shared: &mut Shared) {
+        if self.candidate.as_ref().is_some_and(|(_, follower)| follower.failures() > MAX_REFUSALS) {
+            if let Some((_, mut follower)) = self.candidate.take() {
+                shared.drop_request(follower.abandon());
+            }
+        }
+    }
+
+    /// Goes over to the candidate, if its playlist reaches to where the next segment starts.
+    fn switch(&mut self, shared: &mut Shared, cursor: Place) -> bool {
+        let Some((_, candidate)) = &self.candidate else { return false };
+        let (Some(new), Some(old)) = (candidate.playlist(), self.follower.playlist()) else { return false };
+        if new.next_place() < old.next_place() && !new.ended {
+            return false;
+        }
+        let msn = new.aligned_msn(old, cursor.msn);
+        if msn > new.next_place().msn {
+            return false;
+        }
+        if let (Some((anchor, time_s)), true) = (self.anchor, msn != cursor.msn) {
+            self.anchor = Some((anchor.wrapping_add(msn).wrapping_sub(cursor.msn), time_s));
+        }
+        let Some((rung, follower)) = self.candidate.take() else { return false };
+        shared.drop_request(self.follower.abandon());
+        self.follower = follower;
+        self.rung = rung;
+        self.boundary_ms = None;
+        self.cursor = Some(Place::segment(msn));
+        self.unlisted = None;
+        self.refused_hint = None;
+        true
+    }
+
+    fn push(&mut self, shared: &mut Shared, mut fragment: Fragment) {
+        if let Some(map) = &fragment.map {
+            self.need_init(shared, map.clone());
+        }
+        let id = shared.fetch_media(self.track, fragment.kind, &fragment.address.url, fragment.address.range);
+        fragment.state = State::Asked { id };
+        self.queue.push_back(fragment);
+    }
+
+    fn need_init(&mut self, shared: &mut Shared, address: Address) {
+        if self.inits.iter().any(|init| init.address == address) {
+            return;
+        }
+        if self.inits.len() >= MAX_INITS {
+            let unused = self.inits.iter().position(|init| self.queue.iter().all(|fragment| fragment.map.as_ref() != Some(&init.address)));
+            if let Some(init) = unused.and_then(|at| self.inits.remove(at)) {
+                shared.drop_request(init.state.id());
+            }
+        }
+        let id = shared.fetch_media(self.track, MediaKind::Init, &address.url, address.range);
+        self.inits.push_back(InitSegment { address, state: State::Asked { id }, read: Init::default(), failures: 0 });
+    }
+
+    fn ask_again(&mut self, shared: &mut Shared) {
+        let now_ms = shared.now_ms;
+        let due = |state: &State| matches!(state, State::Again { at_ms } if *at_ms <= now_ms);
+        for init in self.inits.iter_mut().filter(|init| due(&init.state)) {
+            let id = shared.fetch_media(self.track, MediaKind::Init, &init.address.url, init.address.range);
+            init.state = State::Asked { id };
+        }
+        for fragment in self.queue.iter_mut().filter(|fragment| due(&fragment.state)) {
+            let id = shared.fetch_media(self.track, fragment.kind, &fragment.address.url, fragment.address.range);
+            fragment.state = State::Asked { id };
+        }
+    }
+
+    /// Takes media that arrived; `None` if it is not this lane's.
+    pub(crate) fn media_loaded(&mut self, id: u32, head: &[u8]) -> Option<Arrived> {
+        if let Some(init) = self.inits.iter_mut().find(|init| init.state == State::Asked { id }) {
+            init.read = Init::read(head).unwrap_or_default();
+            init.state = State::Here { id, head: Vec::new() };
+            return Some(Arrived::Init);
+        }
+        let fragment = self.queue.iter_mut().find(|fragment| fragment.state == State::Asked { id })?;
+        fragment.state = State::Here { id, head: head.to_vec() };
+        Some(Arrived::Fragment { duration_s: fragment.duration_s })
+    }
+
+    /// Codecs that the init segments name, for a stream whose playlist names none.
+    pub(crate) fn codecs(&self) -> Option<&[String]> {
+        self.inits.iter().map(|init| init.read.codecs.as_slice()).find(|codecs| !codecs.is_empty())
+    }
+
+    pub(crate) fn media_failed(&mut self, shared: &mut Shared, id: u32, status: u16) -> bool {
+        if let Some(init) = self.inits.iter_mut().find(|init| init.state == State::Asked { id }) {
+            init.state = State::Again { at_ms: shared.now_ms + back_off_ms(init.failures) };
+            init.failures = init.failures.saturating_add(1);
+            return true;
+        }
+        let Some(at) = self.queue.iter().position(|fragment| fragment.state == State::Asked { id }) else { return false };
+        let Some(fragment) = self.queue.get_mut(at) else { return false };
+        if !fragment.listed {
+            // The hint was wrong, or the server is gone: the playlist will say what exists.
+            self.refused_hint = self.unlisted.take().map(|(resource, _)| resource);
+            self.cursor = Some(fragment.place);
+            self.queue.remove(at);
+            self.follower.hurry(shared.now_ms);
+            return true;
+        }
+        let gone = self.follower.playlist().is_some_and(|playlist| fragment.place.msn < playlist.first_msn);
+        fragment.refusals = fragment.refusals.saturating_add(1);
+        let given_up = gone || (status != 0 && fragment.refusals >= MAX_REFUSALS);
+        fragment.state = if given_up { State::Missing } else { State::Again { at_ms: shared.now_ms + back_off_ms(fragment.refusals - 1) } };
+        true
+    }
+
+    fn feed(&mut self, shared: &mut Shared) {
+        if self.busy.is_some() || !shared.open || shared.now_ms < self.feed_after_ms {
+            return;
+        }
+        while self.queue.front().is_some_and(|fragment| fragment.state == State::Missing) {
+            self.queue.pop_front();
+        }
+        let Some(Fragment { state: State::Here { id, head }, map, place, period, listed, utc_ms, duration_s, .. }) = self.queue.front()
+        else {
+            return self.trim(shared);
+        };
+        let mut media_s = None;
+        if let Some(map) = map {
+            let Some(InitSegment { state: State::Here { id: init, .. }, read, .. }) = self.inits.iter().find(|init| init.address == *map)
+            else {
+                return;
+            };
+            if self.appended_init.as_ref() != Some(map) {
+                self.appended_init = Some(map.clone());
+                self.busy = Some(Busy::Init);
+                return shared.send(Output::Append { track: self.track, id: *init, offset_s: self.offset_s });
+            }
+            media_s = read.decode_time_s(head);
+        }
+        let expected_s = self.time_of(*place).or_else(|| shared.presentation.time_s((*utc_ms)?)).or(self.loaded_end_s);
+        let from_start_s = || {
+            let playlist = self.follower.playlist().filter(|playlist| playlist.ended);
+            playlist.and_then(|playlist| playlist.distance_s(playlist.first_msn, place.msn))
+        };
+        let first = shared.presentation.is_empty();
+        let offset_s = shared.presentation.offset_s(*period, || match media_s {
+            Some(media_s) if first => from_start_s().map_or(0.0, |start| start - media_s),
+            Some(media_s) => expected_s.map_or(0.0, |expected| expected - media_s),
+            None => 0.0,
+        });
+        let start_s = media_s.map(|media_s| media_s + offset_s).or(expected_s).unwrap_or(0.0);
+        if !listed && self.loaded_end_s.is_some_and(|end| (start_s - end).abs() > CONTINUES_S) {
+            return;
+        }
+        let (id, end_s, place) = (*id, start_s + duration_s, *place);
+        if let (Some(utc_ms), true) = (utc_ms, *listed && self.main) {
+            shared.presentation.mark(start_s, *utc_ms);
+        }
+        self.busy = Some(Busy::Fragment { id });
+        self.offset_s = offset_s;
+        self.loaded_end_s = Some(end_s);
+        self.anchor = Some((place.msn, start_s - self.before_part_s(place)));
+        shared.send(Output::Append { track: self.track, id, offset_s });
+    }
+
+    /// Removes what lies far behind the playhead.
+    fn trim(&mut self, shared: &mut Shared) {
+        let to_s = shared.position_s() - shared.config.back_s.max(1.0);
+        if self.ranges.first().is_some_and(|first| first < to_s - TRIM_STEP_S) {
+            self.busy = Some(Busy::Removal);
+            shared.send(Output::Remove { track: self.track, from_s: 0.0, to_s });
+        }
+    }
+
+    /// The source buffer has done what it was asked to do. Returns whether media was appended.
+    pub(crate) fn appended(&mut self, shared: &mut Shared) -> bool {
+        let Some(Busy::Fragment { id }) = self.busy.take() else { return false };
+        self.decode_failures = 0;
+        if let Some(at) = self.queue.iter().position(|fragment| fragment.id() == Some(id)) {
+            self.queue.remove(at);
+        }
+        shared.drop_request(Some(id));
+        true
+    }
+
+    /// An append was refused; returns how many could not be decoded in a row.
+    pub(crate) fn append_failed(&mut self, shared: &mut Shared, reason: AppendFailure) -> u32 {
+        let Some(busy) = self.busy.take() else { return self.decode_failures };
+        match (reason, busy) {
+            (AppendFailure::Quota, _) => {
+                if busy == Busy::Init {
+                    self.appended_init = None;
+                }
+                let position_s = shared.position_s();
+                self.forward_s = (self.ranges.ahead_s(position_s) * 0.8).max(MIN_FORWARD_S);
+                self.feed_after_ms = shared.now_ms + QUOTA_PAUSE_MS;
+                if self.ranges.first().is_some_and(|first| first < position_s - MIN_FORWARD_S) {
+                    self.busy = Some(Busy::Removal);
+                    shared.send(Output::Remove { track: self.track, from_s: 0.0, to_s: position_s - 1.0 });
+                }
+            }
+            (AppendFailure::Decode, Busy::Fragment { id }) => {
+                self.decode_failures += 1;
+                self.queue.retain(|fragment| fragment.id() != Some(id));
+                shared.drop_request(Some(id));
+                self.appended_init = None;
+            }
+            (AppendFailure::Decode, Busy::Init | Busy::Removal) => {
+                self.decode_failures += 1;
+                self.appended_init = None;
+                self.feed_after_ms = shared.now_ms + QUOTA_PAUSE_MS;
+            }
+        }
+        self.decode_failures
+    }
+
+    /// Everything of a playlist that has ended is in the source buffer.
+    pub(crate) fn is_finished(&self) -> bool {
+        let at_end = || matches!((self.cursor, self.playlist()), (Some(cursor), Some(list)) if next(list, cursor) == Next::End);
+        self.queue.is_empty() && self.busy.is_none() && at_end()
+    }
+
+    /// Starts loading at a place, whatever was loaded before.
+    pub(crate) fn start_at(&mut self, shared: &mut Shared, place: Place) {
+        for fragment in core::mem::take(&mut self.queue) {
+            let appending = matches!((self.busy, fragment.id()), (Some(Busy::Fragment { id }), Some(own)) if id == own);
+            if !appending {
+                shared.drop_request(fragment.id());
+            }
+        }
+        self.cursor = Some(place);
+        self.unlisted = None;
+        self.refused_hint = None;
+        self.loaded_end_s = None;
+    }
+
+    /// Goes on loading so that there is media at `to_s`; `fallback` is where to start if that place is unknown.
+    pub(crate) fn reposition(&mut self, shared: &mut Shared, to_s: f64, fallback: Option<Place>) {
+        let end_s = self.loaded_end_s.unwrap_or(f64::MIN);
+        let held = self.ranges.at(to_s);
+        let goes_on = held.is_some_and(|(_, end)| end >= end_s - CONTINUES_S);
+        let coming = end_s <= to_s && to_s < end_s + self.queued_s();
+        if goes_on || coming {
+            return;
+        }
+        let from_s = held.map_or(to_s, |(_, end)| end);
+        if let Some(place) = self.place_at(from_s).or(fallback) {
+            self.start_at(shared, place);
+        }
+    }
+
+    /// The start of the segment that holds a presentation time.
+    fn place_at(&self, time_s: f64) -> Option<Place> {
+        let playlist = self.playlist()?;
+        let mut start_s = self.time_of(Place::segment(playlist.first_msn))?;
+        for (msn, segment) in playlist.numbered() {
+            start_s += segment.duration_s;
+            if time_s < start_s {
+                return Some(Place::segment(msn));
+            }
+        }
+        None
+    }
+
+    /// When a place is to be shown, from what has been appended.
+    pub(crate) fn time_of(&self, place: Place) -> Option<f64> {
+        let (msn, time_s) = self.anchor?;
+        Some(time_s + self.playlist()?.distance_s(msn, place.msn)? + self.before_part_s(place))
+    }
+
+    fn before_part_s(&self, place: Place) -> f64 {
+        let segment = self.playlist().and_then(|playlist| playlist.segment(place.msn));
+        segment.map_or(0.0, |segment| segment.parts.iter().take(place.part).map(|part| part.duration_s).sum())
+    }
+
+    /// Ends all requests.
+    pub(crate) fn close(mut self, shared: &mut Shared) {
+        self.start_at(shared, Place::segment(0));
+        shared.drop_request(self.follower.abandon());
+        if let Some((_, mut candidate)) = self.candidate {
+            shared.drop_request(candidate.abandon());
+        }
+        for init in self.inits {
+            shared.drop_request(init.state.id());
+        }
+    }
+}
+
+/// The back buffer is trimmed in steps, so that the source buffer is not busy with removals.
+const TRIM_STEP_S: f64 = 5.0;
+
+impl Address {
+    fn new(base: &str, resource: &Resource) -> Self {
+        Self { url: resolve(base, &resource.uri), range: resource.range }
+    }
+}
+
+impl State {
+    fn id(&self) -> Option<u32> {
+        match self {
+            Self::Asked { id } | Self::Here { id, .. } => Some(*id),
+            Self::Again { .. } | Self::Missing => None,
+        }
+    }
+}
+
+impl Fragment {
+    fn new(base: &str, playlist: &Playlist, offer: &Offer<'_>) -> Self {
+        // What is yet to come is taken to continue the last segment.
+        let segment = playlist.segment(offer.place.msn).or_else(|| playlist.segments.back());
+        let in_segment = playlist.segment(offer.place.msn);
+        let before_s: f64 = in_segment.map_or(0.0, |segment| segment.parts.iter().take(offer.place.part).map(|part| part.duration_s).sum());
+        Self {
+            place: offer.place,
+            period: segment.map_or(0, |segment| segment.period),
+            address: Address::new(base, offer.resource),
+            map: segment.and_then(|segment| segment.map.as_deref()).map(|map| Address::new(base, map)),
+            kind: offer.kind,
+            duration_s: offer.duration_s,
+            utc_ms: in_segment.and_then(|segment| segment.utc_ms).map(|utc| utc + before_s * 1000.0),
+            state: State::Missing,
+            refusals: 0,
+            listed: offer.kind != MediaKind::Hint,
+        }
+    }
+
+    fn id(&self) -> Option<u32> {
+        self.state.id()
+    }
+}
