@@ -12,4 +12,16 @@
 
 extern crate alloc;
 
+mod bucket;
+mod clock;
+mod line;
+mod media;
+mod multivariant;
 pub mod read;
+#[cfg(test)]
+mod sample;
+mod segment;
+
+pub use bucket::{static_media, static_multivariant};
+pub use media::{AS_OF_LAG_SEGMENTS, AsOf, Skip, media};
+pub use multivariant::{MultivariantOptions, multivariant};

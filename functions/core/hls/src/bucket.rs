@@ -1,0 +1,82 @@
+use alloc::string::{String, ToString as _};
+
+use tidegate_stream::{Key, Msn, Segment, Timeline};
+
+use crate::{MultivariantOptions, clock::Share, media::header, multivariant, segment::Writer};
+
+/// Renders the media playlist that plays from the bucket alone: ordinary HLS over byte ranges of the segment bundles, with the
+/// complete segments only. Its addresses are relative to `live/<stream>/<session>/`.
+#[must_use]
+pub fn static_media(timeline: &Timeline, rendition: usize) -> String {
+    let newest = timeline.last().map(|last| last.msn).unwrap_or_default();
+    let closed = timeline.window(newest).filter(|segment| timeline.is_closed(segment.msn));
+    let count = timeline.segments().len();
+    let mut writer = Writer::new(timeline, rendition, 512 + count * 144);
+    header(&mut writer.text, timeline, 6);
+    let folder = Folder::of(timeline);
+    let mut first = true;
+    for segment in closed {
+        if first {
+            first = false;
+            writer.text.str("#EXT-X-MEDIA-SEQUENCE:").number(segment.msn.0);
+            let discontinuities = writer.discontinuity_sequence(segment);
+            writer.text.str("\n#EXT-X-DISCONTINUITY-SEQUENCE:").number(discontinuities).str("\n");
+        }
+        writer.begin(segment, segment.tracks.iter().map(Share::from));
+        writer.extinf(segment);
+        range(&mut writer, rendition, segment);
+        folder.segment(&mut writer, segment.msn);
+    }
+    if timeline.ended() {
+        writer.text.str("#EXT-X-ENDLIST\n");
+    }
+    writer.text.finish()
+}
+
+/// Renders the multivariant playlist for the bucket; `prefix` as in [`MultivariantOptions`].
+#[must_use]
+pub fn static_multivariant(timeline: &Timeline, prefix: &str) -> String {
+    multivariant(timeline, &MultivariantOptions { prefix, title: None })
+}
+
+fn range(writer: &mut Writer<'_>, rendition: usize, segment: &Segment) {
+    // A gap has no bytes to name.
+    if let Some(track) = segment.tracks.get(rendition).filter(|track| track.len > 0) {
+        writer.text.str("#EXT-X-BYTERANGE:").number(track.len.into()).str("@").number(track.offset).str("\n");
+    }
+}
+
+/// Where the segment bundles lie, relative to the folder of the session.
+struct Folder {
+    /// The key of segment 0 without its digits.
+    prefix: String,
+}
+
+impl Folder {
+    fn of(timeline: &Timeline) -> Self {
+        let session = timeline.session();
+        let key = Key::Segment { stream: session.stream.clone(), session: session.id.clone(), msn: Msn(0) }.to_string();
+        let below = key.split('/').skip(3).next().unwrap_or_default();
+        Self { prefix: below.to_string() + "/" }
+    }
+
+    fn segment(&self, writer: &mut Writer<'_>, msn: Msn) {
+        writer.text.str(&self.prefix).padded::<10>(msn.0).str("\n");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample::Log;
+
+    #[test]
+    fn addresses_of_segments_are_their_keys() {
+        let log = Log::regular(3);
+        let timeline = log.timeline();
+        let session = timeline.session();
+        let key = Key::Segment { stream: session.stream.clone(), session: session.id.clone(), msn: Msn(1) }.to_string();
+        let address = static_media(&timeline, 0).lines().filter(|line| !line.starts_with('#')).nth(1).unwrap().to_string();
+        assert_eq!(alloc::format!("live/{}/{}/{address}", session.stream, session.id), key);
+    }
+}
