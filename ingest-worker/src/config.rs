@@ -3,7 +3,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde::{Deserialize, Serialize};
 use tidegate_stream::RenditionId;
 
-use crate::{ladder::Rung, source::RtmpConfig};
+use crate::{ladder::Rung, source::RtmpConfig, store};
 
 /// Everything that can be set, each with its documented value as default: `config.toml` beside the crate is the manual.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -69,6 +69,13 @@ pub struct StoreConfig {
     pub endpoint: String,
     /// The region; empty to take it from the environment.
     pub region: String,
+}
+
+impl From<StoreConfig> for store::StoreConfig {
+    fn from(config: StoreConfig) -> Self {
+        let given = |text: String| (!text.is_empty()).then_some(text);
+        Self { bucket: config.bucket, endpoint: given(config.endpoint), region: given(config.region), keys: None }
+    }
 }
 
 /// What the worker says about itself.

@@ -1,13 +1,36 @@
-//! The ingest and transcode worker: a live source in, a log of objects in the bucket out.
 #![allow(clippy::disallowed_methods, reason = "a shell: it has the clock, the environment, files, sockets and threads")]
+//! The ingest and transcode worker: a live source in, a log of objects in the bucket out.
+//!
+//! accept → transcode → package → store, for each stream by itself:
+//!
+//! - **accept** (`source`): RTMP pushes and pulled inputs become FLV tags; who may publish what is decided here.
+//! - **transcode** (`transcode`): one ffmpeg encodes the rungs of the ladder; the source itself is passed through.
+//! - **package** (`tidegate-packager`, driven by `session`): frames become records, segments, playlists.
+//! - **store** (`store`): objects become durable, in the order that readers rely on.
+//!
+//! In scope: sockets, processes, retries, what a publisher is told. Out of scope: how playlists look, who watches.
+//!
+//! Invariant: whatever a publisher, an ffmpeg or the store does, no other stream notices, and every queue has a bound.
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
 
 mod body;
 pub mod config;
-pub mod flv;
+mod flv;
 mod health;
 mod hints;
 mod ladder;
-pub mod metrics;
+mod metrics;
 mod rate;
+mod session;
 mod source;
+pub mod store;
 mod transcode;
+mod worker;
+
+pub use config::Config;
+pub use ladder::Rung;
+pub use metrics::{Metrics, StreamMetrics, Times};
+pub use source::{KeyError, Pull, PullError, RtmpConfig, create_stream_key};
+pub use transcode::{Ffmpeg, FfmpegError};
+pub use worker::{Worker, WorkerError};

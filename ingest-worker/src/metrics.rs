@@ -93,6 +93,13 @@ impl Metrics {
     }
 }
 
+impl StreamMetrics {
+    /// Whether the stream has a publisher.
+    pub fn set_live(&self, live: bool) {
+        self.live.store(live, Relaxed);
+    }
+}
+
 impl Times {
     /// Adds a measurement.
     pub fn add(&self, time: Duration) {

@@ -1,0 +1,91 @@
+#![allow(clippy::disallowed_methods, reason = "a program: it reads its environment and its configuration file")]
+//! The ingest worker as a program of its own.
+
+use std::{env, fs, net::SocketAddr, path::PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use tidegate_ingest_worker::{Config, Pull, Worker, create_stream_key, store::Store};
+use tidegate_stream::StreamId;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// Accepts live sources over RTMP and writes them to a bucket.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// A TOML file; `config.toml` of this crate has every key with its default
+    #[arg(long, env = "TIDEGATE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Where to listen for RTMP
+    #[arg(long)]
+    listen: Option<SocketAddr>,
+    /// The bucket
+    #[arg(long)]
+    bucket: Option<String>,
+    /// Where the S3 API is, where that is not AWS
+    #[arg(long)]
+    endpoint: Option<String>,
+    /// Pull this input, as STREAM=FILE or STREAM=ADDRESS; may be given again
+    #[arg(long, value_name = "STREAM=INPUT")]
+    pull: Vec<String>,
+    /// Make a stream key for this stream, print it, and end
+    #[arg(long, value_name = "STREAM")]
+    create_key: Option<StreamId>,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let options = Options::parse();
+    let config = configure(&options)?;
+    let store = Store::connect(config.store.clone().into()).await?;
+    store.ensure_bucket().await?;
+    if let Some(stream) = &options.create_key {
+        let stream_key = create_stream_key(&store, stream).await?;
+        #[expect(clippy::print_stdout, reason = "the key goes to whoever asked for it, never to the log")]
+        {
+            println!("{stream_key}");
+        }
+        return Ok(());
+    }
+    let worker = Worker::bind(config, store).await?;
+    for input in &options.pull {
+        let Some((stream, input)) = input.split_once('=') else { bail!("--pull {input}: give STREAM=INPUT, as demo=film.mp4") };
+        let stream = StreamId::parse(stream).with_context(|| format!("--pull {stream}=…"))?;
+        worker.pull(stream, input.parse::<Pull>()?).await?;
+    }
+    let shutdown = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        stop.cancel();
+    });
+    worker.run(shutdown).await;
+    Ok(())
+}
+
+fn configure(options: &Options) -> anyhow::Result<Config> {
+    let text = match &options.config {
+        Some(path) => fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?,
+        None => String::new(),
+    };
+    let mut config = Config::load(&text, |name| env::var(name).ok())?;
+    if let Some(listen) = options.listen {
+        config.rtmp.listen = listen;
+    }
+    if let Some(bucket) = &options.bucket {
+        config.store.bucket.clone_from(bucket);
+    }
+    if let Some(endpoint) = &options.endpoint {
+        config.store.endpoint.clone_from(endpoint);
+    }
+    config.check()?;
+    Ok(config)
+}

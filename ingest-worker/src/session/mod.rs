@@ -1,0 +1,76 @@
+//! One publish: look at the source, choose the renditions, then tag after tag into the packager, and what it says into the
+//! store.
+
+mod clock;
+mod known;
+mod plan;
+mod run;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tidegate_stream::StreamId;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::{config::Config, metrics::Metrics, source::Source, store::Writer, transcode::Ffmpeg};
+use known::Known;
+use plan::Gops;
+use run::{Outcome, Session};
+
+/// What sessions share.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) ffmpeg: Option<Ffmpeg>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) writer: Box<dyn Fn() -> Writer + Send + Sync>,
+}
+
+/// Sessions in a row that are shorter than [`SESSION_TIME_MIN`]; a source that changes its mind more often is broken.
+const SHORT_SESSIONS_MAX: u32 = 5;
+const SESSION_TIME_MIN: Duration = Duration::from_secs(60);
+
+/// Publishes a source until it ends: normally one session, a new one where its pictures or key frames turn out otherwise.
+pub(crate) async fn publish<S: Source>(shared: Arc<Shared>, stream: StreamId, mut source: S, stop: CancellationToken) {
+    let metrics = shared.metrics.stream(&stream);
+    metrics.set_live(true);
+    let mut known = Known::default();
+    let mut gops = Gops::default();
+    let mut pending = None;
+    let mut short_sessions = 0;
+    while short_sessions < SHORT_SESSIONS_MAX {
+        let probed = tokio::select! {
+            () = stop.cancelled() => break,
+            probed = known.probe(&mut source) => probed,
+        };
+        let mut backlog = match probed {
+            Ok(Some(backlog)) => backlog,
+            Ok(None) => break,
+            Err(error) => {
+                warn!(%stream, "{error}");
+                break;
+            }
+        };
+        if let Some(first) = pending.take() {
+            backlog.push_front(first);
+        }
+        let began = Instant::now();
+        let session = Session::open(&shared, &stream, known.clone(), gops);
+        match session.run(&mut source, backlog, &stop).await {
+            Outcome::Ended => break,
+            Outcome::Reopen { known: now, gops: found, first } => {
+                info!(%stream, "a new session begins, since the source is not what it was");
+                (known, gops, pending) = (now, found, Some(first));
+                short_sessions = if began.elapsed() < SESSION_TIME_MIN { short_sessions + 1 } else { 0 };
+            }
+            Outcome::Failed(reason) => {
+                warn!(%stream, "the session is given up: {reason}");
+                break;
+            }
+        }
+    }
+    metrics.set_live(false);
+    info!(%stream, "the publish is over");
+}

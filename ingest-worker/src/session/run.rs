@@ -1,0 +1,416 @@
+use std::{
+    collections::VecDeque,
+    fs::File,
+    io::Read,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use tidegate_cmaf::CodecConfig;
+use tidegate_packager::{Event, Frame, Input, Output, Packager, Unwrap};
+use tidegate_stream::{Key, SessionId, StreamId};
+use tokio::time::{sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::{
+    Shared,
+    clock::Clock,
+    known::{Change, Known},
+    plan::{Gops, Plan, plan},
+};
+use crate::{
+    body::{BodyReader, Media},
+    config::Mode,
+    flv::{Tag, TagKind},
+    metrics::StreamMetrics,
+    source::{Item, Source},
+    store::{Submission, Writer, WriterError},
+    transcode::{self, Settings, SourceFrame, Transcoder},
+};
+
+/// One session of a stream: one set of renditions.
+pub(super) struct Session<'a> {
+    shared: &'a Shared,
+    metrics: Arc<StreamMetrics>,
+    stream: StreamId,
+    known: Known,
+    plan: Plan,
+    gops: Gops,
+    packager: Packager,
+    writer: Writer,
+    transcoder: Option<Transcoder>,
+    bodies: BodyReader,
+    times: Unwrap,
+    clock: Clock,
+    /// Decode time of the newest picture, or sound where there are none.
+    newest_ms: Option<i64>,
+    newest_key_ms: Option<i64>,
+    long_gop: bool,
+}
+
+/// How a session ends.
+pub(super) enum Outcome {
+    /// The source is over.
+    Ended,
+    /// Another set of renditions is needed.
+    Reopen {
+        /// What is known of the source.
+        known: Known,
+        /// What its key frames need.
+        gops: Gops,
+        /// The tag that the next session begins with.
+        first: Tag,
+    },
+    /// The store, or somebody who writes the same session, does not let it go on.
+    Failed(String),
+}
+
+enum Next {
+    Go,
+    End,
+    Reopen(Gops, Tag),
+}
+
+/// How often the packager looks whether a rendition is late, when nothing else happens.
+const TICK: Duration = Duration::from_millis(20);
+/// A step of the source's clock beyond these is a new clock: an encoder's own pauses and corrections are shorter.
+const JUMP_FORWARD_MS: i64 = 3000;
+const JUMP_BACK_MS: i64 = 500;
+/// How long ffmpeg may take for what it still holds when a source breaks off or ends.
+const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long the store may take for the last objects; less than what a shutdown waits for.
+const FINISH_TIME_MAX: Duration = Duration::from_secs(7);
+
+impl<'a> Session<'a> {
+    pub(super) fn open(shared: &'a Shared, stream: &StreamId, known: Known, gops: Gops) -> Self {
+        let plan = plan(&shared.config, known.source_video(), known.audio.is_some(), gops, shared.ffmpeg.is_some());
+        let clock = Clock::new();
+        let utc_ms = clock.utc_us(Instant::now()) / 1000;
+        let session = SessionId::new(u64::try_from(utc_ms).unwrap_or(0), random());
+        let package = &shared.config.package;
+        let mut config = tidegate_packager::Config::new(stream.clone(), session.clone(), plan.renditions.clone());
+        config.segment_target_us = package.segment_ms.saturating_mul(1000);
+        config.part_target_us = package.part_ms.saturating_mul(1000);
+        config.target_duration_s = plan.target_duration_s;
+        config.dvr_window_s = package.dvr_window_s;
+        config.frame_rate_hint = known.hints.frame_rate;
+        let names: Vec<_> = plan.renditions.iter().map(|rendition| rendition.id.as_str()).collect();
+        info!(%stream, %session, renditions = names.join(" "), "a session begins");
+        let mut opened = Self {
+            shared,
+            metrics: shared.metrics.stream(stream),
+            stream: stream.clone(),
+            known,
+            plan,
+            gops,
+            packager: Packager::new(config),
+            writer: (shared.writer)(),
+            transcoder: None,
+            bodies: BodyReader::default(),
+            times: Unwrap::default(),
+            clock,
+            newest_ms: None,
+            newest_key_ms: None,
+            long_gop: false,
+        };
+        opened.start_transcoder();
+        opened
+    }
+
+    /// Runs until the source ends, the store gives up, or another set of renditions is needed.
+    pub(super) async fn run<S: Source>(mut self, source: &mut S, backlog: VecDeque<Tag>, stop: &CancellationToken) -> Outcome {
+        let outcome = match self.work(source, backlog, stop).await {
+            Ok(Next::Reopen(gops, first)) => Outcome::Reopen { known: self.known.clone(), gops, first },
+            Ok(Next::Go | Next::End) => Outcome::Ended,
+            Err(error) => return Outcome::Failed(error.to_string()),
+        };
+        match self.finish().await {
+            Ok(()) => outcome,
+            Err(error) => Outcome::Failed(error.to_string()),
+        }
+    }
+
+    async fn work<S: Source>(&mut self, source: &mut S, backlog: VecDeque<Tag>, stop: &CancellationToken) -> Result<Next, WriterError> {
+        self.known_configs().await?;
+        for tag in backlog {
+            let next = self.tag(tag).await?;
+            if !matches!(next, Next::Go) {
+                return Ok(next);
+            }
+        }
+        let mut tick_at = Instant::now() + TICK;
+        loop {
+            let next = tokio::select! {
+                biased;
+                () = stop.cancelled() => Next::End,
+                error = self.writer.stopped() => return Err(error),
+                item = source.next() => match item {
+                    Item::Tag(tag) => self.tag(tag).await?,
+                    Item::Break { reason } => {
+                        info!(stream = %self.stream, reason, "the source has broken off");
+                        self.discontinuity().await?;
+                        Next::Go
+                    }
+                    Item::End => Next::End,
+                },
+                output = next_output(&mut self.transcoder) => {
+                    self.transcoded(output).await?;
+                    Next::Go
+                }
+                () = sleep_until(tick_at.into()) => {
+                    self.package(Input::Tick).await?;
+                    Next::Go
+                }
+            };
+            if !matches!(next, Next::Go) {
+                return Ok(next);
+            }
+            tick_at = Instant::now() + TICK;
+        }
+    }
+
+    /// What the probe has learned; its tags are in the backlog of the first session only.
+    async fn known_configs(&mut self) -> Result<(), WriterError> {
+        if let (Some(place), Some(video)) = (self.plan.source, &self.known.video) {
+            let config = CodecConfig::Avc(video.avc.clone());
+            self.package(Input::Config { rendition: place, config }).await?;
+        }
+        if let (Some(place), Some(config)) = (self.plan.audio, self.known.audio.clone()) {
+            self.package(Input::Config { rendition: place, config }).await?;
+        }
+        Ok(())
+    }
+
+    async fn tag(&mut self, tag: Tag) -> Result<Next, WriterError> {
+        self.metrics.input_bytes.fetch_add(tag.body.len() as u64, Relaxed);
+        if tag.kind == TagKind::Script {
+            return Ok(Next::Go);
+        }
+        let media = match self.bodies.read(&tag) {
+            Ok(media) => media,
+            Err(error) => {
+                warn!(stream = %self.stream, "{error}");
+                return Ok(Next::End);
+            }
+        };
+        match self.known.take(&media) {
+            Ok(None) => {}
+            Ok(Some(Change::Same)) => return Ok(Next::Go),
+            Ok(Some(Change::Renditions)) => return Ok(Next::Reopen(self.gops, tag)),
+            Ok(Some(Change::Compatible)) => {
+                if matches!(media, Media::VideoConfig(_)) {
+                    // What the encoders still hold belongs before the new configuration.
+                    self.drain_transcoder().await?;
+                    self.start_transcoder();
+                }
+                self.known_configs().await?;
+                return Ok(Next::Go);
+            }
+            Err(error) => {
+                warn!(stream = %self.stream, "{error}");
+                return Ok(Next::End);
+            }
+        }
+        let dts_ms = self.times.next(tag.timestamp_ms);
+        match media {
+            Media::VideoFrame { cts_ms, sync, data } => {
+                self.metrics.input_frames.fetch_add(1, Relaxed);
+                if sync
+                    && let Some(gops) = self.key_frame(dts_ms)
+                {
+                    return Ok(Next::Reopen(gops, tag));
+                }
+                self.clock_of_source(dts_ms).await?;
+                let frame = SourceFrame { dts_ms, cts_ms, sync, data };
+                if let Some(transcoder) = &mut self.transcoder {
+                    transcoder.frame(Instant::now(), &frame);
+                }
+                if let Some(rendition) = self.plan.source {
+                    self.package(Input::Frame { rendition, frame: packaged(frame) }).await?;
+                }
+            }
+            Media::AudioFrame(data) => {
+                if self.known.video.is_none() {
+                    self.clock_of_source(dts_ms).await?;
+                }
+                if let Some(rendition) = self.plan.audio {
+                    let frame = Frame { dts_ms, cts_ms: 0, sync: true, data: data.into() };
+                    self.package(Input::Frame { rendition, frame }).await?;
+                }
+            }
+            Media::VideoConfig(_) | Media::AudioConfig(_) | Media::Nothing => {}
+        }
+        Ok(Next::Go)
+    }
+
+    /// Measures the GOP that a key frame ends; `Some` where it does not fit what the session was opened for.
+    fn key_frame(&mut self, dts_ms: i64) -> Option<Gops> {
+        let gop_ms = self.newest_key_ms.replace(dts_ms).map(|before| dts_ms - before)?;
+        if !core::mem::take(&mut self.long_gop) {
+            return None;
+        }
+        let ms = u32::try_from(gop_ms).ok()?;
+        warn!(
+            stream = %self.stream,
+            "the source's key frames are {:.1} s apart: set a key frame interval of 2 s in the encoder (OBS: Output, Keyframe Interval)",
+            f64::from(ms) / 1000.0
+        );
+        Some(Gops::Long { ms })
+    }
+
+    /// A step of the source's clock is a break, for all that depends on it.
+    async fn clock_of_source(&mut self, dts_ms: i64) -> Result<(), WriterError> {
+        let before = self.newest_ms.replace(dts_ms);
+        let Some(step) = before.map(|before| dts_ms - before) else { return Ok(()) };
+        if step > JUMP_FORWARD_MS || step < -JUMP_BACK_MS {
+            warn!(stream = %self.stream, step_ms = step, "the source's clock has jumped");
+            self.discontinuity().await?;
+            self.newest_ms = Some(dts_ms);
+        }
+        Ok(())
+    }
+
+    async fn discontinuity(&mut self) -> Result<(), WriterError> {
+        self.metrics.discontinuities.fetch_add(1, Relaxed);
+        self.drain_transcoder().await?;
+        self.newest_ms = None;
+        self.newest_key_ms = None;
+        self.start_transcoder();
+        self.package(Input::Discontinuity).await
+    }
+
+    fn start_transcoder(&mut self) {
+        self.transcoder = None;
+        let (Some(ffmpeg), Some(video)) = (&self.shared.ffmpeg, &self.known.video) else { return };
+        if self.plan.rungs.is_empty() {
+            return;
+        }
+        let settings = Settings {
+            ffmpeg: ffmpeg.clone(),
+            preset: self.shared.config.transcode.preset.clone(),
+            exact: self.shared.config.transcode.mode == Mode::Exact && self.gops == Gops::Fit,
+            key_frames: self.plan.key_frames,
+            frame_rate: self.known.frame_rate(),
+        };
+        self.transcoder = Some(Transcoder::new(settings, self.plan.rungs.clone(), video.record.clone()));
+    }
+
+    /// Lets out what the encoders hold, as far as they are quick.
+    async fn drain_transcoder(&mut self) -> Result<(), WriterError> {
+        let Some(mut transcoder) = self.transcoder.take() else { return Ok(()) };
+        transcoder.finish();
+        let until = tokio::time::Instant::now() + DRAIN_TIME_MAX;
+        while let Ok(output) = tokio::time::timeout_at(until, transcoder.next()).await {
+            if output == transcode::Output::Finished {
+                break;
+            }
+            self.transcoded(output).await?;
+        }
+        Ok(())
+    }
+
+    async fn transcoded(&mut self, output: transcode::Output) -> Result<(), WriterError> {
+        use transcode::Output::{Config, Dropped, Failed, Finished, Frame};
+        match output {
+            Config { rendition, config } => {
+                let Some(place) = self.plan.places.get(&rendition).copied() else { return Ok(()) };
+                match CodecConfig::avc(&config) {
+                    Ok(config) => self.package(Input::Config { rendition: place, config }).await?,
+                    Err(error) => warn!(stream = %self.stream, %rendition, %error, "ffmpeg wrote a configuration that does not read"),
+                }
+            }
+            Frame { rendition, frame } => {
+                let Some(place) = self.plan.places.get(&rendition).copied() else { return Ok(()) };
+                self.package(Input::Frame { rendition: place, frame: packaged(frame) }).await?;
+            }
+            Failed { reason } => {
+                self.metrics.ffmpeg_restarts.fetch_add(1, Relaxed);
+                warn!(stream = %self.stream, reason, "ffmpeg has failed; it starts again at the next key frame");
+            }
+            Dropped { rendition, reason } => {
+                warn!(stream = %self.stream, %rendition, reason, "a rung is given up for this session");
+                if let Some(place) = self.plan.places.remove(&rendition) {
+                    self.plan.rungs.retain(|rung| rung.rendition != rendition);
+                    self.package(Input::Absent { rendition: place }).await?;
+                }
+            }
+            Finished => {}
+        }
+        Ok(())
+    }
+
+    /// Hands something to the packager, and what it says to the store.
+    async fn package(&mut self, input: Input) -> Result<(), WriterError> {
+        let now = Instant::now();
+        if let Err(error) = self.packager.handle(self.clock.utc_us(now), input) {
+            debug!(stream = %self.stream, %error, "the packager refuses an input");
+        }
+        while let Some(output) = self.packager.poll() {
+            match output {
+                Output::Put(put) => {
+                    if matches!(put.key, Key::Record { .. }) {
+                        self.metrics.parts.fetch_add(1, Relaxed);
+                        self.metrics.part_time.add(now.elapsed());
+                    }
+                    self.writer.submit(put.into()).await?;
+                }
+                Output::Delete(keys) => self.writer.submit(Submission::Delete(keys)).await?,
+                Output::Event(event) => self.event(event),
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&mut self, event: Event) {
+        let stream = &self.stream;
+        match event {
+            Event::GopTooLong { ms, .. } => {
+                debug!(%stream, ms, "a segment is longer than its target");
+                self.long_gop = true;
+            }
+            Event::TrackLate { rendition, msn, part } => {
+                self.metrics.late_parts.fetch_add(1, Relaxed);
+                warn!(%stream, rendition = self.plan.name(rendition), %msn, %part, "a rendition is late: its parts are gaps");
+            }
+            Event::TrackBack { rendition } => info!(%stream, rendition = self.plan.name(rendition), "a rendition has caught up"),
+            Event::TrackMissing { rendition } => warn!(%stream, rendition = self.plan.name(rendition), "a rendition has not begun in time"),
+            Event::FrameDropped { rendition, dts_ms, why } => {
+                debug!(%stream, rendition = self.plan.name(rendition), dts_ms, ?why, "a frame is in no part");
+            }
+            event => debug!(%stream, ?event, "packager"),
+        }
+    }
+
+    /// Ends the session: the final segment and ENDLIST are durable when this returns.
+    async fn finish(mut self) -> Result<(), WriterError> {
+        self.drain_transcoder().await?;
+        let last = async {
+            self.package(Input::End).await?;
+            self.writer.finish(FINISH_TIME_MAX).await.map(drop)
+        };
+        match timeout(FINISH_TIME_MAX, last).await {
+            Ok(result) => result,
+            Err(_) => Ok(()),
+        }
+    }
+}
+
+async fn next_output(transcoder: &mut Option<Transcoder>) -> transcode::Output {
+    match transcoder {
+        Some(transcoder) => transcoder.next().await,
+        None => core::future::pending().await,
+    }
+}
+
+fn packaged(SourceFrame { dts_ms, cts_ms, sync, data }: SourceFrame) -> Frame {
+    Frame { dts_ms, cts_ms, sync, data: data.into() }
+}
+
+/// Keeps the ids of two sessions that begin in one millisecond apart.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    // Without randomness the start time alone still names the session, and the store refuses a second one.
+    let _ = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    u64::from_le_bytes(bytes)
+}

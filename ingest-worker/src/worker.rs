@@ -1,0 +1,134 @@
+use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+
+use tidegate_stream::StreamId;
+use tokio::{net::TcpListener, time::timeout};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::{info, warn};
+
+use crate::{
+    config::Config,
+    health,
+    metrics::Metrics,
+    session::{self, Shared},
+    source::{Pull, PullError, PullSource, RtmpServer, StreamKeys},
+    store::{Bucket, Writer, WriterConfig},
+    transcode::{Ffmpeg, FfmpegError},
+};
+
+/// A worker: an RTMP server, the inputs that it pulls, and a session for each stream that is live.
+pub struct Worker {
+    shared: Arc<Shared>,
+    rtmp: RtmpServer,
+    rtmp_addr: SocketAddr,
+    metrics_listener: Option<TcpListener>,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Why a worker does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// A port cannot be had.
+    #[error("cannot listen on {addr} for {what}: {reason}")]
+    Listen {
+        /// The address.
+        addr: SocketAddr,
+        /// What for.
+        what: &'static str,
+        /// What to do.
+        reason: String,
+    },
+    /// No ffmpeg for the ladder.
+    #[error("{0}, or encode nothing with `ladder = []`")]
+    Ffmpeg(#[from] FfmpegError),
+    /// A pulled input.
+    #[error(transparent)]
+    Pull(#[from] PullError),
+}
+
+/// How long a shutdown waits for the last objects of every session.
+const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(10);
+
+impl Worker {
+    /// Takes the ports and looks for ffmpeg; accepts nobody before [`Self::run`].
+    pub async fn bind<B: Bucket + Clone>(config: Config, store: B) -> Result<Self, WorkerError> {
+        let configured = Some(config.ffmpeg.as_path()).filter(|path| *path != Path::new(""));
+        let ffmpeg = match Ffmpeg::find(configured).await {
+            Ok(ffmpeg) => Some(ffmpeg),
+            // Without a ladder only pulling needs it, and says so then.
+            Err(FfmpegError::Missing) if config.ladder.is_empty() => None,
+            Err(error) => return Err(error.into()),
+        };
+        let metrics_listener = match config.metrics.listen {
+            Some(addr) => Some(health::bind(addr).await.map_err(|error| cannot_listen(addr, "metrics", &error))?),
+            None => None,
+        };
+        let addr = config.rtmp.listen;
+        let listening = async {
+            let rtmp = RtmpServer::bind(config.rtmp.clone(), StreamKeys::new(store.clone())).await?;
+            let rtmp_addr = rtmp.addr()?;
+            Ok((rtmp, rtmp_addr))
+        };
+        let (rtmp, rtmp_addr) = listening.await.map_err(|error| cannot_listen(addr, "RTMP", &error))?;
+        let writer = Box::new(move || Writer::new(store.clone(), WriterConfig::default()));
+        let shared = Arc::new(Shared { config, ffmpeg, metrics: Arc::default(), writer });
+        Ok(Self { shared, rtmp, rtmp_addr, metrics_listener, stop: CancellationToken::new(), tasks: TaskTracker::new() })
+    }
+
+    /// Where it listens for RTMP.
+    #[must_use]
+    pub fn rtmp_addr(&self) -> SocketAddr {
+        self.rtmp_addr
+    }
+
+    /// What it does, in numbers.
+    #[must_use]
+    pub fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.shared.metrics)
+    }
+
+    /// Publishes an input that is fetched rather than pushed; returns as soon as it is known that it can be.
+    pub async fn pull(&self, stream: StreamId, pull: Pull) -> Result<(), WorkerError> {
+        let ffmpeg = self.shared.ffmpeg.clone().ok_or(FfmpegError::Missing)?;
+        let name = pull.name();
+        let source = PullSource::open(ffmpeg, pull).await?;
+        info!(%stream, input = name, "an input is pulled");
+        self.tasks.spawn(session::publish(Arc::clone(&self.shared), stream, source, self.stop.clone()));
+        Ok(())
+    }
+
+    /// Accepts publishers until `shutdown`; then ends every session, so that its last segment and its end are durable.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Self { shared, rtmp, rtmp_addr, metrics_listener, stop, tasks } = self;
+        info!(addr = %rtmp_addr, "listening for RTMP");
+        let metrics = Arc::clone(&shared.metrics);
+        let monitoring = metrics_listener.map(|listener| tokio::spawn(health::serve(listener, Arc::clone(&metrics), stop.clone())));
+        metrics.set_ready(true);
+        let sessions = stop.clone();
+        let serving = rtmp.serve(stop.clone(), tasks.clone(), move |stream, source| {
+            session::publish(Arc::clone(&shared), stream, source, sessions.clone())
+        });
+        let serving = tokio::spawn(serving);
+        shutdown.cancelled().await;
+        metrics.set_ready(false);
+        stop.cancel();
+        tasks.close();
+        if timeout(SHUTDOWN_TIME_MAX, tasks.wait()).await.is_err() {
+            warn!(left = tasks.len(), "some sessions could not be ended within {} s", SHUTDOWN_TIME_MAX.as_secs());
+        }
+        let _ = serving.await;
+        if let Some(monitoring) = monitoring {
+            let _ = monitoring.await;
+        }
+    }
+}
+
+fn cannot_listen(addr: SocketAddr, what: &'static str, error: &io::Error) -> WorkerError {
+    let reason = match error.kind() {
+        io::ErrorKind::AddrInUse => "another program has this port; stop it, or choose another port".into(),
+        io::ErrorKind::PermissionDenied => "not allowed; choose a port above 1023".into(),
+        _ => error.to_string(),
+    };
+    WorkerError::Listen { addr, what, reason }
+}
