@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn addresses_of_segments_are_their_keys() {
-        let log = Log::regular(3);
+        let log = Log::regular(12);
         let timeline = log.timeline();
         let session = timeline.session();
         let key = Key::Segment { stream: session.stream.clone(), session: session.id.clone(), msn: Msn(1) }.to_string();

@@ -25,3 +25,6 @@ mod segment;
 pub use bucket::{static_media, static_multivariant};
 pub use media::{AS_OF_LAG_SEGMENTS, AsOf, Skip, media};
 pub use multivariant::{MultivariantOptions, multivariant};
+
+#[cfg(test)]
+mod tests;
