@@ -107,7 +107,7 @@ impl Engine {
             Input::Playhead(playhead) => self.playhead(playhead),
             Input::Sought { to_s } => self.sought(to_s),
             Input::GoLive => self.go_live(),
-            Input::Tick => self.throughput.settle(),
+            Input::Tick => self.throughput.settle(self.shared.now_ms),
         }
         self.step();
     }

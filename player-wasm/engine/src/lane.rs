@@ -448,6 +448,11 @@ impl Lane {
             None => 0.0,
         });
         let start_s = media_s.map(|media_s| media_s + offset_s).or(expected_s).unwrap_or(0.0);
+        // The list is to say first whether a segment starts, since another period may start with it.
+        let may_start = !listed && self.playlist().is_some_and(|list| segment_probably_starts(list, *place));
+        if may_start {
+            return;
+        }
         if !listed && self.loaded_end_s.is_some_and(|end| (start_s - end).abs() > CONTINUES_S) {
             return;
         }

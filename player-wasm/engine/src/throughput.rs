@@ -62,14 +62,20 @@ impl Throughput {
                 let after = self.group.map_or(start_ms, |group| start_ms.max(group.end_ms).min(now_ms));
                 // A transfer that shared the link with the closed group brought only a share of its bytes after it.
                 let share = if transfer_ms > 0.0 { (now_ms - after) / transfer_ms } else { 1.0 };
-                self.settle();
+                self.close();
                 self.group = Some(Group { start_ms: after, end_ms: now_ms, bytes: (bytes as f64 * share) as u64, media_s });
             }
         }
     }
 
-    /// Closes the group of transfers, when it is certain that no other overlaps.
-    pub(crate) fn settle(&mut self) {
+    /// Closes a group that is old enough; until then a transfer that shared the link may still end.
+    pub(crate) fn settle(&mut self, now_ms: f64) {
+        if self.group.is_some_and(|group| now_ms - group.start_ms >= MAX_GROUP_MS) {
+            self.close();
+        }
+    }
+
+    fn close(&mut self) {
         let Some(group) = self.group.take() else { return };
         if group.bytes < MIN_SAMPLE_BYTES {
             return;
@@ -118,7 +124,7 @@ mod tests {
         for (now_ms, bytes, timing) in samples {
             throughput.add(*now_ms, *bytes, *timing, 0.5);
         }
-        throughput.settle();
+        throughput.settle(f64::MAX);
         throughput.estimate_bps()
     }
 
@@ -154,7 +160,7 @@ mod tests {
         for n in 40..64 {
             throughput.add(f64::from(n) * 500.0, 40_000, timing(400.0, 20.0), 0.5);
         }
-        throughput.settle();
+        throughput.settle(f64::MAX);
         let estimate = throughput.estimate_bps().unwrap();
         assert!(estimate > 10e6, "12 s after the link went to 16 Mbit/s the estimate is {estimate}");
     }

@@ -1,0 +1,327 @@
+//! The engine against a simulated origin, link and media element.
+
+mod sim;
+
+use proptest::prelude::*;
+use sim::{Origin, Sim};
+use tidegate_engine::{Config, Engine, Event, Input, Output, Timing, Track};
+
+fn levels(sim: &Sim) -> Vec<usize> {
+    let rungs = sim.events.iter().filter_map(|(_, event)| match event {
+        Event::LevelSwitched { rung, .. } => Some(*rung),
+        _ => None,
+    });
+    rungs.collect()
+}
+
+#[test]
+fn playback_starts_at_the_target_and_stays_there() {
+    let mut sim = Sim::new(Origin::default(), Config::default());
+    sim.run(3.0, |_| {});
+    let (started, _) = sim.events.iter().find(|(_, event)| *event == Event::Playing).expect("playing");
+    assert!(started - 30.0 < 1.0, "the first picture took {} s", started - 30.0);
+    sim.run(7.0, |_| {});
+    let mut worst: f64 = 0.0;
+    sim.run(60.0, |sim| {
+        // The last frame of a part is 0.1 s old when the part is published.
+        worst = worst.max((sim.behind_s() - 1.4).abs());
+    });
+    assert!(worst < 0.2, "the latency strays by {worst} s");
+    assert_eq!(sim.element.waits, 0);
+    assert_eq!(sim.engine.stats().stalls, 0);
+}
+
+#[test]
+fn parts_are_asked_for_before_they_exist_and_playlists_as_deltas() {
+    let mut sim = Sim::new(Origin::default(), Config { expected_bps: Some(1e9), ..Config::default() });
+    sim.run(30.0, |_| {});
+    let hints = sim.kinds.get("hint").copied().unwrap_or(0);
+    assert!(hints > 2 * 55, "{:?}", sim.kinds);
+    assert!(sim.origin.deltas > 2 * 55, "{}", sim.origin.deltas);
+    let playlists = sim.fetched.iter().filter(|(_, url)| url.contains("_HLS_msn")).count();
+    assert!(playlists < 2 * 64, "{playlists} playlists in 30 s");
+    assert_eq!(levels(&sim), [3]);
+}
+
+#[test]
+fn hints_that_never_come_true_cost_no_stall() {
+    let origin = Origin { wrong_hints: true, ..Origin::default() };
+    let mut sim = Sim::new(origin, Config::default());
+    sim.run(40.0, |_| {});
+    assert_eq!(sim.element.waits, 0);
+    assert!(sim.element.shown_s > 38.0);
+}
+
+#[test]
+fn rung_follows_the_link_down_and_up() {
+    let mut sim = Sim::new(Origin::default(), Config::default());
+    sim.link_bps = Box::new(|now_s| if (60.0..90.0).contains(&now_s) { 1.8e6 } else { 12e6 });
+    sim.run(25.0, |_| {});
+    assert_eq!(sim.engine.stats().rung, 3, "{:?}", levels(&sim));
+    sim.run(30.0, |_| {});
+    assert!(sim.engine.stats().rung <= 1, "{:?}", levels(&sim));
+    sim.run(50.0, |_| {});
+    assert_eq!(sim.engine.stats().rung, 3, "{:?}", levels(&sim));
+    assert!(levels(&sim).len() < 12, "{:?}", levels(&sim));
+}
+
+#[test]
+fn latency_comes_back_after_an_outage() {
+    for outage_s in [3.0, 12.0] {
+        let mut sim = Sim::new(Origin::default(), Config::default());
+        sim.link_bps = Box::new(move |now_s| if (50.0..50.0 + outage_s).contains(&now_s) { 1.0 } else { 10e6 });
+        sim.run(20.0 + outage_s + 1.0, |_| {});
+        assert!(sim.engine.stats().stalls >= 1);
+        sim.run(100.0, |_| {});
+        let behind = sim.behind_s();
+        assert!((behind - 1.4).abs() < 0.2, "100 s after an outage of {outage_s} s the latency is {behind} s");
+        assert!(sim.element.waits < 5, "{}", sim.element.waits);
+    }
+}
+
+#[test]
+fn an_origin_that_falls_silent_is_waited_for() {
+    let origin = Origin { silence: Some((45.0, 53.0)), ..Origin::default() };
+    let mut sim = Sim::new(origin, Config::default());
+    sim.run(90.0, |_| {});
+    assert!((sim.behind_s() - 1.4).abs() < 0.4, "{}", sim.behind_s());
+    assert!(sim.element.waits <= 2, "{}", sim.element.waits);
+}
+
+#[test]
+fn errors_of_the_server_are_retried_with_pauses() {
+    for status in [503, 404, 0] {
+        let origin = Origin { broken: Some((45.0, 50.0, status)), ..Origin::default() };
+        let mut sim = Sim::new(origin, Config::default());
+        sim.run(90.0, |_| {});
+        let during = sim.fetched.iter().filter(|(at, _)| (45.0..50.0).contains(at)).count();
+        assert!(during < 60, "{during} requests in 5 s of status {status}");
+        assert!(sim.element.shown_s > 45.0, "{status}: {}", sim.element.shown_s);
+        assert!(sim.behind_s() < 2.5, "{status}: {}", sim.behind_s());
+    }
+}
+
+#[test]
+fn media_time_that_begins_anew_is_played_in_one_piece() {
+    let origin = Origin { discontinuities: vec![22, 30], ..Origin::default() };
+    let mut sim = Sim::new(origin, Config::default());
+    let mut last = 0.0;
+    sim.run(50.0, |sim| {
+        assert!(sim.playhead().time_s >= last - 0.01);
+        last = sim.playhead().time_s;
+    });
+    assert_eq!(sim.element.waits, 0);
+    assert!((sim.behind_s() - 1.4).abs() < 0.2, "{}", sim.behind_s());
+}
+
+#[test]
+fn gaps_in_the_list_are_skipped() {
+    let origin = Origin { gaps: vec![21, 22], low_latency: false, ..Origin::default() };
+    let mut sim = Sim::new(origin, Config::default());
+    sim.run(60.0, |_| {});
+    assert!(sim.element.shown_s > 50.0, "{}", sim.element.shown_s);
+    assert!(sim.element.waits <= 1, "{}", sim.element.waits);
+}
+
+#[test]
+fn an_end_of_the_stream_is_played_out_and_a_new_session_is_found() {
+    let origin = Origin { last_msn: Some(21), ..Origin::default() };
+    let mut sim = Sim::new(origin, Config::default());
+    sim.run(25.0, |_| {});
+    assert!(sim.end_of_stream);
+    assert!(sim.events.iter().any(|(_, event)| *event == Event::Ended));
+    assert!((sim.element.time_s - 44.0).abs() < 0.1, "{}", sim.element.time_s);
+    assert!(!sim.events.iter().any(|(_, event)| *event == Event::NewSession));
+    sim.origin.session = "b";
+    sim.run(5.0, |_| {});
+    assert_eq!(sim.events.iter().filter(|(_, event)| *event == Event::NewSession).count(), 1);
+}
+
+#[test]
+fn a_session_that_nobody_ended_gives_way_to_the_next() {
+    let origin = Origin { silence: Some((40.0, 1e6)), ..Origin::default() };
+    let mut sim = Sim::new(origin, Config::default());
+    sim.run(20.0, |_| {});
+    sim.origin.session = "b";
+    sim.origin.silence = None;
+    sim.run(20.0, |_| {});
+    assert!(sim.events.iter().any(|(_, event)| *event == Event::NewSession));
+}
+
+#[test]
+fn ordinary_hls_live_and_recorded_plays_from_byte_ranges() {
+    let live = Origin { low_latency: false, byte_ranges: true, ..Origin::default() };
+    let mut sim = Sim::new(live, Config::default());
+    sim.run(60.0, |_| {});
+    assert_eq!(sim.element.waits, 0);
+    assert!((sim.behind_s() - 6.1).abs() < 2.5, "{}", sim.behind_s());
+
+    let recorded = Origin { low_latency: false, byte_ranges: true, last_msn: Some(9), ..Origin::default() };
+    let mut sim = Sim::new(recorded, Config::default());
+    sim.run(25.0, |_| {});
+    assert!(sim.element.seeks.iter().all(|to| *to < 0.1), "{:?}", sim.element.seeks);
+    assert!((sim.element.shown_s - 20.0).abs() < 0.2, "{}", sim.element.shown_s);
+    assert!(sim.events.iter().any(|(_, event)| *event == Event::Ended));
+    assert_eq!(sim.element.waits, 0);
+}
+
+#[test]
+fn a_viewer_who_seeks_back_stays_there_until_live_is_wanted() {
+    let mut sim = Sim::new(Origin { window: 60, ..Origin::default() }, Config::default());
+    sim.run(10.0, |_| {});
+    sim.element.seek(12.0);
+    sim.tell(Input::Sought { to_s: 12.0 });
+    sim.run(20.0, |_| {});
+    assert!(!sim.engine.stats().at_live_edge);
+    assert!((sim.element.time_s - 32.0).abs() < 1.5, "{}", sim.element.time_s);
+    sim.tell(Input::GoLive);
+    sim.run(10.0, |_| {});
+    assert!((sim.behind_s() - 1.4).abs() < 0.3, "{}", sim.behind_s());
+}
+
+#[test]
+fn what_was_played_is_removed_after_a_while() {
+    let mut sim = Sim::new(Origin::default(), Config::default());
+    sim.run(100.0, |_| {});
+    for track in [Track::Video, Track::Audio] {
+        let ranges = sim.element.ranges(track);
+        assert_eq!(ranges.len(), 1);
+        let kept = sim.element.time_s - ranges.first().unwrap().0;
+        assert!((29.0..40.0).contains(&kept), "{kept} s are kept");
+    }
+}
+
+#[test]
+fn a_stream_that_is_not_there_yet_is_waited_for() {
+    let origin = Origin { broken: Some((0.0, 40.0, 404)), ..Origin::default() };
+    let mut sim = Sim::new(origin, Config::default());
+    sim.run(9.0, |_| {});
+    assert_eq!(sim.events.len(), 1);
+    assert!(sim.events.iter().any(|(_, event)| *event == Event::Offline));
+    sim.run(8.0, |_| {});
+    assert!(sim.events.iter().any(|(_, event)| *event == Event::Playing));
+}
+
+#[test]
+fn the_same_world_gives_the_same_requests() {
+    let fetched = || {
+        let mut sim = Sim::new(Origin::default(), Config::default());
+        sim.link_bps = Box::new(|now_s| 1e6 + 8e6 * (now_s / 7.0).sin().abs());
+        sim.run(30.0, |_| {});
+        sim.fetched
+    };
+    assert_eq!(fetched(), fetched());
+}
+
+fn playlist_text() -> impl Strategy<Value = String> {
+    let line = prop_oneof![
+        Just("#EXTM3U".to_owned()),
+        Just("#EXT-X-ENDLIST".to_owned()),
+        Just("#EXT-X-DISCONTINUITY".to_owned()),
+        Just("#EXT-X-GAP".to_owned()),
+        Just("http://x/a.m4s".to_owned()),
+        (0u64..40).prop_map(|n| format!("{n}.m4s")),
+        any::<u64>().prop_map(|n| format!("#EXT-X-MEDIA-SEQUENCE:{n}")),
+        (0u32..9).prop_map(|n| format!("#EXT-X-TARGETDURATION:{n}")),
+        (0u32..90).prop_map(|n| format!("#EXTINF:{}.{},", n / 10, n % 10)),
+        any::<u32>().prop_map(|n| format!("#EXTINF:{n},")),
+        (0u64..9).prop_map(|n| format!("#EXT-X-SKIP:SKIPPED-SEGMENTS={n}")),
+        (0u64..9).prop_map(|n| format!("#EXT-X-PART:DURATION=0.5,URI=\"{n}.0.m4s\",INDEPENDENT=YES")),
+        (0u64..9).prop_map(|n| format!("#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{n}.1.m4s\"")),
+        Just("#EXT-X-PART-INF:PART-TARGET=0.5".to_owned()),
+        Just("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1.5,CAN-SKIP-UNTIL=12".to_owned()),
+        Just("#EXT-X-MAP:URI=\"i.mp4\"".to_owned()),
+        Just("#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:00Z".to_owned()),
+        Just("#EXT-X-STREAM-INF:BANDWIDTH=5,CODECS=\"avc1.64001f,mp4a.40.2\",AUDIO=\"a\"".to_owned()),
+        Just("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"a\",URI=\"audio.m3u8\"".to_owned()),
+        ".{0,30}",
+    ];
+    proptest::collection::vec(line, 0..30).prop_map(|lines| format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n{}", lines.join("\n")))
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Playlist(String),
+    Media(Vec<u8>, u64, f64),
+    Failed(u16),
+    Element(f64, bool, bool),
+    Buffered(Vec<(f64, f64)>),
+    Appended(bool),
+    Sought(f64),
+    GoLive,
+    Wait(f64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => playlist_text().prop_map(Step::Playlist),
+        4 => (proptest::collection::vec(any::<u8>(), 0..80), any::<u64>(), any::<f64>()).prop_map(|(head, bytes, ms)| Step::Media(head, bytes, ms)),
+        1 => prop_oneof![Just(0u16), Just(404), Just(503)].prop_map(Step::Failed),
+        2 => (any::<f64>(), any::<bool>(), any::<bool>()).prop_map(|(time, waiting, paused)| Step::Element(time, waiting, paused)),
+        1 => proptest::collection::vec((any::<f64>(), any::<f64>()), 0..4).prop_map(Step::Buffered),
+        3 => any::<bool>().prop_map(Step::Appended),
+        1 => any::<f64>().prop_map(Step::Sought),
+        1 => Just(Step::GoLive),
+        2 => (0.0..9_000.0).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn whatever_comes_nothing_panics_and_requests_stay_bounded(first in playlist_text(), steps in proptest::collection::vec(step(), 0..60)) {
+        let mut engine = Engine::new(Config::default());
+        let mut now_ms = 0.0;
+        let (mut playlists, mut media) = (Vec::new(), Vec::new());
+        engine.handle(now_ms, Input::Load { url: "http://x/index.m3u8".into() });
+        let drain = |engine: &mut Engine, playlists: &mut Vec<u32>, media: &mut Vec<u32>| {
+            let mut outputs = 0;
+            while let Some(output) = engine.poll() {
+                outputs += 1;
+                assert!(outputs < 1000);
+                match output {
+                    Output::FetchPlaylist { id, .. } => playlists.push(id),
+                    Output::FetchMedia { id, .. } => media.push(id),
+                    Output::Drop { id } => {
+                        playlists.retain(|own| *own != id);
+                        media.retain(|own| *own != id);
+                    }
+                    Output::OpenTracks { .. } => engine.handle(0.0, Input::Opened),
+                    _ => {}
+                }
+            }
+        };
+        drain(&mut engine, &mut playlists, &mut media);
+        for step in core::iter::once(Step::Playlist(first)).chain(steps) {
+            now_ms += 20.0;
+            let input = match step {
+                Step::Playlist(text) => match playlists.pop() {
+                    Some(id) => Input::PlaylistLoaded { id, url: "http://x/a.m3u8".into(), text },
+                    None => Input::Tick,
+                },
+                Step::Media(head, bytes, ms) => match media.pop() {
+                    Some(id) => Input::MediaLoaded { id, bytes, head, timing: Timing { ttfb_ms: 0.0, total_ms: ms } },
+                    None => Input::Tick,
+                },
+                Step::Failed(status) => match media.pop().or_else(|| playlists.pop()) {
+                    Some(id) => Input::Failed { id, status },
+                    None => Input::Tick,
+                },
+                Step::Element(time_s, waiting, paused) => {
+                    Input::Playhead(tidegate_engine::Playhead { time_s, waiting, paused, ..Default::default() })
+                }
+                Step::Buffered(ranges) => Input::Buffered { track: Track::Video, ranges },
+                Step::Appended(video) => Input::Appended { track: if video { Track::Video } else { Track::Audio } },
+                Step::Sought(to_s) => Input::Sought { to_s },
+                Step::GoLive => Input::GoLive,
+                Step::Wait(ms) => {
+                    now_ms += ms;
+                    Input::Tick
+                }
+            };
+            engine.handle(now_ms, input);
+            drain(&mut engine, &mut playlists, &mut media);
+            prop_assert!(playlists.len() + media.len() < 40);
+        }
+    }
+}
