@@ -49,7 +49,7 @@ impl Abr {
 
     fn by_value(&self, tables: &Tables, progress: &Progress<'_>, running: usize, view: &View) -> Option<Abandon> {
         let p = self.parameters;
-        let evidence = 1.0 - exp(-progress.chunk_elapsed_s / p.abandon_evidence_s);
+        let evidence = 1.0 - exp(-view.elapsed / p.abandon_evidence_s);
         let mut forecasts = self.belief.forecasts(p, view.observed);
         for f in &mut forecasts {
             f.rate += evidence * (view.observed - f.rate);

@@ -86,7 +86,7 @@ impl Abr {
     }
 
     fn start(config: Config, work: Work) -> Self {
-        let parameters = Parameters::of(config.mode());
+        let parameters = config.parameters();
         Self {
             parameters,
             stage: Stage::new(&config, parameters.margin_s),

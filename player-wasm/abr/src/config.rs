@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::number::bounded;
+use crate::{number::bounded, parameters::Parameters};
 
 /// More rungs than this are cut off from the top; ladders in use have four to eight.
 pub const MAX_RUNGS: usize = 16;
@@ -29,6 +29,8 @@ pub struct Config {
     pub catch_up: CatchUp,
     /// Round trip that is assumed until one was measured, in seconds.
     pub rtt_s: f64,
+    /// Numbers to plan with in place of the mode's own, for fitting them.
+    pub parameters: Option<&'static Parameters>,
 }
 
 /// The bounds of the playback speed; 1 and 1 mean that it never changes.
@@ -63,6 +65,7 @@ impl Config {
             max_buffer_s: 20.0,
             catch_up: CatchUp { min: 1.0, max: 1.0 },
             rtt_s: DEFAULT_RTT_S,
+            parameters: None,
         }
     }
 
@@ -115,6 +118,10 @@ impl Config {
         self.catch_up.max = bounded(self.catch_up.max, 1.0, 4.0);
         self.rtt_s = bounded(self.rtt_s, 0.001, 2.0);
         self
+    }
+
+    pub(crate) fn parameters(&self) -> &'static Parameters {
+        self.parameters.unwrap_or_else(|| Parameters::of(self.mode()))
     }
 
     pub(crate) fn parts(&self) -> usize {

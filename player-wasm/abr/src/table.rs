@@ -80,7 +80,7 @@ pub(crate) struct Builder {
 impl Builder {
     pub(crate) fn new(config: &Config) -> Self {
         let config = config.clone().sane();
-        let parameters = Parameters::of(config.mode());
+        let parameters = config.parameters();
         let axes = Axes::new(&config);
         let states = axes.rungs * LEAN_POINTS * axes.slow_points;
         let nowhere = Place { lean: (0, 0.0), slow: (0, 0.0) };

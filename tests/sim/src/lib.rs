@@ -9,6 +9,7 @@
 pub mod bootstrap;
 pub mod content;
 pub mod corpus;
+pub mod gate;
 pub mod link;
 pub mod policy;
 pub mod random;
@@ -16,4 +17,5 @@ pub mod run;
 pub mod score;
 pub mod session;
 pub mod setting;
+pub mod synthetic;
 pub mod table;

@@ -7,12 +7,13 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use tidegate_sim::{
     corpus::{self, Half, Recording},
-    policy, run,
+    gate, policy, run,
     setting::SETTINGS,
     table,
 };
 
 const USAGE: &str = "\
+tidegate-sim gate [--write]    plays the gate's links and compares, or writes, the committed figures
 tidegate-sim table [--traces DIR] [--half report|tune|all|aside] [--setting NAME] [--policies A,B,…] [--sets] [--harsh] [--per-set N] [--threads N]
 
   --traces    folder of the recordings (default: ../shared/traces beside the repository)
@@ -24,9 +25,43 @@ tidegate-sim table [--traces DIR] [--half report|tune|all|aside] [--setting NAME
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() != Some("table") {
-        bail!("{USAGE}");
+    match arguments.next().as_deref() {
+        Some("table") => tables(arguments),
+        Some("gate") => figures(arguments.next().as_deref() == Some("--write")),
+        _ => bail!("{USAGE}"),
     }
+}
+
+/// Plays the gate; writes its figures down or compares them.
+fn figures(write: bool) -> Result<()> {
+    let folder = corpus::folder();
+    let made = gate::measure_made()?;
+    let recorded = match corpus::load(&folder)? {
+        Some(recordings) => gate::measure(&gate::subset(&recordings)),
+        None if write => bail!("there are no recordings in {}: their figures cannot be written", folder.display()),
+        None => {
+            println!("there are no recordings in {}: made links only", folder.display());
+            gate::committed()?.recorded
+        }
+    };
+    if write {
+        let text = toml::to_string(&gate::Committed { recorded, made })?;
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("gate.toml");
+        std::fs::write(&path, format!("# QoE_live of our policy on the gate's links, written by `tidegate-sim gate --write`.\n\n{text}"))?;
+        return Ok(());
+    }
+    let committed = gate::committed()?;
+    let falls = gate::falls(&committed.recorded, &recorded) + &gate::falls(&committed.made, &made);
+    for (kind, figures) in [("recorded", &recorded), ("made", &made)] {
+        for (setting, figure) in figures {
+            println!("{kind} {setting}: {:.4}", figure.mean);
+        }
+    }
+    if falls.is_empty() { Ok(()) } else { bail!("QoE_live fell:\n{falls}") }
+}
+
+/// Plays the recordings and prints the table.
+fn tables(mut arguments: impl Iterator<Item = String>) -> Result<()> {
     let (mut folder, mut half, mut setting) = (corpus::folder(), "report".to_owned(), None);
     let mut names: Vec<String> = policy::NAMES.iter().map(|&n| n.to_owned()).collect();
     let (mut sets, mut harsh, mut per_set, mut threads) = (false, false, usize::MAX, 1);

@@ -74,6 +74,7 @@ impl Setting {
             max_buffer_s: self.max_buffer_s,
             catch_up: self.catch_up,
             rtt_s: 0.04,
+            parameters: None,
         }
     }
 
