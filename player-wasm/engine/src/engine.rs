@@ -323,10 +323,9 @@ impl Engine {
             }
         }
         let never_there = |lane: &Lane| lane.playlist().is_none() && lane.follower.failures() >= MAX_FIRST_FAILURES;
-        if self.phase == Phase::Following && !self.playback.begun && self.lanes.iter().any(never_there) {
-            if let Some(url) = self.source.as_ref().map(|source| source.url.clone()) {
-                self.load(url);
-            }
+        let lost = self.phase == Phase::Following && !self.playback.begun && self.lanes.iter().any(never_there);
+        if let Some(url) = self.source.as_ref().filter(|_| lost).map(|source| source.url.clone()) {
+            self.load(url);
         }
     }
 

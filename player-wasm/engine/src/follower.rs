@@ -97,7 +97,7 @@ impl Follower {
         }
         let mut query = String::new();
         if playlist.can_block && !relaxed {
-            let next = playlist.next_place().max(known.unwrap_or(Place::segment(0)));
+            let next = playlist.next_place().max(known.unwrap_or_else(|| Place::segment(0)));
             query = format!("_HLS_msn={}", next.msn);
             if playlist.part_target_s.is_some() {
                 query += &format!("&_HLS_part={}", next.part);
@@ -128,13 +128,9 @@ impl Follower {
             return Answer::Same;
         }
         let before = self.playlist.as_ref().map(|old| (old.next_place(), old.ended));
-        let playlist = match read::complete(media, self.playlist.take()) {
-            Ok(playlist) => playlist,
-            Err(old) => {
-                self.playlist = old;
-                self.fail(now_ms);
-                return Answer::Unreadable;
-            }
+        let Some(playlist) = read::complete(media, &mut self.playlist) else {
+            self.fail(now_ms);
+            return Answer::Unreadable;
         };
         self.failures = 0;
         self.plain = false;

@@ -188,11 +188,10 @@ impl Lane {
             self.follower.asked(id);
         }
         let known = self.follower.playlist().map(Playlist::next_place);
-        if let Some((_, candidate)) = &mut self.candidate {
-            if let Some(url) = candidate.wants(shared.now_ms, known, relaxed) {
-                let id = shared.fetch_playlist(url);
-                candidate.asked(id);
-            }
+        let Some((_, candidate)) = &mut self.candidate else { return };
+        if let Some(url) = candidate.wants(shared.now_ms, known, relaxed) {
+            let id = shared.fetch_playlist(url);
+            candidate.asked(id);
         }
     }
 
@@ -267,7 +266,7 @@ impl Lane {
             let fragment = Fragment::new(self.follower.base(), playlist, &offer);
             let hint = (!fragment.listed).then(|| (offer.resource.clone(), offer.place));
             self.cursor = Some(if offer.kind == MediaKind::Segment { offer.place.next_segment() } else { offer.place.next_part() });
-            self.unlisted = hint.or(self.unlisted.take());
+            self.unlisted = hint.or_else(|| self.unlisted.take());
             self.boundary_ms = None;
             self.push(shared, fragment);
         }
@@ -304,10 +303,8 @@ impl Lane {
 
     /// A rung whose playlist cannot be had is not gone over to.
     pub(crate) fn candidate_failed(&mut self, shared: &mut Shared) {
-        if self.candidate.as_ref().is_some_and(|(_, follower)| follower.failures() > MAX_REFUSALS) {
-            if let Some((_, mut follower)) = self.candidate.take() {
-                shared.drop_request(follower.abandon());
-            }
+        if let Some((_, mut follower)) = self.candidate.take_if(|(_, follower)| follower.failures() > MAX_REFUSALS) {
+            shared.drop_request(follower.abandon());
         }
     }
 

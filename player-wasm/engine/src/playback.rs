@@ -154,10 +154,9 @@ impl Engine {
         let now_ms = self.shared.now_ms;
         let playhead = self.shared.playhead;
         let follows = self.is_live() && self.playback.keeps_live && !playhead.paused;
-        if follows && self.shared.seeking_to_s.is_none() && self.latency.should_jump(playhead.time_s) {
-            if now_ms - self.playback.jumped_ms > JUMP_PAUSE_MS {
-                return self.jump_to_live();
-            }
+        let may_jump = follows && self.shared.seeking_to_s.is_none() && now_ms - self.playback.jumped_ms > JUMP_PAUSE_MS;
+        if may_jump && self.latency.should_jump(playhead.time_s) {
+            return self.jump_to_live();
         }
         self.correct_start();
         self.skip_hole();

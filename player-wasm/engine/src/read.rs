@@ -58,12 +58,12 @@ pub(crate) fn next_place(media: &Media) -> Place {
     Place { msn: media.open_msn().0, part: media.open.as_ref().map_or(0, |open| open.parts.len()) }
 }
 
-/// Completes a playlist with what a delta leaves out. Where that is not known, the old state comes back.
-pub(crate) fn complete(media: Media, old: Option<Playlist>) -> Result<Playlist, Option<Playlist>> {
+/// Completes a playlist with what a delta leaves out, taken from `old`. Where that is not known, `old` stays as it is.
+pub(crate) fn complete(media: Media, old: &mut Option<Playlist>) -> Option<Playlist> {
     let mut segments = VecDeque::new();
     let first_msn = media.media_sequence.0;
     if let Some(skip) = &media.skip {
-        let Some(mut old) = old else { return Err(None) };
+        let old = old.as_mut()?;
         let known = first_msn.checked_sub(old.first_msn).and_then(|passed| usize::try_from(passed).ok());
         let wanted = usize::try_from(skip.segments).ok();
         let closed = old.segments.iter().filter(|segment| !segment.is_open()).count();
@@ -73,7 +73,7 @@ pub(crate) fn complete(media: Media, old: Option<Playlist>) -> Result<Playlist, 
                 segments.drain(..passed);
                 segments.truncate(wanted);
             }
-            _ => return Err(Some(old)),
+            _ => return None,
         }
     }
     for skipped in &mut segments {
@@ -106,7 +106,7 @@ pub(crate) fn complete(media: Media, old: Option<Playlist>) -> Result<Playlist, 
         uri: hint.uri,
         range: hint.length.and_then(|length| Some((hint.start, hint.start.checked_add(length)?.checked_sub(1)?))),
     });
-    Ok(Playlist {
+    Some(Playlist {
         // A target duration of 0 would make every wait endless.
         target_s: f64::from(media.target_duration_s.max(1)),
         part_target_s: media.part_target_us.filter(|target| *target > 0).map(seconds),
@@ -150,7 +150,7 @@ mod tests {
         #EXT-X-MAP:URI=\"b.mp4\",BYTERANGE=\"10@20\"\n#EXTINF:2,\n6.m4s\n#EXTINF:1.5,\n#EXT-X-BYTERANGE:100@50\n7.m4s\n";
 
     fn whole() -> Playlist {
-        complete(media(WHOLE).unwrap(), None).unwrap()
+        complete(media(WHOLE).unwrap(), &mut None).unwrap()
     }
 
     #[test]
@@ -172,14 +172,16 @@ mod tests {
     fn a_delta_takes_what_it_leaves_out_from_the_state_before() {
         let delta = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:6\n#EXT-X-DISCONTINUITY-SEQUENCE:1\n\
             #EXT-X-SKIP:SKIPPED-SEGMENTS=1\n#EXTINF:1.5,\n7.m4s\n#EXT-X-PART:DURATION=0.5,URI=\"8.0.m4s\",INDEPENDENT=YES\n";
-        let list = complete(media(delta).unwrap(), Some(whole())).unwrap();
+        let list = complete(media(delta).unwrap(), &mut Some(whole())).unwrap();
         assert_eq!(list.first_msn, 6);
         assert_eq!(list.next_place(), Place { msn: 8, part: 1 });
         let open = list.segment(8).unwrap();
         assert_eq!((open.period, open.map.as_deref().unwrap().uri.as_str()), (2, "b.mp4"));
         assert_eq!(open.utc_ms, Some(1_767_225_605_500.0));
         let far = delta.replace("SKIPPED-SEGMENTS=1", "SKIPPED-SEGMENTS=9");
-        assert_eq!(complete(media(&far).unwrap(), Some(whole())), Err(Some(whole())));
+        let mut known = Some(whole());
+        assert_eq!(complete(media(&far).unwrap(), &mut known), None);
+        assert_eq!(known, Some(whole()));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The engine against a simulated origin, link and media element.
 
+#![allow(clippy::unwrap_used, reason = "a simulation that breaks its own rules has to stop the test")]
+
 mod sim;
 
 use proptest::prelude::*;
