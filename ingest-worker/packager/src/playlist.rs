@@ -1,20 +1,32 @@
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 
+use tidegate_hls::{static_media, static_multivariant};
 use tidegate_stream::{Key, Timeline};
 
-/// The multivariant playlists as they were last written; they change rarely.
+/// The multivariant playlists as they were last written: they change rarely, so they are rarely written.
 #[derive(Debug, Default)]
 pub(crate) struct Multivariants {
-    last: Option<String>,
+    session: String,
+    stream: String,
 }
 
 /// The playlists that make the bucket playable by itself: media first, since the multivariant ones refer to them.
-pub(crate) fn write(timeline: &Timeline, multivariants: &mut Multivariants) -> Vec<(Key, String)> {
+pub(crate) fn write(timeline: &Timeline, last: &mut Multivariants) -> Vec<(Key, String)> {
     let session = timeline.session();
-    let _ = &mut multivariants.last;
-    let media = session.renditions.iter().map(|rendition| {
+    let media = session.renditions.iter().enumerate().map(|(index, rendition)| {
         let (stream, session) = (session.stream.clone(), session.id.clone());
-        (Key::StaticMedia { stream, session, rendition: rendition.id.clone() }, String::new())
+        (Key::StaticMedia { stream, session, rendition: rendition.id.clone() }, static_media(timeline, index))
     });
-    media.collect()
+    let mut playlists: Vec<_> = media.collect();
+    let of_session = static_multivariant(timeline, "");
+    if of_session != last.session {
+        last.session.clone_from(&of_session);
+        playlists.push((Key::SessionMultivariant { stream: session.stream.clone(), session: session.id.clone() }, of_session));
+    }
+    let of_stream = static_multivariant(timeline, &format!("{}/", session.id));
+    if of_stream != last.stream {
+        last.stream.clone_from(&of_stream);
+        playlists.push((Key::StaticMultivariant { stream: session.stream.clone() }, of_stream));
+    }
+    playlists
 }
