@@ -42,3 +42,75 @@ pub struct Piece {
     /// First and last byte, both inclusive; `None`: all of it.
     pub range: Option<(u64, u64)>,
 }
+
+/// How long caches may keep an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Keep {
+    /// It never changes.
+    Forever,
+    /// This many seconds.
+    Seconds(u32),
+}
+
+impl Keep {
+    /// A playlist that has ended. It loses its oldest segments when their retention is over, so not for ever.
+    pub(crate) const ENDED: Self = Self::Seconds(3600);
+    /// What may be otherwise in a moment.
+    pub(crate) const MOMENT: Self = Self::Seconds(1);
+
+    fn header(self) -> Header {
+        let value = match self {
+            Self::Forever => Cow::Borrowed("public, max-age=31536000, immutable"),
+            Self::Seconds(seconds) => Cow::Owned(format!("public, max-age={seconds}")),
+        };
+        ("cache-control", value)
+    }
+}
+
+/// Players are scripts of other sites: all of them may read everything, and the times it took.
+const OPEN: [Header; 3] = [
+    ("access-control-allow-origin", Cow::Borrowed("*")),
+    ("access-control-expose-headers", Cow::Borrowed("age, content-length, content-range, date, etag, server-timing")),
+    ("timing-allow-origin", Cow::Borrowed("*")),
+];
+
+const METHODS: &str = "GET, HEAD, OPTIONS";
+
+fn headers(content_type: &'static str, keep: Keep) -> Vec<Header> {
+    let mut headers = vec![("content-type", Cow::Borrowed(content_type)), keep.header()];
+    headers.extend(OPEN);
+    headers
+}
+
+/// A playlist.
+pub(crate) fn playlist(body: String, keep: Keep) -> Answer {
+    Answer::Respond { status: 200, headers: headers("application/vnd.apple.mpegurl", keep), body }
+}
+
+/// Media, which lies in these objects and never changes.
+pub(crate) fn media(pieces: Vec<Piece>, content_type: &'static str) -> Answer {
+    Answer::Send { pieces, headers: headers(content_type, Keep::Forever) }
+}
+
+/// One line about why there is nothing.
+pub(crate) fn refusal(status: u16, why: impl core::fmt::Display) -> Answer {
+    // What a moment ago was not there may be there now; a store that is busy must not be asked by every cache at once.
+    let keep = if status >= 500 { Keep::Seconds(0) } else { Keep::MOMENT };
+    let mut headers = headers("text/plain; charset=utf-8", keep);
+    match status {
+        405 => headers.push(("allow", Cow::Borrowed(METHODS))),
+        503 => headers.push(("retry-after", Cow::Borrowed("1"))),
+        _ => {}
+    }
+    Answer::Respond { status, headers, body: format!("{why}\n") }
+}
+
+/// The answer to a browser that asks whether it may ask.
+pub(crate) fn preflight() -> Answer {
+    let mut headers = OPEN.to_vec();
+    headers.push(("access-control-allow-methods", Cow::Borrowed(METHODS)));
+    headers.push(("access-control-allow-headers", Cow::Borrowed("*")));
+    headers.push(("access-control-max-age", Cow::Borrowed("86400")));
+    headers.push(("allow", Cow::Borrowed(METHODS)));
+    Answer::Respond { status: 204, headers, body: String::new() }
+}

@@ -13,6 +13,7 @@
 #![warn(missing_docs)]
 
 mod answer;
+mod decide;
 mod job;
 mod request;
 mod state;
@@ -21,3 +22,6 @@ pub use answer::{Answer, Header, Piece};
 pub use job::{Fetched, Job, Output};
 pub use request::{Request, Waited};
 pub use state::State;
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 use alloc::{boxed::Box, vec::Vec};
 
-use tidegate_stream::{ApplyError, Chapter, Key, Record, SessionId, Snapshot, StreamId, Timeline};
+use tidegate_stream::{ApplyError, CHAPTER_SEGMENTS, Chapter, Key, Record, Segment, SessionId, Snapshot, StreamId, Timeline};
 
 /// Reads one session's log, one object at a time: the head, its chapters, then record after record.
 #[derive(Clone, Debug)]
@@ -20,7 +20,7 @@ enum Phase {
     /// The head is to be read.
     Head,
     /// Chapters are to be read, this one first.
-    Chapters { snapshot: Box<Snapshot>, next: u64, read: Vec<Chapter> },
+    Chapters { snapshot: Box<Snapshot>, outline: Box<Timeline>, next: u64, read: Vec<Chapter> },
     /// Records are to be read.
     Log,
     /// There is no such session.
@@ -49,6 +49,8 @@ pub enum Fetched<'a> {
     Failed,
 }
 
+/// Chapters that are read at most: a window of 24 h in 2 s segments. What is older than these is not listed.
+const CHAPTERS_MAX: u64 = 24 * 3600 / 2 / CHAPTER_SEGMENTS + 1;
 /// How long the knowledge that a record is not there yet is good, in ms: a burst of requests costs one read.
 const TIP_FRESH_MS: u64 = 20;
 /// How long a session may be known to be absent, in ms.
@@ -141,16 +143,33 @@ impl Follower {
             return;
         }
         let chapters = snapshot.chapters();
-        if chapters.is_empty() {
-            self.start(snapshot, Vec::new());
+        let (known, from) = self.known_chapters(&snapshot);
+        let next = from.max(chapters.start).max(chapters.end.saturating_sub(CHAPTERS_MAX));
+        if next >= chapters.end {
+            self.start(snapshot, known);
         } else {
-            self.phase = Phase::Chapters { next: chapters.start, snapshot: Box::new(snapshot), read: Vec::new() };
+            let outline = Box::new(snapshot.clone().into_timeline(Vec::new()));
+            self.phase = Phase::Chapters { next, snapshot: Box::new(snapshot), outline, read: known };
         }
     }
 
+    /// What a new head need not have read again: the closed segments that are known, as a chapter, and the first chapter after them.
+    fn known_chapters(&self, snapshot: &Snapshot) -> (Vec<Chapter>, u64) {
+        let Some(timeline) = &self.timeline else { return (Vec::new(), 0) };
+        let Some((first, open)) = timeline.segments().front().zip(timeline.segments().back()) else { return (Vec::new(), 0) };
+        // Where a chapter was missing, it may be there now.
+        if first.msn.0 / CHAPTER_SEGMENTS > snapshot.chapters().start {
+            return (Vec::new(), 0);
+        }
+        let closed = timeline.segments().iter().filter(|segment| timeline.is_closed(segment.msn));
+        let segments = closed.map(|segment| Segment { parts: Vec::new(), ..segment.clone() }).collect();
+        (Vec::from([Chapter { segments }]), open.msn.0 / CHAPTER_SEGMENTS)
+    }
+
     fn read_chapter(&mut self, index: u64, fetched: Fetched<'_>) {
-        let Phase::Chapters { snapshot, next, read } = &mut self.phase else { return };
-        if *next != index {
+        let Phase::Chapters { snapshot, next, read, .. } = &mut self.phase else { return };
+        // A store that does not answer must not cost the past: the chapter is asked for again.
+        if *next != index || fetched == Fetched::Failed {
             return;
         }
         let renditions = snapshot.session().renditions.len();
@@ -201,6 +220,15 @@ impl Follower {
         match self.phase {
             Phase::Head | Phase::Chapters { .. } | Phase::Log | Phase::Ended => self.timeline.as_ref(),
             Phase::Absent => None,
+        }
+    }
+
+    /// What is known of the newest segments, even while the chapters of the older ones are being read.
+    #[must_use]
+    pub fn outline(&self) -> Option<&Timeline> {
+        match &self.phase {
+            Phase::Chapters { outline, .. } => Some(outline),
+            Phase::Head | Phase::Log | Phase::Absent | Phase::Ended => self.timeline(),
         }
     }
 

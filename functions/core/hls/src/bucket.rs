@@ -56,7 +56,7 @@ impl Folder {
     fn of(timeline: &Timeline) -> Self {
         let session = timeline.session();
         let key = Key::Segment { stream: session.stream.clone(), session: session.id.clone(), msn: Msn(0) }.to_string();
-        let below = key.split('/').skip(3).next().unwrap_or_default();
+        let below = key.split('/').nth(3).unwrap_or_default();
         Self { prefix: below.to_string() + "/" }
     }
 

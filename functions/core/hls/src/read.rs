@@ -23,6 +23,7 @@ pub const MAX_ENTRIES: usize = 100_000;
 
 /// A playlist of one of the two kinds.
 #[derive(Clone, PartialEq, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one exists at a time, and is taken apart where it is made")]
 pub enum Playlist {
     /// Lists the variants of a presentation.
     Multivariant(Multivariant),
@@ -96,7 +97,7 @@ pub fn parse(text: &str) -> Result<Playlist, Error> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.lines().map(str::trim_end);
     // `#EXTM3U` is followed by attributes in lists that some servers write for other players.
-    if !lines.next().is_some_and(|first| first.split([' ', '\t']).next() == Some("#EXTM3U")) {
+    if lines.next().is_none_or(|first| first.split([' ', '\t']).next() != Some("#EXTM3U")) {
         return Err(Error::NotPlaylist);
     }
     let mut kind = None;

@@ -213,3 +213,54 @@ fn everything_is_known_after_the_end() {
     assert!(follower.timeline().unwrap().ended());
     assert_eq!(follower.need(100_000), None);
 }
+
+#[test]
+fn what_is_known_of_a_long_recording_is_not_read_again() {
+    let log = log(&[1; 300], false);
+    let mut follower = follower();
+    Bucket::new(&log, 150).feed(&mut follower, 75_000);
+    let mut late = Bucket::new(&log, 300);
+    late.expire(0..280);
+    let reads = late.feed(&mut follower, 150_000);
+    let chapters: Vec<_> =
+        reads.iter().filter_map(|key| key.split_once("/chapter/")).map(|(_, index)| index.trim_start_matches('0')).collect();
+    assert_eq!(chapters, ["2", "3"]);
+    let mut fresh = self::follower();
+    late.feed(&mut fresh, 150_000);
+    assert_eq!(follower.timeline(), fresh.timeline());
+}
+
+#[test]
+fn a_store_that_fails_costs_time_and_not_the_past() {
+    let log = log(&[1; 150], false);
+    let bucket = Bucket::new(&log, 150);
+    let mut follower = follower();
+    let head = follower.need(75_000).unwrap().key;
+    follower.handle(75_000, &head, Fetched::Got(&bucket.0[&head.to_string()]));
+    let chapter = follower.need(75_000).unwrap().key;
+    assert!(chapter.to_string().contains("/chapter/"));
+    follower.handle(75_000, &chapter, Fetched::Failed);
+    assert_eq!(follower.need(75_000).unwrap().key, chapter);
+    assert!(follower.timeline().is_none() && follower.outline().is_some_and(|outline| outline.last().is_some()));
+    bucket.feed(&mut follower, 75_000);
+    assert_eq!(follower.timeline().unwrap().segments().len(), 150);
+}
+
+#[test]
+fn a_head_that_claims_an_endless_past_costs_a_bounded_number_of_reads() {
+    let mut timeline = Timeline::new(Session { dvr_window_s: u32::MAX, ..session() });
+    for object in log(&[1; 45_000], false) {
+        apply(&mut timeline, &object);
+    }
+    let bytes = timeline.snapshot().encode();
+    let mut follower = follower();
+    let head = follower.need(0).unwrap().key;
+    follower.handle(0, &head, Fetched::Got(&bytes));
+    let mut reads = 0;
+    while let Some(need) = follower.need(75_000) {
+        follower.handle(75_000, &need.key, Fetched::Missing);
+        reads += 1;
+    }
+    assert_eq!(reads, CHAPTERS_MAX + 1, "the chapters and the next record");
+    assert!(follower.timeline().is_some());
+}

@@ -1,0 +1,217 @@
+use tidegate_edge::{AsOf, Directives, Skip, Verdict, gate};
+use tidegate_hls::{MultivariantOptions, media, multivariant};
+use tidegate_stream::{Key, Msn, Part, PartIndex, Position, RenditionId, RenditionKind, Segment, Timeline};
+
+use crate::{
+    Answer, Piece, Waited,
+    answer::{self, Keep, playlist, refusal},
+};
+
+/// What of a session is asked for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Target {
+    /// The multivariant playlist, at the address of the stream or at that of the session.
+    Multivariant { of_stream: bool },
+    /// A media playlist.
+    Media { rendition: RenditionId, directives: Directives },
+    /// A segment.
+    Segment { rendition: RenditionId, msn: Msn },
+    /// A part.
+    Part { rendition: RenditionId, msn: Msn, part: PartIndex },
+}
+
+/// What the timeline has to say to a request.
+pub(crate) enum Decision {
+    /// The answer, whatever comes.
+    Answer(Answer),
+    /// It depends on what comes next in the log.
+    ReadOn,
+}
+
+/// What can be said before the log has been read to its end.
+pub(crate) fn decide(timeline: &Timeline, target: &Target, now_utc_ms: u64) -> Decision {
+    let answer = match target {
+        Target::Multivariant { of_stream } => (!timeline.periods().is_empty()).then(|| multivariant_of(timeline, *of_stream)),
+        Target::Media { rendition, directives } => {
+            match (timeline.session().rendition(rendition), gate_now(timeline, directives, now_utc_ms)) {
+                (None, _) => Some(no_rendition(rendition)),
+                (Some((index, _)), Verdict::Ready { as_of, named }) if named || as_of == AsOf::End => {
+                    Some(media_as_of(timeline, index, as_of, named, directives))
+                }
+                (Some(_), Verdict::Ready { .. } | Verdict::Wait(_) | Verdict::Refuse(_)) => None,
+            }
+        }
+        Target::Segment { rendition, msn } => with_rendition(timeline, rendition, |index| segment(timeline, index, *msn, now_utc_ms)),
+        Target::Part { rendition, msn, part } => {
+            with_rendition(timeline, rendition, |index| part_of(timeline, index, Position { msn: *msn, part: *part }))
+        }
+    };
+    answer.map_or(Decision::ReadOn, Decision::Answer)
+}
+
+/// The answer where [`decide`] had none and the log has been read to its end.
+pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited>, now_utc_ms: u64) -> Answer {
+    let gave_up = waited == Some(Waited::Timeout);
+    match target {
+        Target::Multivariant { .. } => match gate_now(timeline, &Directives::default(), now_utc_ms) {
+            Verdict::Wait(wait) if !gave_up => wait_for(wait),
+            Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => refusal(404, "the session has no media yet"),
+        },
+        Target::Media { rendition, directives } => {
+            let Some((index, _)) = timeline.session().rendition(rendition) else { return no_rendition(rendition) };
+            match gate_now(timeline, directives, now_utc_ms) {
+                Verdict::Ready { as_of, named } => match first_segment(timeline, directives, now_utc_ms) {
+                    Verdict::Wait(wait) if !gave_up => wait_for(wait),
+                    Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => media_as_of(timeline, index, as_of, named, directives),
+                },
+                Verdict::Wait(wait) if !gave_up => wait_for(wait),
+                Verdict::Wait(_) => refusal(503, "the stream does not go on"),
+                Verdict::Refuse(why) => refusal(400, why),
+            }
+        }
+        Target::Segment { msn, .. } => refusal(404, format_args!("segment {msn} is not complete yet")),
+        Target::Part { msn, part, .. } => {
+            let directives = Directives { msn: Some(*msn), part: Some(*part), skip: None };
+            match gate_now(timeline, &directives, now_utc_ms) {
+                Verdict::Wait(wait) if !gave_up && is_next(timeline, Position { msn: *msn, part: *part }) => wait_for(wait),
+                Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => {
+                    refusal(404, format_args!("part {part} of segment {msn} is not there"))
+                }
+            }
+        }
+    }
+}
+
+/// An object as it is.
+pub(crate) fn whole(key: &Key) -> Answer {
+    answer::media(vec![Piece { key: key.to_string(), range: None }], "video/mp4")
+}
+
+fn gate_now(timeline: &Timeline, directives: &Directives, now_utc_ms: u64) -> Verdict {
+    gate(timeline, directives, i64::try_from(now_utc_ms.saturating_mul(1000)).unwrap_or(i64::MAX))
+}
+
+/// A playlist without a complete segment makes many players give up (hls.js: "No Segments found in Playlist"; ffmpeg: end of file).
+/// Who only asks for the playlist gets it as of the end of the first segment; who names a part knows what to do with parts.
+fn first_segment(timeline: &Timeline, directives: &Directives, now_utc_ms: u64) -> Verdict {
+    let only = timeline
+        .last()
+        .filter(|last| directives.msn.is_none() && timeline.window(last.msn).next().is_some_and(|first| first.msn == last.msn));
+    let directives = Directives { msn: only.map(|last| last.msn), ..Directives::default() };
+    gate_now(timeline, &directives, now_utc_ms)
+}
+
+fn wait_for(wait: tidegate_edge::Wait) -> Answer {
+    Answer::Wait { key: wait.key.to_string(), expect_ms: wait.expect_ms.into(), timeout_ms: wait.timeout_ms.into() }
+}
+
+/// Whether a part is what the next record may hold: the next of the open segment or the first of the one after it.
+fn is_next(timeline: &Timeline, asked: Position) -> bool {
+    timeline.last().is_some_and(|last| {
+        let same = Position { msn: last.msn, part: last.part.next() };
+        asked == same || asked == Position { msn: last.msn.next(), part: PartIndex(0) }
+    })
+}
+
+fn no_rendition(rendition: &RenditionId) -> Answer {
+    refusal(404, format_args!("the session has no rendition {rendition}"))
+}
+
+fn multivariant_of(timeline: &Timeline, of_stream: bool) -> Answer {
+    let prefix = if of_stream { format!("{}/", timeline.session().id) } else { String::new() };
+    let keep = match (of_stream, timeline.ended()) {
+        // The next session may start at any time.
+        (true, _) => Keep::MOMENT,
+        (false, false) => Keep::Seconds(timeline.session().target_duration_s),
+        (false, true) => Keep::ENDED,
+    };
+    playlist(multivariant(timeline, &MultivariantOptions { prefix: &prefix, title: None }), keep)
+}
+
+fn media_as_of(timeline: &Timeline, rendition: usize, as_of: AsOf, named: bool, directives: &Directives) -> Answer {
+    let target_s = timeline.session().target_duration_s;
+    let keep = match as_of {
+        AsOf::End => Keep::ENDED,
+        // rfc8216bis B.1: six target durations for answers to blocking requests, half a one for others.
+        AsOf::Part(_) if named => Keep::Seconds(target_s.saturating_mul(6)),
+        AsOf::Part(_) => Keep::Seconds((target_s / 2).max(1)),
+    };
+    let as_of = match as_of {
+        AsOf::Part(position) => tidegate_hls::AsOf::Part(position),
+        AsOf::End => tidegate_hls::AsOf::End,
+    };
+    let skip = directives.skip.map(|skip| match skip {
+        Skip::Segments => tidegate_hls::Skip::Segments,
+        Skip::SegmentsAndDateRanges => tidegate_hls::Skip::DateRanges,
+    });
+    playlist(media(timeline, rendition, as_of, skip), keep)
+}
+
+fn with_rendition(timeline: &Timeline, rendition: &RenditionId, answer: impl FnOnce(usize) -> Option<Answer>) -> Option<Answer> {
+    match timeline.session().rendition(rendition) {
+        Some((index, _)) => answer(index),
+        None => Some(no_rendition(rendition)),
+    }
+}
+
+fn segment(timeline: &Timeline, rendition: usize, msn: Msn, now_utc_ms: u64) -> Option<Answer> {
+    let Some(segment) = timeline.segment(msn) else {
+        let is_past = timeline.last().is_some_and(|last| msn <= last.msn) || timeline.ended();
+        return is_past.then(|| refusal(404, format_args!("segment {msn} is not there, or no longer")));
+    };
+    if !timeline.is_closed(msn) {
+        return None;
+    }
+    let pieces = match from_records(timeline, segment, now_utc_ms) {
+        true => segment.parts.iter().filter_map(|part| piece_of_record(timeline, part, rendition)).collect(),
+        false => piece_of_bundle(timeline, segment, rendition).into_iter().collect::<Vec<_>>(),
+    };
+    Some(media_or_gap(timeline, rendition, pieces, format_args!("segment {msn}")))
+}
+
+/// While its parts are known, a segment is sent out of the records that hold them: they are in every cache on the way, and the
+/// bundle may not be there yet. Records are deleted some time after the bundle is there.
+fn from_records(timeline: &Timeline, segment: &Segment, now_utc_ms: u64) -> bool {
+    let end_ms = timeline.segments().back().map_or(0, |last| u64::try_from(last.utc_us / 1000).unwrap_or(0));
+    !segment.parts.is_empty() && !(timeline.ended() && now_utc_ms.saturating_sub(end_ms) > RECORDS_AFTER_END_MS)
+}
+
+/// Workers keep records for 60 s after their segment bundle is there; half of that is safe for clocks that differ.
+const RECORDS_AFTER_END_MS: u64 = 30_000;
+
+fn part_of(timeline: &Timeline, rendition: usize, at: Position) -> Option<Answer> {
+    let part = timeline.segment(at.msn).and_then(|segment| segment.parts.get(at.part.0 as usize));
+    let Some(part) = part else {
+        let is_past = timeline.is_closed(at.msn) || timeline.ended();
+        return is_past.then(|| refusal(404, format_args!("segment {} has no part {}, or no longer", at.msn, at.part)));
+    };
+    let pieces = piece_of_record(timeline, part, rendition).into_iter().collect();
+    Some(media_or_gap(timeline, rendition, pieces, format_args!("part {} of segment {}", at.part, at.msn)))
+}
+
+fn media_or_gap(timeline: &Timeline, rendition: usize, pieces: Vec<Piece>, what: std::fmt::Arguments<'_>) -> Answer {
+    if pieces.is_empty() {
+        return refusal(404, format_args!("{what} is a gap"));
+    }
+    let kind = timeline.session().renditions.get(rendition).map(|rendition| rendition.kind);
+    answer::media(pieces, if kind == Some(RenditionKind::Audio) { "audio/mp4" } else { "video/mp4" })
+}
+
+fn piece_of_record(timeline: &Timeline, part: &Part, rendition: usize) -> Option<Piece> {
+    let track = part.tracks.get(rendition)?;
+    let session = timeline.session();
+    let key = Key::Record { stream: session.stream.clone(), session: session.id.clone(), number: part.record };
+    piece(&key, track.offset.into(), track.len)
+}
+
+fn piece_of_bundle(timeline: &Timeline, segment: &Segment, rendition: usize) -> Option<Piece> {
+    let track = segment.tracks.get(rendition)?;
+    let session = timeline.session();
+    let key = Key::Segment { stream: session.stream.clone(), session: session.id.clone(), msn: segment.msn };
+    piece(&key, track.offset, track.len)
+}
+
+fn piece(key: &Key, offset: u64, len: u32) -> Option<Piece> {
+    let last = offset.checked_add(u64::from(len))?.checked_sub(1).filter(|_| len > 0)?;
+    Some(Piece { key: key.to_string(), range: Some((offset, last)) })
+}

@@ -1,0 +1,648 @@
+//! Whole logs run through jobs, against a bucket in memory.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use tidegate_hls::read::{Media, Playlist, parse};
+use tidegate_stream::{
+    ConfigHash, Current, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId,
+    RenditionKind, Segment, Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart, encode_record, encode_segment,
+};
+
+use super::*;
+
+/// Record n holds the half second from here + n * 0.5 s on, and is there when that is over.
+const START_MS: u64 = 1_790_000_000_000;
+
+/// A worker and the bucket that it writes to.
+struct World {
+    objects: BTreeMap<String, Vec<u8>>,
+    timeline: Timeline,
+    media: BTreeMap<u64, Vec<Vec<u8>>>,
+    broken: bool,
+}
+
+impl World {
+    fn new(start_ms: u64) -> Self {
+        let rendition = |id, kind, part_target_us| Rendition { id: RenditionId::parse(id).unwrap(), kind, part_target_us };
+        let session = Session {
+            stream: StreamId::parse("demo").unwrap(),
+            id: SessionId::new(start_ms, 7),
+            target_duration_s: 2,
+            dvr_window_s: 7200,
+            renditions: vec![rendition("source", RenditionKind::Video, 500_000), rendition("audio", RenditionKind::Audio, 512_000)],
+        };
+        let mut world = Self { objects: BTreeMap::new(), timeline: Timeline::new(session), media: BTreeMap::new(), broken: false };
+        world.write_head();
+        world
+    }
+
+    /// After this many records of segments of four parts.
+    fn after(records: u64) -> Self {
+        let mut world = Self::new(START_MS);
+        (0..records).for_each(|_| world.write_part(false));
+        world
+    }
+
+    fn put(&mut self, key: &Key, bytes: Vec<u8>) {
+        self.objects.insert(key.to_string(), bytes);
+    }
+
+    fn names(&self) -> (StreamId, SessionId) {
+        (self.timeline.session().stream.clone(), self.timeline.session().id.clone())
+    }
+
+    fn record_key(&self, number: u64) -> String {
+        let (stream, session) = self.names();
+        Key::Record { stream, session, number: RecordNumber(number) }.to_string()
+    }
+
+    fn head_key(&self) -> String {
+        let (stream, session) = self.names();
+        Key::Head { stream, session }.to_string()
+    }
+
+    fn write_head(&mut self) {
+        self.objects.insert(self.head_key(), self.timeline.snapshot().encode());
+    }
+
+    /// The next part; of a new segment after four, or at once where this one is cut short.
+    fn write_part(&mut self, cut: bool) {
+        let n = self.timeline.next_record().0;
+        let (msn, part) = match self.timeline.last() {
+            None => (Msn(0), PartIndex(0)),
+            Some(last) if cut || last.part.0 == 3 => (last.msn.next(), PartIndex(0)),
+            Some(last) => (last.msn, last.part.next()),
+        };
+        let video = TrackKind::Video { width: 1280, height: 720, frame_rate: None };
+        let audio = TrackKind::Audio { sample_rate: 48_000, channels: 2 };
+        let track = |init, codec: &str, timescale, kind| {
+            Some(Track { init: ConfigHash([init; 8]), codec: codec.to_owned(), timescale, bandwidth_bps: 1_000_000, kind })
+        };
+        let tracks = vec![track(1, "avc1.64001f", 30_000, video), track(2, "mp4a.40.2", 48_000, audio)];
+        let opens = (n == 0).then(|| Period { index: 0, first_msn: msn, tracks });
+        let media = vec![format!("[video {msn}.{part}]").into_bytes(), format!("[audio {msn}.{part}]").into_bytes()];
+        let len = |index: usize| media[index].len() as u32;
+        let tracks = vec![
+            TrackPart { len: len(0), start: n * 15_000, duration: 15_000, independent: part.0 == 0 },
+            TrackPart { len: len(1), start: n * 24_000, duration: 24_000, independent: true },
+        ];
+        let utc_us = (START_MS + n * 500) as i64 * 1000;
+        self.write(RecordBody::Part(PartRecord { msn, part, utc_us, opens, tracks }), &media);
+        for (track, bytes) in self.media.entry(msn.0).or_insert_with(|| vec![vec![]; 2]).iter_mut().zip(&media) {
+            track.extend_from_slice(bytes);
+        }
+        if n == 0 {
+            let (stream, session) = self.names();
+            let current = serde_json::to_vec(&Current { session }).unwrap();
+            self.put(&Key::Current { stream }, current);
+        }
+    }
+
+    fn write_end(&mut self) {
+        self.write(RecordBody::End, &[]);
+    }
+
+    fn write(&mut self, body: RecordBody, media: &[Vec<u8>]) {
+        let number = self.timeline.next_record();
+        let record = Record { number, previous: self.timeline.last_hash().unwrap_or(Hash::ZERO), body };
+        let media: Vec<&[u8]> = media.iter().map(Vec::as_slice).collect();
+        let object = encode_record(&record, &media).unwrap();
+        let (decoded, offset) = Record::decode(&object).unwrap();
+        let open = self.timeline.last().map(|last| last.msn);
+        self.timeline.apply(&decoded, offset, Some(Record::hash(&object))).unwrap();
+        self.objects.insert(self.record_key(number.0), object);
+        let (stream, session) = self.names();
+        if let Some(closed) = open.filter(|msn| self.timeline.is_closed(*msn)) {
+            let segment: Segment = self.timeline.segment(closed).unwrap().clone();
+            let tracks: Vec<&[u8]> = self.media[&closed.0].iter().map(Vec::as_slice).collect();
+            let bundle = encode_segment(&segment, &tracks);
+            self.put(&Key::Segment { stream: stream.clone(), session: session.clone(), msn: closed }, bundle);
+            if let Some((index, chapter)) = self.timeline.chapter_closed_by(closed) {
+                self.put(&Key::Chapter { stream, session, index }, chapter.encode());
+            }
+            self.write_head();
+        }
+    }
+
+    /// Just after the newest record was written.
+    fn now_ms(&self) -> u64 {
+        START_MS + self.timeline.next_record().0 * 500 + 5
+    }
+
+    fn fetch(&self, key: &str, range: Option<(u64, u64)>) -> Fetched {
+        if self.broken {
+            return Fetched::Failed;
+        }
+        let Some(object) = self.objects.get(key) else { return Fetched::Missing };
+        let (first, last) = range.unwrap_or((0, u64::MAX));
+        let end = (last.saturating_add(1)).min(object.len() as u64) as usize;
+        Fetched::Got(object[(first as usize).min(end)..end].to_vec())
+    }
+
+    /// Runs one request to its answer; returns the keys that were read too.
+    fn run(&self, state: &mut State, request: Request, now_ms: u64) -> (Answer, Vec<String>) {
+        let mut job = Job::new(request);
+        let mut reads = Vec::new();
+        loop {
+            match job.poll(state, now_ms) {
+                Output::Answer(answer) => return (answer, reads),
+                Output::Fetch { key, range } => {
+                    assert!(reads.len() < 2000, "a job has to come to an end");
+                    let fetched = self.fetch(&key, range);
+                    reads.push(key);
+                    job.handle(state, now_ms, fetched);
+                }
+            }
+        }
+    }
+
+    fn get(&self, state: &mut State, address: &str) -> Answer {
+        self.run(state, get(&self.full(address)), self.now_ms()).0
+    }
+
+    fn full(&self, address: &str) -> String {
+        match address.strip_prefix("~/") {
+            Some(rest) => format!("/live/demo/{}/{rest}", self.timeline.session().id),
+            None => address.to_owned(),
+        }
+    }
+
+    /// What the pieces of an answer are.
+    fn body(&self, answer: &Answer) -> String {
+        let Answer::Send { pieces, .. } = answer else { panic!("{answer:?}") };
+        let bytes = pieces.iter().flat_map(|piece| match self.fetch(&piece.key, piece.range) {
+            Fetched::Got(bytes) => bytes,
+            other => panic!("{other:?} for {piece:?}"),
+        });
+        String::from_utf8(bytes.collect()).unwrap()
+    }
+}
+
+fn get(address: &str) -> Request {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    Request { method: "GET".to_owned(), path: path.to_owned(), query: query.to_owned(), waited: None }
+}
+
+fn status(answer: &Answer) -> u16 {
+    match answer {
+        Answer::Respond { status, .. } => *status,
+        Answer::Wait { .. } => 0,
+        Answer::Send { .. } => 200,
+    }
+}
+
+fn header<'a>(answer: &'a Answer, name: &str) -> &'a str {
+    let (Answer::Respond { headers, .. } | Answer::Send { headers, .. }) = answer else { panic!("{answer:?}") };
+    headers.iter().find(|(own, _)| *own == name).map_or("", |(_, value)| value)
+}
+
+fn text(answer: &Answer) -> &str {
+    match answer {
+        Answer::Respond { status: 200, body, .. } => body,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn media(answer: &Answer) -> Media {
+    match parse(text(answer)) {
+        Ok(Playlist::Media(media)) => media,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The segment and the number of parts that a playlist ends with.
+fn end(answer: &Answer) -> (u64, usize) {
+    let media = media(answer);
+    (media.open_msn().0, media.open.map_or(0, |open| open.parts.len()))
+}
+
+#[test]
+fn a_cold_instance_answers_from_the_head_and_the_records_after_it() {
+    let world = World::after(10);
+    let mut state = State::new();
+    let (answer, reads) = world.run(&mut state, get("/live/demo/index.m3u8"), world.now_ms());
+    let session = world.timeline.session().id.to_string();
+    assert!(text(&answer).contains(&format!("\n{session}/source.m3u8\n")), "{answer:?}");
+    assert_eq!(header(&answer, "content-type"), "application/vnd.apple.mpegurl");
+    assert_eq!(header(&answer, "cache-control"), "public, max-age=1");
+    assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+    assert_eq!(reads, ["live/demo/current".to_owned(), world.head_key()]);
+
+    let (answer, reads) = world.run(&mut state, get(&world.full("~/source.m3u8")), world.now_ms());
+    assert_eq!(end(&answer), (2, 2));
+    assert_eq!(reads, [9, 10].map(|n| world.record_key(n)), "the head knows 9 records; the tenth; the next is missing");
+    assert_eq!(header(&answer, "cache-control"), "public, max-age=1");
+
+    let (answer, reads) = world.run(&mut state, get(&world.full("~/audio.m3u8")), world.now_ms() + 10);
+    assert_eq!(end(&answer), (2, 2));
+    assert!(reads.is_empty(), "that nothing newer is there is known for a moment: {reads:?}");
+
+    let answer = world.get(&mut state, "~/index.m3u8");
+    assert!(text(&answer).contains("\nsource.m3u8\n"));
+    assert_eq!(header(&answer, "cache-control"), "public, max-age=2");
+}
+
+#[test]
+fn a_blocking_request_waits_for_the_next_record_and_is_then_answered() {
+    let mut world = World::after(10);
+    let mut state = State::new();
+    let request = get(&world.full("~/source.m3u8?_HLS_msn=2&_HLS_part=2"));
+    let (answer, _) = world.run(&mut state, request.clone(), world.now_ms());
+    let Answer::Wait { key, expect_ms, timeout_ms } = answer else { panic!("{answer:?}") };
+    assert_eq!(key, world.record_key(10));
+    assert!((400..=520).contains(&expect_ms), "{expect_ms}");
+    assert!(timeout_ms < 1600, "hls.js gives up after 1.6 s");
+
+    world.write_part(false);
+    let there = Request { waited: Some(Waited::There), ..request.clone() };
+    // Within the moment in which the record was known to be missing.
+    let (answer, reads) = world.run(&mut state, there, world.now_ms() - 495);
+    assert_eq!(end(&answer), (2, 3));
+    assert_eq!(header(&answer, "cache-control"), "public, max-age=12");
+    assert_eq!(reads, [world.record_key(10)], "the named state is complete, whatever follows");
+
+    let (answer, reads) = world.run(&mut state, request, world.now_ms());
+    assert_eq!((end(&answer), reads.len()), ((2, 3), 0));
+}
+
+#[test]
+fn a_wait_that_is_not_over_goes_on() {
+    let mut world = World::after(10);
+    let mut state = State::new();
+    let request = Request { waited: Some(Waited::There), ..get(&world.full("~/source.m3u8?_HLS_msn=2")) };
+    for records in 11..=12 {
+        world.write_part(false);
+        let (answer, _) = world.run(&mut state, request.clone(), world.now_ms());
+        assert!(matches!(&answer, Answer::Wait { key, .. } if *key == world.record_key(records)), "{answer:?}");
+    }
+    world.write_part(false);
+    assert_eq!(end(&world.run(&mut state, request, world.now_ms()).0), (3, 1));
+}
+
+#[test]
+fn a_wait_in_vain_is_503_and_asks_to_come_again() {
+    let world = World::after(10);
+    let request = Request { waited: Some(Waited::Timeout), ..get(&world.full("~/source.m3u8?_HLS_msn=2&_HLS_part=2")) };
+    for mut state in [State::new(), State::new()] {
+        let (answer, _) = world.run(&mut state, request.clone(), world.now_ms() + 1500);
+        assert_eq!((status(&answer), header(&answer, "retry-after")), (503, "1"));
+        assert_eq!(header(&answer, "cache-control"), "public, max-age=0");
+    }
+}
+
+#[test]
+fn a_playlist_without_directives_waits_for_the_first_complete_segment() {
+    let mut world = World::after(2);
+    let mut state = State::new();
+    let request = get(&world.full("~/source.m3u8"));
+    assert!(matches!(world.run(&mut state, request.clone(), world.now_ms()).0, Answer::Wait { .. }));
+    let answer = world.get(&mut state, "~/source.m3u8?_HLS_msn=0&_HLS_part=0");
+    assert_eq!(end(&answer), (0, 1), "who names a part gets parts");
+    let gave_up = Request { waited: Some(Waited::Timeout), ..request.clone() };
+    assert_eq!(end(&world.run(&mut state, gave_up, world.now_ms()).0), (0, 2), "better than nothing");
+    (0..3).for_each(|_| world.write_part(false));
+    assert_eq!(end(&world.run(&mut state, request, world.now_ms()).0), (1, 1));
+}
+
+#[test]
+fn directives_that_cannot_be_followed_are_400_with_the_reason() {
+    let world = World::after(10);
+    for (query, reason) in [
+        ("_HLS_part=1", "_HLS_part needs _HLS_msn"),
+        ("_HLS_msn=x", "_HLS_msn has to be a decimal number"),
+        ("_HLS_msn=5", "segment 5 is too far ahead"),
+        ("_HLS_msn=2&_HLS_part=12", "part 12 of segment 2 is too far ahead"),
+        ("_HLS_msn=0&_HLS_msn=0", "twice"),
+    ] {
+        let answer = world.get(&mut State::new(), &format!("~/source.m3u8?{query}"));
+        let Answer::Respond { status: 400, body, .. } = &answer else { panic!("{query}: {answer:?}") };
+        assert!(body.contains(reason) && body.lines().count() == 1, "{body}");
+    }
+    // An instance that knows less reads on before it refuses.
+    let mut state = State::new();
+    World::after(1).get(&mut state, "~/source.m3u8");
+    let late = World::after(22);
+    assert_eq!(end(&late.get(&mut state, "~/source.m3u8?_HLS_msn=5&_HLS_part=1")), (5, 2));
+}
+
+#[test]
+fn the_end_is_the_whole_recording_whatever_is_asked() {
+    let mut world = World::after(10);
+    world.write_end();
+    let mut state = State::new();
+    for query in ["", "?_HLS_msn=2&_HLS_part=2", "?_HLS_msn=99", "?_HLS_skip=YES"] {
+        let answer = world.get(&mut state, &format!("~/source.m3u8{query}"));
+        let list = media(&answer);
+        assert!(list.ended && list.segments.len() == 3 && list.open.is_none(), "{query}");
+        assert_eq!(header(&answer, "cache-control"), "public, max-age=3600");
+    }
+    let (_, reads) = world.run(&mut state, get(&world.full("~/source.m3u8")), world.now_ms() + 3_600_000);
+    assert!(reads.is_empty(), "nothing follows the end");
+}
+
+#[test]
+fn a_new_session_is_seen_within_a_second_and_the_old_one_stays() {
+    let mut world = World::after(10);
+    let mut state = State::new();
+    let old = world.timeline.session().id.to_string();
+    world.get(&mut state, "/live/demo/index.m3u8");
+    world.write_end();
+    let mut next = World::new(START_MS + 60_000);
+    next.write_part(false);
+    let new = next.timeline.session().id.to_string();
+    world.objects.extend(next.objects);
+    let now_ms = world.now_ms() + 1000;
+    let (answer, _) = world.run(&mut state, get("/live/demo/index.m3u8"), now_ms);
+    assert!(text(&answer).contains(&new) && !text(&answer).contains(&old));
+    assert!(media(&world.run(&mut state, get(&format!("/live/demo/{old}/source.m3u8")), now_ms).0).ended);
+}
+
+#[test]
+fn segments_and_parts_are_cut_out_of_the_objects_that_hold_them() {
+    let mut world = World::after(4 * 12 + 2);
+    let mut state = State::new();
+    let part = world.get(&mut state, "~/source/12.1.m4s");
+    assert_eq!(world.body(&part), "[video 12.1]");
+    assert_eq!(header(&part, "cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(header(&part, "content-type"), "video/mp4");
+    let recent = world.get(&mut state, "~/audio/11.m4s");
+    assert_eq!(world.body(&recent), "[audio 11.0][audio 11.1][audio 11.2][audio 11.3]");
+    assert_eq!(header(&recent, "content-type"), "audio/mp4");
+    assert!(matches!(&recent, Answer::Send { pieces, .. } if pieces.len() == 4));
+    let old = world.get(&mut state, "~/audio/2.m4s");
+    assert_eq!(world.body(&old), "[audio 2.0][audio 2.1][audio 2.2][audio 2.3]");
+    assert!(matches!(&old, Answer::Send { pieces, .. } if pieces.len() == 1 && pieces[0].key.contains("/seg/")));
+
+    // After the end, records are deleted.
+    world.write_end();
+    let late = world.now_ms() + 60_000;
+    let answer = world.run(&mut State::new(), get(&world.full("~/source/12.m4s")), late).0;
+    assert!(matches!(&answer, Answer::Send { pieces, .. } if pieces.len() == 1 && pieces[0].key.contains("/seg/")));
+    assert_eq!(world.body(&answer), "[video 12.0][video 12.1]");
+}
+
+#[test]
+fn init_segments_are_sent_as_they_are() {
+    let world = World::after(1);
+    let (answer, reads) = world.run(&mut State::new(), get(&world.full("~/init/source/0101010101010101.mp4")), 0);
+    let (stream, session) = world.names();
+    let key = format!("live/{stream}/{session}/init/source/0101010101010101.mp4");
+    assert!(matches!(&answer, Answer::Send { pieces, .. } if *pieces == [Piece { key, range: None }]));
+    assert!(reads.is_empty());
+}
+
+#[test]
+fn a_hinted_part_is_waited_for_and_404_when_it_never_comes() {
+    let mut world = World::after(10);
+    let mut state = State::new();
+    let request = get(&world.full("~/source/2.2.m4s"));
+    let (answer, _) = world.run(&mut state, request.clone(), world.now_ms());
+    assert!(matches!(&answer, Answer::Wait { key, .. } if *key == world.record_key(10)), "{answer:?}");
+    let gave_up = Request { waited: Some(Waited::Timeout), ..request.clone() };
+    assert_eq!(status(&world.run(&mut state, gave_up, world.now_ms()).0), 404);
+
+    let mut cut = World::after(10);
+    cut.write_part(true);
+    let there = Request { waited: Some(Waited::There), ..request };
+    assert_eq!(status(&cut.run(&mut state, there.clone(), world.now_ms()).0), 404, "the segment ended before it");
+    world.write_part(false);
+    let (answer, _) = world.run(&mut State::new(), there, world.now_ms());
+    assert_eq!(world.body(&answer), "[video 2.2]");
+    assert_eq!(status(&world.get(&mut State::new(), "~/source/3.1.m4s")), 404, "not the next one");
+    assert!(matches!(world.get(&mut State::new(), "~/source/3.0.m4s"), Answer::Wait { .. }), "the segment may end here");
+}
+
+#[test]
+fn what_is_not_there_is_404_with_the_reason() {
+    let world = World::after(10);
+    let other = SessionId::new(1, 1);
+    for (address, reason) in [
+        ("/live/nobody/index.m3u8".to_owned(), "nothing was published as nobody yet"),
+        (format!("/live/demo/{other}/source.m3u8"), "demo has no session"),
+        ("~/nothing.m3u8".to_owned(), "the session has no rendition nothing"),
+        ("~/nothing/1.m4s".to_owned(), "the session has no rendition nothing"),
+        ("~/source/2.m4s".to_owned(), "segment 2 is not complete yet"),
+        ("~/source/99.m4s".to_owned(), "segment 99 is not complete yet"),
+        ("~/source/1.7.m4s".to_owned(), "segment 1 has no part 7"),
+        ("/favicon.ico".to_owned(), "this is no address"),
+        ("/live/demo/%2e%2e/index.m3u8".to_owned(), "this is no address"),
+    ] {
+        let answer = world.get(&mut State::new(), &address);
+        let Answer::Respond { status: 404, body, .. } = &answer else { panic!("{address}: {answer:?}") };
+        assert!(body.contains(reason) && body.lines().count() == 1, "{address}: {body}");
+        assert_eq!(header(&answer, "access-control-allow-origin"), "*");
+        assert_eq!(header(&answer, "cache-control"), "public, max-age=1");
+    }
+}
+
+#[test]
+fn methods_other_than_reading_are_refused() {
+    let world = World::after(1);
+    let request = |method: &str| Request { method: method.to_owned(), ..get("/live/demo/index.m3u8") };
+    let (answer, _) = world.run(&mut State::new(), request("POST"), 0);
+    assert_eq!((status(&answer), header(&answer, "allow")), (405, "GET, HEAD, OPTIONS"));
+    let (answer, _) = world.run(&mut State::new(), request("OPTIONS"), 0);
+    assert_eq!((status(&answer), header(&answer, "access-control-allow-methods")), (204, "GET, HEAD, OPTIONS"));
+    let (answer, _) = world.run(&mut State::new(), request("HEAD"), world.now_ms());
+    assert_eq!(status(&answer), 200);
+}
+
+#[test]
+fn a_store_that_fails_is_503_where_nothing_is_known_and_unseen_where_something_is() {
+    let mut world = World::after(10);
+    let mut state = State::new();
+    world.get(&mut state, "/live/demo/index.m3u8");
+    world.get(&mut state, "~/source.m3u8");
+    world.broken = true;
+    for address in ["/live/demo/index.m3u8", "~/source.m3u8", "~/source/1.m4s", "~/source/1.1.m4s"] {
+        let answer = world.get(&mut State::new(), address);
+        assert_eq!((status(&answer), header(&answer, "retry-after")), (503, "1"), "{address}");
+        let known = world.run(&mut state, get(&world.full(address)), world.now_ms() + 5000).0;
+        assert_eq!(status(&known), 200, "{address}");
+    }
+    world.broken = false;
+    assert_eq!(status(&world.get(&mut State::new(), "~/source.m3u8")), 200);
+}
+
+#[test]
+fn damaged_objects_are_not_shown_and_lead_to_no_5xx_but_where_the_start_is_damaged() {
+    let good = World::after(10);
+    for key in [good.head_key(), good.record_key(9)] {
+        for damage in [&b""[..], b"TGH1", b"TGR1\xff\xff\xff\xff", b"<html>"] {
+            let mut world = World::after(10);
+            world.objects.insert(key.clone(), damage.to_vec());
+            let answer = world.get(&mut State::new(), "~/source.m3u8");
+            if key == good.head_key() {
+                assert_eq!(status(&answer), 404);
+            } else {
+                assert_eq!(end(&answer), (2, 1), "up to the damage");
+            }
+        }
+    }
+    let mut world = World::after(10);
+    world.objects.insert("live/demo/current".to_owned(), b"{}".to_vec());
+    assert_eq!(status(&world.get(&mut State::new(), "/live/demo/index.m3u8")), 503);
+}
+
+#[test]
+fn a_chapter_that_is_gone_shortens_the_past() {
+    let mut world = World::after(4 * 150);
+    let mut state = State::new();
+    let answer = world.get(&mut state, "~/source.m3u8");
+    assert_eq!(media(&answer).segments.len(), 149);
+    world.objects.retain(|key, _| !key.ends_with("/chapter/0000000000"));
+    let list = media(&world.get(&mut State::new(), "~/source.m3u8"));
+    assert_eq!((list.media_sequence, list.segments.len()), (Msn(64), 149 - 64));
+}
+
+#[test]
+fn two_jobs_at_a_time_read_the_same_and_both_are_answered() {
+    let world = World::after(10);
+    let mut state = State::new();
+    let mut jobs = [Job::new(get(&world.full("~/source.m3u8"))), Job::new(get(&world.full("~/audio.m3u8")))];
+    let mut answers = [None, None];
+    for _ in 0..20 {
+        let polled: Vec<Output> = jobs.iter_mut().map(|job| job.poll(&mut state, world.now_ms())).collect();
+        for (n, output) in polled.into_iter().enumerate() {
+            match output {
+                Output::Answer(answer) => answers[n] = Some(answer),
+                Output::Fetch { key, range } => jobs[n].handle(&mut state, world.now_ms(), world.fetch(&key, range)),
+            }
+        }
+    }
+    for answer in answers {
+        assert_eq!(end(&answer.expect("an answer")), (2, 2));
+    }
+}
+
+#[test]
+fn every_instance_gives_the_same_bytes_for_the_same_part() {
+    let mut world = World::after(0);
+    let mut old = State::new();
+    let mut given: BTreeMap<String, String> = BTreeMap::new();
+    for records in 1..=100u64 {
+        world.write_part(records % 7 == 0);
+        let last = world.timeline.last().unwrap();
+        for back in 0..9 {
+            let Some(number) = (records - 1).checked_sub(back) else { continue };
+            let at = world
+                .timeline
+                .segments()
+                .iter()
+                .flat_map(|segment| segment.parts.iter().enumerate().map(move |(n, part)| (segment.msn, n, part)));
+            let Some((msn, part, _)) = at.filter(|(.., part)| part.record.0 == number).next() else { continue };
+            if msn.0 + 2 < last.msn.0 {
+                continue;
+            }
+            for query in ["", "&_HLS_skip=YES"] {
+                let address = format!("~/audio.m3u8?_HLS_msn={msn}&_HLS_part={part}{query}");
+                for state in [&mut old, &mut State::new()] {
+                    let answer = world.get(state, &address);
+                    let body = text(&answer).to_owned();
+                    assert_eq!(header(&answer, "cache-control"), "public, max-age=12");
+                    let first = given.entry(address.clone()).or_insert_with(|| body.clone());
+                    assert_eq!(*first, body, "{address}");
+                }
+            }
+        }
+    }
+    assert!(given.len() > 150);
+}
+
+#[test]
+fn a_viewer_that_follows_the_hints_misses_nothing() {
+    let mut world = World::after(5);
+    let mut state = State::new();
+    let (mut msn, mut part) = end(&world.get(&mut state, "~/source.m3u8"));
+    let mut seen = Vec::new();
+    for records in 6..60u64 {
+        let request = get(&world.full(&format!("~/source.m3u8?_HLS_msn={msn}&_HLS_part={part}")));
+        let (answer, _) = world.run(&mut state, request.clone(), world.now_ms());
+        assert!(matches!(answer, Answer::Wait { .. }), "{answer:?}");
+        world.write_part(records % 10 == 0);
+        let there = Request { waited: Some(Waited::There), ..request };
+        let list = media(&world.run(&mut state, there, world.now_ms()).0);
+        let open = list.open.unwrap();
+        let uri = &open.parts.last().unwrap().uri;
+        seen.push(world.body(&world.get(&mut state, &format!("~/{uri}"))));
+        (msn, part) = (open.msn.0, open.parts.len());
+    }
+    let written: Vec<String> = world.media.values().map(|tracks| String::from_utf8(tracks[0].clone()).unwrap()).collect();
+    assert!(written.concat().ends_with(&seen.concat()));
+}
+
+fn address() -> impl Strategy<Value = String> {
+    let session = SessionId::new(START_MS, 7);
+    let word = prop_oneof![
+        Just("live".to_owned()),
+        Just("demo".to_owned()),
+        Just(session.to_string()),
+        Just("source".to_owned()),
+        Just("index.m3u8".to_owned()),
+        Just("source.m3u8".to_owned()),
+        Just("init".to_owned()),
+        Just("0101010101010101.mp4".to_owned()),
+        "[0-9]{1,20}\\.m4s",
+        "[0-9]{1,20}\\.[0-9]{1,11}\\.m4s",
+        "\\PC{0,12}",
+        Just("..".to_owned()),
+    ];
+    let known = prop_oneof![
+        Just(format!("/live/demo/{session}/source.m3u8")),
+        (0u64..9, 0u32..9).prop_map(move |(msn, part)| format!("/live/demo/{}/audio/{msn}.{part}.m4s", SessionId::new(START_MS, 7))),
+        (0u64..9).prop_map(|msn| format!("/live/demo/{}/audio/{msn}.m4s", SessionId::new(START_MS, 7))),
+        Just("/live/demo/index.m3u8".to_owned()),
+    ];
+    prop_oneof![prop::collection::vec(word, 0..7).prop_map(|words| format!("/{}", words.join("/"))), known, "\\PC{0,40}"]
+}
+
+fn query() -> impl Strategy<Value = String> {
+    let directive = prop_oneof![
+        (0u64..9).prop_map(|n| format!("_HLS_msn={n}")),
+        (0u64..15).prop_map(|n| format!("_HLS_part={n}")),
+        "_HLS_(msn|part|skip)=[0-9a-zA-Z+-]{0,22}",
+        Just("_HLS_skip=YES".to_owned()),
+        "[a-z]{0,3}=\\PC{0,6}",
+    ];
+    prop::collection::vec(directive, 0..4).prop_map(|directives| directives.join("&"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_a_client_sends_it_gets_no_5xx(path in address(), query in query(), method in "GET|HEAD|OPTIONS|[A-Z]{0,6}", records in 1u64..14, end: bool) {
+        let mut world = World::after(records);
+        if end {
+            world.write_end();
+        }
+        let (answer, _) = world.run(&mut State::new(), Request { method, path, query, waited: None }, world.now_ms());
+        prop_assert!(status(&answer) < 500, "{:?}", answer);
+        if let Answer::Respond { status: 400.., body, .. } = &answer {
+            prop_assert_eq!(body.lines().count(), 1);
+        }
+    }
+
+    #[test]
+    fn whatever_lies_in_the_bucket_no_job_panics_or_hangs(
+        damage in prop::collection::vec((any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..60), any::<bool>()), 0..4),
+        path in address(), query in query(),
+    ) {
+        let mut world = World::after(9);
+        for (which, bytes, cut) in damage {
+            let key = world.objects.keys().nth(which.index(world.objects.len())).unwrap().clone();
+            let object = world.objects.get_mut(&key).unwrap();
+            if cut {
+                object.truncate(bytes.len());
+            } else {
+                *object = bytes;
+            }
+        }
+        let mut state = State::new();
+        for waited in [None, Some(Waited::There), Some(Waited::Timeout)] {
+            let request = Request { waited, ..get(&format!("{path}?{query}")) };
+            world.run(&mut state, request, world.now_ms());
+        }
+    }
+}
