@@ -10,6 +10,7 @@ pub mod bootstrap;
 pub mod content;
 pub mod corpus;
 pub mod gate;
+pub mod lines;
 pub mod link;
 pub mod policy;
 pub mod random;
