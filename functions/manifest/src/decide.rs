@@ -173,7 +173,8 @@ fn segment(timeline: &Timeline, rendition: usize, msn: Msn, now_utc_ms: u64) -> 
 /// bundle may not be there yet. Records are deleted some time after the bundle is there.
 fn from_records(timeline: &Timeline, segment: &Segment, now_utc_ms: u64) -> bool {
     let end_ms = timeline.segments().back().map_or(0, |last| u64::try_from(last.utc_us / 1000).unwrap_or(0));
-    !segment.parts.is_empty() && !(timeline.ended() && now_utc_ms.saturating_sub(end_ms) > RECORDS_AFTER_END_MS)
+    let expired = timeline.ended() && now_utc_ms.saturating_sub(end_ms) > RECORDS_AFTER_END_MS;
+    !expired && !segment.parts.is_empty()
 }
 
 /// Workers keep records for 60 s after their segment bundle is there; half of that is safe for clocks that differ.

@@ -80,7 +80,7 @@ impl World {
             Some(Track { init: ConfigHash([init; 8]), codec: codec.to_owned(), timescale, bandwidth_bps: 1_000_000, kind })
         };
         let tracks = vec![track(1, "avc1.64001f", 30_000, video), track(2, "mp4a.40.2", 48_000, audio)];
-        let opens = (n == 0).then(|| Period { index: 0, first_msn: msn, tracks });
+        let opens = (n == 0).then_some(Period { index: 0, first_msn: msn, tracks });
         let media = vec![format!("[video {msn}.{part}]").into_bytes(), format!("[audio {msn}.{part}]").into_bytes()];
         let len = |index: usize| media[index].len() as u32;
         let tracks = vec![
@@ -526,12 +526,12 @@ fn every_instance_gives_the_same_bytes_for_the_same_part() {
         let last = world.timeline.last().unwrap();
         for back in 0..9 {
             let Some(number) = (records - 1).checked_sub(back) else { continue };
-            let at = world
+            let mut at = world
                 .timeline
                 .segments()
                 .iter()
                 .flat_map(|segment| segment.parts.iter().enumerate().map(move |(n, part)| (segment.msn, n, part)));
-            let Some((msn, part, _)) = at.filter(|(.., part)| part.record.0 == number).next() else { continue };
+            let Some((msn, part, _)) = at.find(|(.., part)| part.record.0 == number) else { continue };
             if msn.0 + 2 < last.msn.0 {
                 continue;
             }

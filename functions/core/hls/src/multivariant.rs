@@ -42,7 +42,7 @@ pub fn multivariant(timeline: &Timeline, options: &MultivariantOptions<'_>) -> S
         }
         text.str(",URI=\"").str(options.prefix).str(row.id).str(".m3u8\"\n");
         // Any rendition of the group may be heard with any variant; the bandwidth is that of the dearest.
-        if loudest.as_ref().is_none_or(|loudest| loudest.track.bandwidth_bps < row.track.bandwidth_bps) {
+        if loudest.as_ref().is_none_or(|loudest| loudest.peak_bps < row.peak_bps) {
             loudest = Some(row);
         }
     }
@@ -57,6 +57,9 @@ pub fn multivariant(timeline: &Timeline, options: &MultivariantOptions<'_>) -> S
 struct Row<'a> {
     id: &'a str,
     track: &'a Track,
+    /// The highest bit rate of a segment: what is expected, or what there was if that is more.
+    peak_bps: u64,
+    /// Over a whole recording; of a live session it is not known.
     average_bps: Option<u64>,
 }
 
@@ -64,30 +67,33 @@ fn rows(timeline: &Timeline, kind: RenditionKind) -> impl Iterator<Item = Row<'_
     let all = timeline.session().renditions.iter().enumerate();
     all.filter(move |(_, rendition)| rendition.kind == kind).filter_map(|(index, rendition)| {
         let track = timeline.periods().iter().rev().find_map(|period| period.tracks.get(index)?.as_ref())?;
-        Some(Row { id: rendition.id.as_str(), track, average_bps: average_bps(timeline, index) })
+        let expected_bps = u64::from(track.bandwidth_bps);
+        let (peak_bps, average_bps) = if timeline.ended() { measured(timeline, index, expected_bps) } else { (expected_bps, None) };
+        Some(Row { id: rendition.id.as_str(), track, peak_bps, average_bps })
     })
 }
 
-/// The average over a whole recording; of a live session it is not known.
-fn average_bps(timeline: &Timeline, rendition: usize) -> Option<u64> {
-    if !timeline.ended() {
-        return None;
-    }
-    let (mut bytes, mut micros) = (0, 0);
+/// Peak and average of a recording.
+fn measured(timeline: &Timeline, rendition: usize, expected_bps: u64) -> (u64, Option<u64>) {
+    let bps = |bytes: u64, micros: u64| u64::try_from(u128::from(bytes) * 8_000_000 / u128::from(micros).max(1)).unwrap_or(u64::MAX);
+    let (mut peak, mut bytes, mut micros) = (expected_bps, 0, 0);
     for segment in timeline.segments() {
-        let share = segment.tracks.get(rendition)?;
-        if share.len > 0
-            && let Some(track) = timeline.track(segment, rendition)
-        {
+        let share = segment.tracks.get(rendition).filter(|share| share.len > 0 && share.duration > 0);
+        if let Some((share, track)) = share.zip(timeline.track(segment, rendition)) {
+            let length = track.micros(share.duration);
             bytes += u64::from(share.len);
-            micros += track.micros(share.duration);
+            micros += length;
+            // The rate of half a second at the end of a session says nothing about the network that it takes (rfc8216bis 4.4.6.2).
+            if length * 2 >= u64::from(timeline.session().target_duration_s) * 1_000_000 {
+                peak = peak.max(bps(share.len.into(), length));
+            }
         }
     }
-    u64::try_from(u128::from(bytes) * 8_000_000 / u128::from(micros).max(1)).ok().filter(|average| *average > 0)
+    (peak, Some(bps(bytes, micros)).filter(|average| *average > 0))
 }
 
 fn stream_inf(text: &mut Text, row: &Row<'_>, audio: Option<&Row<'_>>) {
-    let bandwidth = u64::from(row.track.bandwidth_bps) + audio.map_or(0, |audio| u64::from(audio.track.bandwidth_bps));
+    let bandwidth = row.peak_bps + audio.map_or(0, |audio| audio.peak_bps);
     text.str("#EXT-X-STREAM-INF:BANDWIDTH=").number(bandwidth);
     let average = match audio {
         Some(audio) => row.average_bps.zip(audio.average_bps).map(|(video, audio)| video + audio),

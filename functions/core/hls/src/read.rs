@@ -142,3 +142,6 @@ fn kind_of(line: &str) -> Option<Kind> {
 fn owned(text: &str) -> String {
     String::from(text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -212,12 +212,17 @@ impl Media {
     }
 }
 
+/// EXT-X-KEY tags that hold for a segment at a time: one for each key system.
+const MAX_KEYS: usize = 16;
+
 pub(super) fn read<'a>(lines: impl Iterator<Item = Line<'a>>) -> Result<Media, Error> {
     let mut reader = Reader::default();
     for line in lines {
         reader.line(line)?;
-        if reader.list.segments.len() > MAX_ENTRIES || reader.parts > MAX_ENTRIES {
-            return Err(Error::TooLong { max: MAX_ENTRIES, what: "segments or parts" });
+        let list = &reader.list;
+        let entries = [list.segments.len(), reader.parts, list.preload_hints.len(), list.rendition_reports.len(), list.date_ranges.len()];
+        if entries.into_iter().any(|entries| entries > MAX_ENTRIES) {
+            return Err(Error::TooLong { max: MAX_ENTRIES, what: "segments, parts, hints, reports or date ranges" });
         }
     }
     reader.finish()
@@ -377,6 +382,9 @@ impl Reader {
                 }
                 if method != "NONE" {
                     let (method, uri) = (owned(method), list.owned_text("URI"));
+                    if self.keys.len() >= MAX_KEYS {
+                        return Err(Error::TooLong { max: MAX_KEYS, what: "keys for one segment" });
+                    }
                     self.keys.push(Arc::new(KeyTag { method, uri, attributes: list.owned() }));
                 }
                 if !self.key_seen {
