@@ -8,4 +8,4 @@ await build({ ...options, entryPoints: ["src/index.ts"], outfile: "dist/tidegate
 await build({ ...options, entryPoints: ["src/watch.ts"], outfile: "dist/watch.js" });
 await build({ ...options, entryPoints: ["watch.css"], outfile: "dist/watch.css" });
 copyFileSync("generated/tidegate_player_bg.wasm", "dist/tidegate_player_bg.wasm");
-copyFileSync("watch.html", "dist/watch.html");
+for (const name of ["watch.html", "watch.svg"]) copyFileSync(name, `dist/${name}`);

@@ -37,7 +37,7 @@ pub(crate) fn output(output: &Output) -> String {
         }
         Output::EndOfStream => Object::new("endOfStream").end(),
         Output::Event(event) => self::event(event),
-        other => Object::new("unknown").text("what", &format!("{other:?}")).end(),
+        _ => Object::new("unknown").end(),
     }
 }
 
@@ -64,7 +64,7 @@ fn event(event: &Event) -> String {
                 },
             )
             .end(),
-        other => named("unknown").text("what", &format!("{other:?}")).end(),
+        _ => named("unknown").end(),
     }
 }
 
@@ -159,12 +159,16 @@ impl Object {
         object
     }
 
-    /// What is unknown, infinite or no number is `null`.
+    /// Writes millionths; what is unknown, no number or beyond 285,000 years of seconds is `null`.
+    ///
+    /// The standard way to write a float exactly would be a tenth of the module.
     fn float(self, key: &str, value: Option<f64>) -> Self {
         let mut object = self.key(key);
-        match value.filter(|value| value.is_finite()) {
+        match value.filter(|value| value.abs() < 9e12) {
             Some(value) => {
-                let _ = write!(object.0, "{value}");
+                let sign = if value < 0.0 { "-" } else { "" };
+                let millionths = (value.abs() * 1e6 + 0.5) as u64;
+                let _ = write!(object.0, "{sign}{}.{:06}", millionths / 1_000_000, millionths % 1_000_000);
             }
             None => object.0.push_str("null"),
         }
@@ -195,6 +199,14 @@ mod tests {
         let fetch = Output::FetchMedia { id: 1, url: "u".into(), range: Some((0, 9)), track: Track::Audio, kind: MediaKind::Hint };
         assert_eq!(output(&fetch), r#"{"do":"fetchMedia","id":1,"url":"u","track":1,"kind":"hint","first":0,"last":9}"#);
         assert_eq!(output(&Output::OpenTracks { video: None, audio: Some("a".into()) }), r#"{"do":"openTracks","audio":"a"}"#);
+    }
+
+    #[test]
+    fn numbers_keep_six_decimals() {
+        let seek = |to_s| output(&Output::Seek { to_s });
+        assert_eq!(seek(1234.5678915), r#"{"do":"seek","to":1234.567892}"#);
+        assert_eq!(seek(-0.000_001), r#"{"do":"seek","to":-0.000001}"#);
+        assert_eq!(seek(1e300), r#"{"do":"seek","to":null}"#);
     }
 
     #[test]

@@ -85,6 +85,9 @@ export class TidegatePlayer extends Base {
     void this.play().catch(() => undefined);
   }
 
+  /** The inner media element, for what is not mirrored. */
+  get video(): HTMLVideoElement { return this.#ensureVideo(); }
+
   /** Figures of this moment; `undefined` while nothing is loaded. */
   get stats(): Stats | undefined {
     const video = this.#video;

@@ -29,6 +29,12 @@ pub(crate) struct Abr {
 }
 
 impl Abr {
+    /// The rung after a stall: whatever the estimate says, the one below.
+    pub(crate) fn stalled(&mut self, now_ms: f64, current: usize) -> usize {
+        self.up_after_ms = now_ms + PATIENCE_MS;
+        current.saturating_sub(1)
+    }
+
     /// The rung for the next segment. `ladder_bps` goes from the lowest to the highest.
     pub(crate) fn choose(&mut self, ladder_bps: &[u64], situation: Situation) -> usize {
         let Situation { now_ms, current, estimate_bps, buffer_share } = situation;
@@ -74,6 +80,14 @@ mod tests {
         assert_eq!(abr.choose(&LADDER, situation(1000.0, 3, 3.0, 1.0)), 2);
         assert_eq!(abr.choose(&LADDER, situation(4000.0, 2, 10.0, 1.0)), 2);
         assert_eq!(abr.choose(&LADDER, situation(9500.0, 2, 10.0, 1.0)), 3);
+    }
+
+    #[test]
+    fn a_stall_costs_one_rung_for_a_while() {
+        let mut abr = Abr::default();
+        assert_eq!(abr.stalled(1000.0, 3), 2);
+        assert_eq!(abr.stalled(1000.0, 0), 0);
+        assert_eq!(abr.choose(&LADDER, situation(2000.0, 2, 50.0, 1.0)), 2);
     }
 
     #[test]

@@ -300,6 +300,16 @@ impl Engine {
         }
     }
 
+    /// The viewer waits: no part may arrive for long, so that this cannot wait for one.
+    pub(crate) fn step_down(&mut self) {
+        let now_ms = self.shared.now_ms;
+        let Some(main) = self.lanes.first_mut() else { return };
+        let rung = self.abr.stalled(now_ms, main.wanted_rung());
+        if let Some(variant) = self.ladder.variants.get(rung) {
+            main.want(&mut self.shared, rung, &variant.url);
+        }
+    }
+
     fn failed(&mut self, id: u32, status: u16) {
         let now_ms = self.shared.now_ms;
         if let Some(source) = self.source.as_mut().filter(|source| source.request == Some(id)) {

@@ -43,7 +43,7 @@ impl Ladder {
         if variants.iter().any(Variant::has_video) {
             variants.retain(|variant| variant.has_video() || variant.codecs.is_empty());
         }
-        variants.sort_by_key(|variant| variant.bandwidth_bps);
+        variants.sort_unstable_by_key(|variant| variant.bandwidth_bps);
         variants.dedup_by(|a, b| a.url == b.url);
         Self { variants, audio }
     }

@@ -18,6 +18,10 @@ const SOFTNESS_S: f64 = 0.5;
 /// The speed leaves 1 at the first distance and goes back to 1 at the second, so that it does not flicker.
 const START_CORRECTING_S: f64 = 0.12;
 const STOP_CORRECTING_S: f64 = 0.03;
+/// A peak of the buffer is forgotten this long after the next one is due.
+const PEAK_MS: f64 = 200.0;
+/// From the publication of a part to the buffer that holds it; what the peak lacks without being late.
+const ARRIVAL_S: f64 = 0.15;
 /// Steps of the speed: each change costs the browser a new audio stretch.
 const SPEED_STEPS: f64 = 100.0;
 /// A stall raises the target by half a part, at most this many times …
@@ -26,8 +30,8 @@ const MAX_RAISES: f64 = 4.0;
 const CALM_MS: f64 = 10_000.0;
 /// … by this many s per s, slow enough to be played away without being noticed.
 const RELIEF: f64 = 0.02;
-/// Behind the target by more than this, catching up at 1.08 takes over a minute: jump instead.
-const JUMP_S: f64 = 5.0;
+/// Behind the target by more than this, catching up at 1.08 takes the better part of a minute: jump instead.
+const JUMP_S: f64 = 4.0;
 
 /// What the playlist allows; all in s.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -52,6 +56,8 @@ pub(crate) struct Latency {
     calm_since_ms: f64,
     now_ms: f64,
     correcting: bool,
+    /// The most that was buffered lately, and when.
+    peak: (f64, f64),
 }
 
 impl Latency {
@@ -66,6 +72,7 @@ impl Latency {
             calm_since_ms: 0.0,
             now_ms: 0.0,
             correcting: false,
+            peak: (0.0, f64::MIN),
         }
     }
 
@@ -140,7 +147,15 @@ impl Latency {
     /// The speed for a playhead with `ahead_s` of media buffered ahead of it.
     pub(crate) fn speed(&mut self, now_ms: f64, playhead_s: f64, ahead_s: f64) -> f64 {
         let (Some(edge), Some(target), Some(bounds)) = (self.edge_s(now_ms), self.target_s(), self.bounds) else { return 1.0 };
-        let behind = edge - playhead_s - target;
+        // The buffer is at its fullest when a part has just been appended; then it holds the distance to the edge, unless the
+        // origin or the link has fallen behind. What has not arrived cannot be caught up with.
+        if ahead_s >= self.peak.0 || now_ms - self.peak.1 > bounds.step_s * 1000.0 + PEAK_MS {
+            self.peak = (ahead_s, now_ms);
+        }
+        let mut behind = edge - playhead_s - target;
+        if behind > 0.0 {
+            behind = behind.min(self.peak.0 - target + ARRIVAL_S).max(0.0);
+        }
         let from = if self.correcting { STOP_CORRECTING_S } else { START_CORRECTING_S };
         self.correcting = behind.abs() > from;
         // A buffer that is about to run dry is not played faster, however late it is.
@@ -196,7 +211,7 @@ mod tests {
                 if step % 5 == 0 {
                     latency.arrived(now_ms, now_ms / 1000.0);
                 }
-                let speed = latency.speed(now_ms, playhead, 1.0);
+                let speed = latency.speed(now_ms, playhead, now_ms / 1000.0 - playhead);
                 late_changes += u32::from(step > 900 && speed != last);
                 last = speed;
                 playhead += speed * 0.1;
@@ -225,6 +240,7 @@ mod tests {
         let mut latency = live(None);
         latency.arrived(0.0, 0.0);
         assert_eq!(latency.speed(0.0, -3.0, 0.1), 1.0);
-        assert_eq!(latency.speed(0.0, -3.0, 1.0), 1.08);
+        assert_eq!(latency.speed(0.0, -3.0, 1.2), 1.0);
+        assert_eq!(latency.speed(0.0, -3.0, 3.0), 1.08);
     }
 }

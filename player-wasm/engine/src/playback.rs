@@ -91,7 +91,8 @@ impl Engine {
             playback.begun = true;
             self.shared.send(Output::Event(Event::Playing));
         }
-        if playback.begun && runs(&before) && playhead.waiting && !playhead.seeking && !playhead.paused && !playhead.ended {
+        let stalls = playback.begun && runs(&before) && playhead.waiting && !playhead.seeking && !playhead.paused && !playhead.ended;
+        if stalls {
             playback.stalls = playback.stalls.saturating_add(1);
             self.latency.stalled(now_ms);
         }
@@ -101,6 +102,9 @@ impl Engine {
         }
         playback.waiting_since_ms = if playhead.waiting { playback.waiting_since_ms.or(Some(now_ms)) } else { None };
         playback.ended = playhead.ended && playback.said_end;
+        if stalls {
+            self.step_down();
+        }
     }
 
     pub(crate) fn sought(&mut self, to_s: f64) {

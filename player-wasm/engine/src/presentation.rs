@@ -1,6 +1,6 @@
 //! Where media lies in presentation time and in wall clock time.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 
 /// Periods whose offset is remembered; a viewer who seeks back further gets the offset anew from the playlist.
 const MAX_PERIODS: usize = 64;
@@ -10,21 +10,21 @@ const MAX_MARKS: usize = 128;
 /// The offsets of all periods, equal for all tracks, and the wall clock of what has been appended.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Presentation {
-    offsets: BTreeMap<u64, f64>,
+    offsets: VecDeque<(u64, f64)>,
     marks: VecDeque<(f64, f64)>,
 }
 
 impl Presentation {
     /// What to add to media time in a period; `start` gives it for the first fragment that is seen of the period.
     pub(crate) fn offset_s(&mut self, period: u64, start: impl FnOnce() -> f64) -> f64 {
-        if let Some(offset) = self.offsets.get(&period) {
+        if let Some((_, offset)) = self.offsets.iter().find(|(known, _)| *known == period) {
             return *offset;
         }
         if self.offsets.len() >= MAX_PERIODS {
-            self.offsets.pop_first();
+            self.offsets.pop_front();
         }
         let offset = start();
-        self.offsets.insert(period, offset);
+        self.offsets.push_back((period, offset));
         offset
     }
 

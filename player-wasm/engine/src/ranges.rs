@@ -13,7 +13,7 @@ impl Ranges {
     /// Takes what the browser said; what makes no sense is left out.
     pub(crate) fn new(mut ranges: Vec<(f64, f64)>) -> Self {
         ranges.retain(|(start, end)| start.is_finite() && end.is_finite() && start < end);
-        ranges.sort_by(|a, b| a.0.total_cmp(&b.0));
+        ranges.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         Self(ranges)
     }
 

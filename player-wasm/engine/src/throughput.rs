@@ -16,6 +16,7 @@ const SLOW_HALF_LIFE_S: f64 = 6.0;
 /// What a link carries, in bit/s.
 #[derive(Clone, Debug)]
 pub(crate) struct Throughput {
+    /// Of the time that a bit takes: a link that gets 50 times slower is noticed at the next part, not after a minute.
     fast: Ewma,
     slow: Ewma,
     group: Option<Group>,
@@ -84,13 +85,13 @@ impl Throughput {
         let bps = group.bytes as f64 * 8000.0 / transfer_ms;
         // Bounded, so that one huge segment does not wipe out all that was known.
         let weight = group.media_s.min(SLOW_HALF_LIFE_S);
-        self.fast.add(bps, weight);
+        self.fast.add(1.0 / bps, weight);
         self.slow.add(bps, weight);
     }
 
     /// The lower of both averages; `None` before the first sample.
     pub(crate) fn estimate_bps(&self) -> Option<f64> {
-        Some(self.fast.value()?.min(self.slow.value()?))
+        Some((1.0 / self.fast.value()?).min(self.slow.value()?))
     }
 }
 
@@ -149,6 +150,20 @@ mod tests {
     fn instant_transfers_count_at_the_shortest_time_that_can_be_told() {
         let estimate = estimate_after(&[(1000.0, 20_000, timing(0.0, 0.0))]).unwrap();
         assert!((estimate - 20e6).abs() < 1.0, "{estimate}");
+    }
+
+    #[test]
+    fn estimate_falls_within_two_parts_when_a_fast_link_breaks_in() {
+        let mut throughput = Throughput::new();
+        for n in 0..40 {
+            throughput.add(f64::from(n) * 500.0, 125_000, timing(490.0, 10.0), 0.5);
+        }
+        for n in 40..43 {
+            throughput.add(f64::from(n) * 700.0, 125_000, timing(0.0, 700.0), 0.5);
+        }
+        throughput.settle(f64::MAX);
+        let estimate = throughput.estimate_bps().unwrap();
+        assert!(estimate < 5e6, "after 3 parts at 1.4 Mbit/s the estimate is {estimate}");
     }
 
     #[test]
