@@ -2,7 +2,7 @@ use std::{
     fs, io,
     path::{Path, PathBuf},
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicU64, Ordering},
     },
     time::SystemTime,
@@ -30,6 +30,8 @@ pub(crate) struct Disk {
     drafts: PathBuf,
     durability: Durability,
     locks: [Mutex<()>; LOCKS],
+    // Read: makes a folder and uses it. Write: removes folders that are empty.
+    folders: RwLock<()>,
     next_draft: AtomicU64,
     // Held for as long as the store is open; the system lets go of it however the process ends.
     _lock: fs::File,
@@ -72,8 +74,6 @@ pub(crate) enum DiskError {
 
 /// Writers of different keys seldom meet in one of these.
 const LOCKS: usize = 64;
-/// How often a write makes its folder again when deletes of neighbours keep removing it.
-const FOLDER_TRIES: usize = 16;
 
 impl Disk {
     /// Opens a store, makes it where it is new, and removes the drafts of a process that was killed.
@@ -92,7 +92,7 @@ impl Disk {
         fs::create_dir_all(&drafts)?;
         fs::create_dir_all(&objects)?;
         let locks = std::array::from_fn(|_| Mutex::new(()));
-        Ok(Self { objects, drafts, durability, locks, next_draft: AtomicU64::new(0), _lock: lock })
+        Ok(Self { objects, drafts, durability, locks, folders: RwLock::new(()), next_draft: AtomicU64::new(0), _lock: lock })
     }
 
     /// Makes a bucket; false where it was there.
@@ -154,15 +154,15 @@ impl Disk {
         let folder = path.parent().ok_or(DiskError::KeyTooLong)?;
         let _guard = self.lock(&path);
         check(&path, precondition)?;
-        let mut tries = 0;
-        loop {
-            match object.rename(&path) {
-                Ok(()) => break,
-                // The folder is new, or a delete of its last object has just removed it.
-                Err(error) if is_missing(&error) && tries < FOLDER_TRIES => fs::create_dir_all(folder)?,
-                Err(error) => return Err(error.into()),
+        match object.rename(&path) {
+            Ok(()) => {}
+            // The folder is new, or a delete of its last object has just removed it; no other delete does while it is used.
+            Err(error) if is_missing(&error) => {
+                let _folders = self.folders.read().unwrap_or_else(PoisonError::into_inner);
+                fs::create_dir_all(folder)?;
+                object.rename(&path)?;
             }
-            tries += 1;
+            Err(error) => return Err(error.into()),
         }
         let etag = object.etag.clone();
         object.committed();
@@ -184,6 +184,7 @@ impl Disk {
                 _ => {}
             }
         }
+        let _folders = self.folders.write().unwrap_or_else(PoisonError::into_inner);
         let mut folder = path.parent();
         while let Some(empty) = folder.filter(|folder| *folder != bucket) {
             if fs::remove_dir(empty).is_err() {

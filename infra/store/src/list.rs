@@ -182,7 +182,8 @@ mod tests {
             if !page.truncated {
                 return all;
             }
-            (query.after, query.skip) = if last_prefix > last_key { (last_prefix.clone().unwrap(), last_prefix) } else { (last_key.unwrap(), None) };
+            (query.after, query.skip) =
+                if last_prefix > last_key { (last_prefix.clone().unwrap(), last_prefix) } else { (last_key.unwrap(), None) };
         }
         panic!("pages never end");
     }

@@ -106,7 +106,9 @@ mod tests {
 
     #[test]
     fn tricks_stay_below_the_bucket() {
-        for (key, path) in [("..", "b/%2e%2e~"), ("a/../../b", "b/a/%2e%2e/%2e%2e/b~"), ("/etc", "b/%/etc~"), ("a//", "b/a/%/%~"), ("A\0", "b/%41%00~")] {
+        for (key, path) in
+            [("..", "b/%2e%2e~"), ("a/../../b", "b/a/%2e%2e/%2e%2e/b~"), ("/etc", "b/%/etc~"), ("a//", "b/a/%/%~"), ("A\0", "b/%41%00~")]
+        {
             assert_eq!(object_file(Path::new("b"), key).as_deref(), Some(Path::new(path)), "{key:?}");
         }
         assert_eq!(object_file(Path::new("b"), &"x".repeat(251)), None);

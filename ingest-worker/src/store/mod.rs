@@ -1,0 +1,16 @@
+//! The bucket as the worker sees it: a client of any S3, and the writer that owns order and retries.
+
+mod bucket;
+mod durable;
+mod failure;
+mod latency;
+mod queue;
+mod s3;
+mod submission;
+mod writer;
+
+pub use bucket::{Bucket, Condition, Etag, MAX_OBJECT_BYTES, Object, PutError, StoreError};
+pub use latency::Quantiles;
+pub use s3::{Keys, Store, StoreConfig};
+pub use submission::{Lane, Put, PutCondition, Submission};
+pub use writer::{Stats, Writer, WriterConfig, WriterError};

@@ -1,0 +1,289 @@
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
+use tidegate_stream::Key;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::{
+    bucket::Bucket,
+    durable::Durable,
+    latency::{Quantiles, Window},
+    queue::{Queue, Ticket},
+    submission::{Lane, Put, Submission},
+};
+
+/// Writes what a session submits, in the order that readers rely on, until it is durable. One session has one writer and
+/// submits from one task; a writer that is dropped stops in the middle.
+#[derive(Clone)]
+pub struct Writer {
+    shared: Arc<Shared>,
+    meter: Arc<dyn Fn() -> Sent + Send + Sync>,
+    _driver: Arc<AbortOnDropHandle<()>>,
+}
+
+/// How a writer is made.
+#[derive(Clone, Copy, Debug)]
+pub struct WriterConfig {
+    /// How many bytes may wait to be durable; a submission beyond it waits.
+    pub max_waiting_bytes: usize,
+}
+
+/// 13 s of five rungs and audio (11 Mb/s, once as records and once as segments): longer than a store's restart, and a bound
+/// on the memory of one stream.
+const MAX_WAITING_BYTES: usize = 64 << 20;
+
+impl Default for WriterConfig {
+    fn default() -> Self {
+        Self { max_waiting_bytes: MAX_WAITING_BYTES }
+    }
+}
+
+/// Why a writer has stopped. Nothing that was submitted after is written.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum WriterError {
+    /// Another writer owns this key, and with it the session.
+    #[error("another writer has written {key}: this session is over here")]
+    Fenced {
+        /// The key.
+        key: Key,
+    },
+    /// The store would not take an object.
+    #[error("{object} cannot be written: {why}")]
+    Refused {
+        /// What was to be written.
+        object: String,
+        /// What to do.
+        why: String,
+    },
+    /// The store could not take an object for very long.
+    #[error("{object} could not be written for {seconds} s: {why}")]
+    Unavailable {
+        /// What was to be written.
+        object: String,
+        /// For how long.
+        seconds: u64,
+        /// What the store said last.
+        why: String,
+    },
+    /// Some submissions were not durable when the time to finish was over.
+    #[error("{left} submissions were not written within {seconds} s")]
+    Unfinished {
+        /// How many.
+        left: usize,
+        /// The time that they had.
+        seconds: u64,
+    },
+}
+
+/// What a writer has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Stats {
+    /// PUT requests sent, hedges and retries included.
+    pub puts: u64,
+    /// Requests sent a second time because the first took long.
+    pub hedges: u64,
+    /// Requests sent again because the store could not.
+    pub retries: u64,
+    /// Bytes sent in PUT requests.
+    pub bytes: u64,
+    /// States that were dropped for a newer one before they were sent.
+    pub superseded: u64,
+    /// Submissions that are not durable yet.
+    pub waiting: usize,
+    /// What they take.
+    pub waiting_bytes: usize,
+    /// From the submission of a record until it was durable.
+    pub log: Quantiles,
+    /// From the submission of anything else until it was durable.
+    pub index: Quantiles,
+}
+
+#[derive(Clone, Copy)]
+struct Sent {
+    puts: u64,
+    hedges: u64,
+    retries: u64,
+    bytes: u64,
+}
+
+struct Shared {
+    config: WriterConfig,
+    start: Instant,
+    state: Mutex<State>,
+    submitted: Notify,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    queue: Queue,
+    failure: Option<WriterError>,
+    log: Window,
+    index: Window,
+}
+
+impl Writer {
+    /// Starts a writer on the current runtime.
+    #[must_use]
+    pub fn new(bucket: impl Bucket, config: WriterConfig) -> Self {
+        let shared =
+            Arc::new(Shared { config, start: Instant::now(), state: Mutex::default(), submitted: Notify::new(), changed: Notify::new() });
+        let durable = Arc::new(Durable::new(bucket));
+        let driver = tokio::spawn(drive(Arc::clone(&shared), Arc::clone(&durable)));
+        let meter = move || {
+            let meter = durable.meter();
+            Sent { puts: meter.puts, hedges: meter.hedges, retries: meter.retries, bytes: meter.bytes }
+        };
+        Self { shared, meter: Arc::new(meter), _driver: Arc::new(AbortOnDropHandle::new(driver)) }
+    }
+
+    /// Submits something to be written; waits while too much waits already. A submission that is given up while it waits is
+    /// not made.
+    pub async fn submit(&self, submission: Submission) -> Result<(), WriterError> {
+        let mut submission = Some(submission);
+        self.until(|shared, state| {
+            if submission.as_ref().is_none_or(|submission| state.queue.fits(submission, shared.config.max_waiting_bytes)) {
+                submission.take().into_iter().for_each(|submission| state.queue.push(shared.start.elapsed(), submission));
+                shared.submitted.notify_one();
+                return Some(Ok(()));
+            }
+            None
+        })
+        .await
+    }
+
+    /// Submits something if there is room for it, and gives it back where there is none.
+    pub fn try_submit(&self, submission: Submission) -> Result<Option<Submission>, WriterError> {
+        let mut state = self.shared.state();
+        if let Some(failure) = &state.failure {
+            return Err(failure.clone());
+        }
+        if !state.queue.fits(&submission, self.shared.config.max_waiting_bytes) {
+            return Ok(Some(submission));
+        }
+        state.queue.push(self.shared.start.elapsed(), submission);
+        self.shared.submitted.notify_one();
+        Ok(None)
+    }
+
+    /// Waits until everything submitted is durable, but not longer than this.
+    pub async fn finish(&self, within: Duration) -> Result<Stats, WriterError> {
+        let empty = self.until(|_, state| (state.queue.len() == 0).then_some(Ok(())));
+        match timeout(within, empty).await {
+            Ok(finished) => finished.map(|()| self.stats()),
+            Err(_) => Err(WriterError::Unfinished { left: self.shared.state().queue.len(), seconds: within.as_secs() }),
+        }
+    }
+
+    /// Waits until the writer has stopped, and says why; for ever where all is well.
+    pub async fn stopped(&self) -> WriterError {
+        loop {
+            if let Err(error) = self.until(|_, _| None).await {
+                return error;
+            }
+        }
+    }
+
+    /// What it has done so far.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let Sent { puts, hedges, retries, bytes } = (self.meter)();
+        let state = self.shared.state();
+        Stats {
+            puts,
+            hedges,
+            retries,
+            bytes,
+            superseded: state.queue.superseded(),
+            waiting: state.queue.len(),
+            waiting_bytes: state.queue.bytes(),
+            log: state.log.quantiles(),
+            index: state.index.quantiles(),
+        }
+    }
+
+    async fn until(&self, mut ready: impl FnMut(&Shared, &mut State) -> Option<Result<(), WriterError>>) -> Result<(), WriterError> {
+        loop {
+            let changed = self.shared.changed.notified();
+            tokio::pin!(changed);
+            changed.as_mut().enable();
+            {
+                let mut state = self.shared.state();
+                if let Some(failure) = &state.failure {
+                    return Err(failure.clone());
+                }
+                if let Some(ready) = ready(&self.shared, &mut state) {
+                    return ready;
+                }
+            }
+            changed.await;
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn done(&self, ticket: Ticket, lane: Option<Lane>) {
+        let mut state = self.state();
+        let took = state.queue.done(ticket).map(|submitted| self.start.elapsed().saturating_sub(submitted));
+        match (lane, took) {
+            (Some(Lane::Log), Some(took)) => state.log.add(took),
+            (Some(Lane::Index), Some(took)) => state.index.add(took),
+            (None, _) | (_, None) => {}
+        }
+    }
+}
+
+type Flight = BoxFuture<'static, (Ticket, Option<Lane>, Result<(), WriterError>)>;
+
+async fn drive<B: Bucket>(shared: Arc<Shared>, durable: Arc<Durable<B>>) {
+    let mut flying: FuturesUnordered<Flight> = FuturesUnordered::new();
+    loop {
+        loop {
+            let Some(job) = shared.state().queue.start() else { break };
+            flying.push(fly(Arc::clone(&durable), job.ticket, job.submission));
+        }
+        let (ticket, lane, result) = tokio::select! {
+            Some(landed) = flying.next() => landed,
+            () = shared.submitted.notified() => continue,
+        };
+        match result {
+            Ok(()) => shared.done(ticket, lane),
+            Err(failure) => {
+                shared.state().failure = Some(failure);
+                shared.changed.notify_waiters();
+                return;
+            }
+        }
+        shared.changed.notify_waiters();
+    }
+}
+
+fn fly<B: Bucket>(durable: Arc<Durable<B>>, ticket: Ticket, submission: Submission) -> Flight {
+    async move {
+        match submission {
+            Submission::Put(put) => {
+                let Put { lane, .. } = put;
+                (ticket, Some(lane), durable.put(&put).await)
+            }
+            Submission::Delete(keys) => {
+                durable.delete(&keys).await;
+                (ticket, None, Ok(()))
+            }
+        }
+    }
+    .boxed()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "tests: they start processes and read the clock")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+//! Integration tests: the real parts together. The list below is the list of what is tested.
+
+mod store;
