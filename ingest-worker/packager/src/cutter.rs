@@ -145,6 +145,11 @@ impl Cutter {
         if self.newest.is_some() {
             self.close(tick.min(self.limit()), cuts);
         }
+        // What the lead lacks other renditions may have; a single frame is not worth a record.
+        let frame = if self.lengths.frame > 0 { self.lengths.frame } else { self.lengths.last_frame };
+        if tick - self.part >= 2 * frame {
+            self.close(tick, cuts);
+        }
     }
 
     /// Closes parts until a frame at this time fits in the open one.

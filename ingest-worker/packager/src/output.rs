@@ -124,8 +124,10 @@ pub enum DropReason {
     Late,
     /// Audio overlaps: its time is taken by the frames before it.
     Overlap,
-    /// Its timestamp is far from those of the lead.
+    /// Its timestamp is far from those of the lead, or impossible.
     Stray,
+    /// Its configuration came within a segment of the lead; it takes effect with the next one.
+    Reconfigured,
     /// It goes on after the end of the video at the end of a period.
     PastEnd,
     /// No codec configuration came before it.

@@ -24,9 +24,20 @@ pub struct Packager {
     targets: Option<Targets>,
     /// Where the next period starts, in us of media time.
     base_us: i64,
-    lead_ms: Option<i64>,
-    strays: VecDeque<(i64, usize, Frame)>,
+    /// The newest timestamp of each rendition in this period.
+    newest_ms: Vec<i64>,
+    strays: VecDeque<Stray>,
     outputs: VecDeque<Output>,
+}
+
+/// A frame whose time is far from the lead's.
+#[derive(Debug)]
+struct Stray {
+    at: i64,
+    rendition: usize,
+    frame: Frame,
+    /// The lead's time when it came.
+    lead_ms: i64,
 }
 
 #[derive(Debug)]
@@ -60,8 +71,20 @@ const BACK_MS_MAX: i64 = 500;
 /// Timestamps that go forward more are a new clock, or an outage after which players have to start afresh.
 const FORWARD_MS_MAX: i64 = 3_000;
 
-/// Frames of other renditions that may come before the lead shows that the clock is new.
+/// Bounds what arithmetic has to bear: 8,900 years, far beyond any wrap of 32 bits.
+const DTS_MS_MAX: i64 = 1 << 48;
+
+/// No encoder reorders frames over more than this; FLV could say hours.
+const CTS_MS_MAX: i32 = 10_000;
+
+/// The year 2255; a clock beyond is broken.
+const UTC_US_MAX: i64 = 1 << 53;
+
+/// Frames of other renditions that may come before the lead shows that the clock is new, …
 const STRAYS_MAX: usize = 512;
+
+/// … and how far the lead may go on meanwhile.
+const STRAY_WAIT_MS: i64 = 1_000;
 
 impl Packager {
     /// Starts a session; nothing is written before the first media.
@@ -76,7 +99,7 @@ impl Packager {
             writer: None,
             targets: None,
             base_us: FIRST_BASE_US,
-            lead_ms: None,
+            newest_ms: Vec::new(),
             strays: VecDeque::new(),
             outputs: VecDeque::new(),
         }
@@ -88,6 +111,7 @@ impl Packager {
             return Err(Error::Ended);
         }
         self.check(&input)?;
+        let now_utc_us = now_utc_us.clamp(0, UTC_US_MAX);
         match input {
             Input::Config { rendition, config } => self.configure(now_utc_us, rendition, config),
             Input::Frame { rendition, frame } => self.frame(now_utc_us, rendition, frame),
@@ -160,17 +184,27 @@ impl Packager {
     }
 
     fn frame(&mut self, now: i64, rendition: usize, frame: Frame) {
+        if frame.dts_ms.saturating_abs() > DTS_MS_MAX || frame.cts_ms.saturating_abs() > CTS_MS_MAX {
+            return self.event(Event::FrameDropped { rendition, dts_ms: frame.dts_ms, why: DropReason::Stray });
+        }
         if let Stage::Running(period) = &self.stage {
-            let is_lead = period.lead() == rendition;
-            match self.lead_ms.map(|last| frame.dts_ms.saturating_sub(last)) {
-                Some(step) if is_lead && !(-BACK_MS_MAX..=FORWARD_MS_MAX).contains(&step) => {
-                    let from_ms = frame.dts_ms.saturating_sub(step);
-                    self.event(Event::Jump { from_ms, to_ms: frame.dts_ms });
+            let lead = period.lead();
+            let step = |from: usize| self.newest_ms.get(from).map_or(0, |newest| frame.dts_ms.saturating_sub(*newest));
+            let (of_lead, of_itself) = (step(lead), step(rendition));
+            if rendition == lead {
+                if !(-BACK_MS_MAX..=FORWARD_MS_MAX).contains(&of_lead) {
+                    self.event(Event::Jump { from_ms: frame.dts_ms.saturating_sub(of_lead), to_ms: frame.dts_ms });
+                    let strays = core::mem::take(&mut self.strays);
                     self.close_period(now);
-                    self.take_strays(frame.dts_ms);
+                    self.take_strays(strays, frame.dts_ms);
+                } else {
+                    self.drop_strays(|stray| frame.dts_ms.saturating_sub(stray.lead_ms) > STRAY_WAIT_MS);
                 }
-                Some(step) if !is_lead && step.saturating_abs() > FORWARD_MS_MAX => return self.stray(now, rendition, frame),
-                _ => {}
+            } else if of_lead.saturating_abs() > FORWARD_MS_MAX && of_itself.saturating_abs() > FORWARD_MS_MAX {
+                let lead_ms = frame.dts_ms.saturating_sub(of_lead);
+                self.strays.push_back(Stray { at: now, rendition, frame, lead_ms });
+                let mut excess = self.strays.len().saturating_sub(STRAYS_MAX);
+                return self.drop_strays(|_| core::mem::replace(&mut excess, 0) > 0);
             }
         }
         let mut events = Vec::new();
@@ -182,8 +216,8 @@ impl Packager {
                 }
             }
             Stage::Running(period) => {
-                if period.lead() == rendition {
-                    self.lead_ms = Some(self.lead_ms.map_or(dts_ms, |last| last.max(dts_ms)));
+                if let Some(newest) = self.newest_ms.get_mut(rendition) {
+                    *newest = dts_ms.max(*newest);
                 }
                 period.frame(now, rendition, frame, &mut events);
             }
@@ -192,21 +226,11 @@ impl Packager {
         events.into_iter().for_each(|event| self.event(event));
     }
 
-    /// A frame far from the lead's time: either the clock is new and the lead is about to show it, or it is lost.
-    fn stray(&mut self, now: i64, rendition: usize, frame: Frame) {
-        self.strays.push_back((now, rendition, frame));
-        if self.strays.len() > STRAYS_MAX
-            && let Some((_, rendition, frame)) = self.strays.pop_front()
-        {
-            self.event(Event::FrameDropped { rendition, dts_ms: frame.dts_ms, why: DropReason::Stray });
-        }
-    }
-
     /// The lead has a new clock: what came before it with the same one belongs to the new period.
-    fn take_strays(&mut self, lead_ms: i64) {
-        for (at, rendition, frame) in core::mem::take(&mut self.strays) {
+    fn take_strays(&mut self, strays: VecDeque<Stray>, lead_ms: i64) {
+        for Stray { at, rendition, frame, .. } in strays {
             let dts_ms = frame.dts_ms;
-            let near = (dts_ms - lead_ms).abs() <= FORWARD_MS_MAX;
+            let near = dts_ms.saturating_sub(lead_ms).saturating_abs() <= FORWARD_MS_MAX;
             let held = match &mut self.stage {
                 Stage::Opening(opening) if near => opening.hold(at, &self.config, Input::Frame { rendition, frame }),
                 _ => Err(DropReason::Stray),
@@ -214,6 +238,13 @@ impl Packager {
             if let Err(why) = held {
                 self.event(Event::FrameDropped { rendition, dts_ms, why });
             }
+        }
+    }
+
+    /// Gives up strays from the oldest on.
+    fn drop_strays(&mut self, mut given_up: impl FnMut(&Stray) -> bool) {
+        while let Some(stray) = self.strays.pop_front_if(|stray| given_up(stray)) {
+            self.event(Event::FrameDropped { rendition: stray.rendition, dts_ms: stray.frame.dts_ms, why: DropReason::Stray });
         }
     }
 
@@ -228,7 +259,7 @@ impl Packager {
         let (known, held) = opening.into_parts();
         let period = self.new_period(opened, &known);
         self.stage = Stage::Running(period);
-        self.lead_ms = None;
+        self.newest_ms = alloc::vec![opened.zero_ms; self.known.len()];
         for (at, input) in held {
             match input {
                 Input::Config { rendition, config } => self.configure(at, rendition, config),
@@ -325,7 +356,7 @@ impl Packager {
         }
         self.write(now, Patience::None);
         if let (Stage::Running(period), Some(writer)) = (&mut self.stage, &mut self.writer) {
-            while let Some(built) = period.trailing(writer.place()) {
+            while let Some(built) = period.trailing(writer.place(), &mut events) {
                 writer.write(now, built, &mut self.outputs);
             }
             period.leftovers(&mut events);
@@ -342,7 +373,7 @@ impl Packager {
                 }
             }
         }
-        self.lead_ms = None;
+        self.drop_strays(|_| true);
     }
 
     fn event(&mut self, event: Event) {

@@ -202,6 +202,8 @@ impl Period {
             track.needs_sync = true;
             return Err(DropReason::Size);
         }
+        // A new configuration has its first frames to decode from too.
+        track.needs_sync |= track.last_init.is_some_and(|last| last != config.track.init);
         if track.needs_sync && !frame.sync {
             return Err(DropReason::NotSync);
         }
@@ -221,7 +223,8 @@ impl Period {
             track.stalled = false;
             events.push(Event::TrackBack { rendition });
         }
-        let reconfigured = track.last_init.replace(config.track.init).is_some_and(|last| last != config.track.init);
+        let reconfigured = track.last_init.is_some_and(|last| last != config.track.init);
+        track.last_init = Some(config.track.init);
         track.push(Queued { tick, pts, sync: frame.sync, dts_ms: frame.dts_ms, data: frame.data, config })?;
         if is_lead {
             self.lead_video(now, tick, pts_ms, frame.sync, reconfigured, events);
@@ -314,7 +317,7 @@ impl Period {
         for rendition in 0..self.tracks.len() {
             let piece = match self.kinds.get(rendition) {
                 Some(RenditionKind::Video) => self.video_piece(rendition, &pending, stamp, position, patience, events),
-                _ => self.audio_piece(rendition, &pending, stamp),
+                _ => self.audio_piece(rendition, &pending, stamp, events),
             };
             pieces.push(piece);
         }
@@ -332,7 +335,7 @@ impl Period {
     fn has_part(&self, rendition: usize, track: &TrackQueue, cut: &Cut) -> bool {
         let nothing_comes = track.absent || track.config.is_none() || track.stalled;
         let is_audio = self.kinds.get(rendition) == Some(&RenditionKind::Audio);
-        rendition == self.lead || nothing_comes || is_audio || track.has_video_until(cut)
+        rendition == self.lead || nothing_comes || is_audio || track.has_video_until(cut, self.timing.frame)
     }
 
     fn video_piece(
@@ -347,24 +350,30 @@ impl Period {
         let (is_lead, cut, scale_of_cut) = (rendition == self.lead, &pending.cut, self.cut_scale());
         let Some(track) = self.tracks.get_mut(rendition) else { return Piece::default() };
         track.written_us = scale(cut.end, 1_000_000, scale_of_cut);
-        let config = track.config.clone().filter(|_| !track.absent || track.last_init.is_some());
-        // Where audio is the lead there is no video, and what is missing has no length in ticks of video.
+        if cut.starts_segment {
+            track.start_segment();
+        }
+        let config = track.current.clone();
+        // Where audio is the lead there is no video.
         let timescale = i64::from(self.timing.timescale);
         let (start, end) = (scale(cut.start, timescale, scale_of_cut), scale(cut.end, timescale, scale_of_cut));
         if matches!(self.cutter, LeadCutter::Audio(_)) {
             return Piece::gap(start, end - start, None);
         }
-        let complete = is_lead || track.has_video_until(cut);
-        let frames = track.take_video(cut, is_lead);
+        let complete = is_lead || track.has_video_until(cut, self.timing.frame);
+        let mut early = Vec::new();
+        let taken = track.take_video(cut, is_lead, self.timing.frame, &mut early);
+        let (mut frames, left_out): (Vec<_>, Vec<_>) = taken.into_iter().partition(|frame| track.is_current(frame));
+        let dropped = |why| move |frame: &Queued| Event::FrameDropped { rendition, dts_ms: frame.dts_ms, why };
+        events.extend(early.iter().map(dropped(DropReason::Late)));
+        events.extend(left_out.iter().map(dropped(DropReason::Reconfigured)));
         if !complete && patience == Patience::Usual && config.is_some() {
             if !track.stalled && !track.absent {
                 events.push(Event::TrackLate { rendition, msn, part });
             }
             track.stalled = true;
             track.needs_sync = true;
-            let dropped = |frame: &Queued| Event::FrameDropped { rendition, dts_ms: frame.dts_ms, why: DropReason::Late };
-            events.extend(frames.iter().map(dropped));
-            return Piece::gap(start, end - start, config);
+            events.extend(frames.drain(..).map(|frame| dropped(DropReason::Late)(&frame)));
         }
         let Some(first) = frames.first() else { return Piece::gap(start, end - start, config) };
         if cut.starts_segment && !(first.sync && first.tick == cut.start) {
@@ -373,12 +382,14 @@ impl Period {
         Piece::chunk(&frames, cut.end, stamp).unwrap_or_else(|| Piece::gap(start, end - start, config))
     }
 
-    fn audio_piece(&mut self, rendition: usize, pending: &Pending, stamp: Stamp) -> Piece {
+    fn audio_piece(&mut self, rendition: usize, pending: &Pending, stamp: Stamp, events: &mut Vec<Event>) -> Piece {
         let (is_lead, cut, scale_of_cut) = (rendition == self.lead, &pending.cut, self.cut_scale());
         let Some(track) = self.tracks.get_mut(rendition) else { return Piece::default() };
-        let Some(config) = track.front().map(|front| front.config.clone()).or_else(|| track.config.clone()) else {
-            return Piece::gap(0, 0, None);
-        };
+        if cut.starts_segment {
+            track.start_segment();
+        }
+        // Before the first configuration no frame is queued.
+        let Some(config) = track.current.clone() else { return Piece::gap(0, 0, None) };
         let frame = config.audio_frame.max(1);
         let end = scale(cut.end, i64::from(config.track.timescale), scale_of_cut);
         let limit = match (is_lead, pending.is_last) {
@@ -388,7 +399,10 @@ impl Period {
         };
         let most = most_audio(self.plan.targets.audio_us, frame, i64::from(config.track.timescale));
         let expected = config.ticks(track.written_us);
-        let frames = track.take_audio(limit, most, frame);
+        let mut left_out = Vec::new();
+        let frames = track.take_audio(limit, most, &mut left_out);
+        let dropped = |frame: &Queued| Event::FrameDropped { rendition, dts_ms: frame.dts_ms, why: DropReason::Reconfigured };
+        events.extend(left_out.iter().map(dropped));
         if let Some(last) = frames.last() {
             let end = last.tick + frame;
             track.written_us = config.us(end);
@@ -398,7 +412,7 @@ impl Period {
         }
         // Nothing is there. It may still come, unless what comes next is later or the wait was long.
         let missing = match track.front() {
-            Some(front) if front.config.track.init == config.track.init => front.tick.min(limit) - expected,
+            Some(front) if track.is_current(front) => front.tick.min(limit) - expected,
             _ if is_lead || track.absent || config.us(limit - expected) > AUDIO_BEHIND_US => limit - expected,
             _ => 0,
         };
@@ -421,7 +435,7 @@ impl Period {
     }
 
     /// After the last part: the audio that is left, beside a gap in the video.
-    pub(crate) fn trailing(&mut self, place: Place) -> Option<Built> {
+    pub(crate) fn trailing(&mut self, place: Place, events: &mut Vec<Event>) -> Option<Built> {
         if !self.opened || matches!(self.cutter, LeadCutter::Audio(_)) {
             return None;
         }
@@ -429,17 +443,20 @@ impl Period {
         let mut longest_us = 0;
         let mut pieces = Vec::with_capacity(self.tracks.len());
         let utc_us = self.wall.utc_us(until_us);
-        for track in &mut self.tracks {
-            let audio = track.front().map(|front| front.config.clone()).filter(|config| config.audio_frame > 0);
+        for (rendition, track) in self.tracks.iter_mut().enumerate() {
+            let mut left_out = Vec::new();
+            let audio = track.current.clone().filter(|config| config.audio_frame > 0);
             let piece = audio.and_then(|config| {
                 let limit = config.ticks(until_us + AUDIO_TRAIL_US);
                 let most = most_audio(self.plan.targets.audio_us, config.audio_frame, i64::from(config.track.timescale));
-                let frames = track.take_audio(limit, most, config.audio_frame);
+                let frames = track.take_audio(limit, most, &mut left_out);
                 let end = frames.last()?.tick + config.audio_frame;
                 longest_us = longest_us.max(config.us(end) - until_us);
                 track.written_us = config.us(end);
                 Piece::chunk(&frames, end, Stamp { sequence: place.sequence, utc_us: None })
             });
+            let dropped = |frame: &Queued| Event::FrameDropped { rendition, dts_ms: frame.dts_ms, why: DropReason::PastEnd };
+            events.extend(left_out.iter().map(dropped));
             pieces.push(piece);
         }
         if pieces.iter().all(Option::is_none) {
@@ -451,7 +468,7 @@ impl Period {
                 let (start, duration) = (config.ticks(track.written_us), config.ticks(longest_us));
                 Piece::gap(start, if config.audio_frame > 0 { 0 } else { duration }, Some(config.clone()))
             };
-            piece.unwrap_or_else(|| track.config.as_ref().map_or_else(Piece::default, gap))
+            piece.unwrap_or_else(|| track.current.as_ref().map_or_else(Piece::default, gap))
         });
         let pieces = pieces.collect();
         self.end_us = until_us + longest_us;

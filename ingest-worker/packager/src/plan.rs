@@ -25,6 +25,9 @@ pub(crate) struct Targets {
     pub(crate) audio_us: u32,
 }
 
+/// Shorter parts would be one frame or less, and thousands of requests.
+const PART_US_MIN: u32 = 20_000;
+
 /// Where no audio is known when the session starts: what nearly all sources have.
 const USUAL_AUDIO: (i64, i64) = (1024, 48_000);
 
@@ -38,7 +41,7 @@ impl Plan {
     /// `frozen` is `None` in the first period.
     pub(crate) fn new(config: &Config, timing: &Timing, audio: Option<&Aac>, has_video: bool, frozen: Option<Targets>) -> Self {
         let (frame, rate) = audio.map_or(USUAL_AUDIO, |aac| (i64::from(aac.frame_samples()), i64::from(aac.sample_rate())));
-        let wanted_us = i64::from(config.part_target_us.max(1));
+        let wanted_us = i64::from(config.part_target_us.max(PART_US_MIN));
         let Some(targets) = frozen else {
             let video_part = first_part(config, timing);
             let video_us = ceil(video_part, 1_000_000, i64::from(timing.timescale));
@@ -87,7 +90,7 @@ fn audio_frames(part_us: i64, frame: i64, rate: i64) -> i64 {
 
 /// The part in which a segment is divided evenly, in whole frames.
 fn first_part(config: &Config, timing: &Timing) -> i64 {
-    let part_us = i64::from(config.part_target_us.max(1));
+    let part_us = i64::from(config.part_target_us.max(PART_US_MIN));
     let segment_us = i64::from(config.segment_target_us).max(part_us);
     let parts = ((segment_us + part_us / 2) / part_us).max(1);
     if timing.frame == 0 {

@@ -35,6 +35,8 @@ pub(crate) struct TrackQueue {
     pub(crate) line: Line,
     /// The configuration of the frames that come.
     pub(crate) config: Option<Arc<Configured>>,
+    /// The configuration of the open segment: within a segment it stays the same.
+    pub(crate) current: Option<Arc<Configured>>,
     /// The source has no such track.
     pub(crate) absent: bool,
     /// Nothing waits for it until it has caught up.
@@ -107,6 +109,7 @@ impl TrackQueue {
         Self {
             line,
             config: None,
+            current: None,
             absent: false,
             stalled: false,
             needs_sync: true,
@@ -130,47 +133,58 @@ impl TrackQueue {
         Ok(())
     }
 
-    /// Whether every frame of a part is here, judged by the lead's last frame in it.
-    pub(crate) fn has_video_until(&self, cut: &Cut) -> bool {
+    /// Whether every frame of a part is here, judged by the lead's last frame in it. `frame` is the length of a frame.
+    pub(crate) fn has_video_until(&self, cut: &Cut, frame: i64) -> bool {
         match (cut.last, self.newest) {
             (None, _) => true,
-            (Some(last), Some(newest)) => newest >= last - (cut.end - last) / 2,
+            (Some(last), Some(newest)) => newest >= last - frame / 2,
             (Some(_), None) => false,
         }
     }
 
-    /// Takes the frames of a part. Those of other renditions than the lead may differ from it by less than half a frame.
-    pub(crate) fn take_video(&mut self, cut: &Cut, is_lead: bool) -> Vec<Queued> {
-        let before = match cut.last {
-            Some(last) if !is_lead => last + (cut.end - last + 1) / 2,
-            _ => cut.end,
-        };
+    /// Takes the frames of a part. Those of other renditions than the lead may differ from it by less than half a frame; those
+    /// from before it, where the lead has a hole between two parts, are `left_out`.
+    pub(crate) fn take_video(&mut self, cut: &Cut, is_lead: bool, frame: i64, left_out: &mut Vec<Queued>) -> Vec<Queued> {
+        let tolerant = (cut.end - frame / 2).max(cut.last.map_or(cut.start, |last| last + 1));
+        let before = if is_lead { cut.end } else { tolerant.min(cut.end) };
         let mut taken = Vec::new();
-        while let Some(frame) = self.frames.pop_front_if(|frame| frame.tick < before) {
-            self.bytes -= frame.data.len();
-            taken.push(frame);
+        while let Some(next) = self.frames.pop_front_if(|next| next.tick < before) {
+            self.bytes -= next.data.len();
+            let is_early = next.tick + frame / 2 < cut.start;
+            if is_early { &mut *left_out } else { &mut taken }.push(next);
         }
-        if let Some(first) = taken.first_mut().filter(|first| !is_lead && near(cut, first.tick)) {
+        let near = |first: &&mut Queued| 2 * (first.tick - cut.start).abs() <= frame;
+        if let Some(first) = taken.first_mut().filter(|first| !is_lead && near(first)) {
             first.tick = cut.start;
         }
         taken
     }
 
-    /// Takes audio frames that end by `limit` and fit in a part of `most` ticks.
-    pub(crate) fn take_audio(&mut self, limit: i64, most: i64, frame_ticks: i64) -> Vec<Queued> {
+    /// Takes audio frames of the open segment's configuration that end by `limit` and fit in a part of `most` ticks; frames
+    /// of another configuration are `left_out` until the next segment.
+    pub(crate) fn take_audio(&mut self, limit: i64, most: i64, left_out: &mut Vec<Queued>) -> Vec<Queued> {
         let mut taken: Vec<Queued> = Vec::new();
         loop {
             let from = taken.first().map(|first| first.tick);
-            let config = taken.first().map(|first| first.config.track.init);
             let fits = |frame: &mut Queued| {
-                let end = frame.tick + frame_ticks;
-                end <= limit && from.is_none_or(|from| end - from <= most) && config.is_none_or(|config| config == frame.config.track.init)
+                let end = frame.tick + frame.config.audio_frame;
+                end <= limit && from.is_none_or(|from| end - from <= most)
             };
             let Some(frame) = self.frames.pop_front_if(fits) else { break };
             self.bytes -= frame.data.len();
-            taken.push(frame);
+            let fits_segment = self.is_current(&frame);
+            if fits_segment { &mut taken } else { &mut *left_out }.push(frame);
         }
         taken
+    }
+
+    /// Starts a segment: it has the configuration of the frames that come first.
+    pub(crate) fn start_segment(&mut self) {
+        self.current = self.frames.front().map(|front| front.config.clone()).or_else(|| self.config.clone());
+    }
+
+    pub(crate) fn is_current(&self, frame: &Queued) -> bool {
+        self.current.as_ref().is_some_and(|current| current.track.init == frame.config.track.init)
     }
 
     /// Takes all that waits.
@@ -183,12 +197,6 @@ impl TrackQueue {
     pub(crate) fn front(&self) -> Option<&Queued> {
         self.frames.front()
     }
-}
-
-/// Whether a frame is less than half a frame from the start of a part, the length of a frame being that of the last one.
-fn near(cut: &Cut, tick: i64) -> bool {
-    let frame = cut.last.map_or(0, |last| cut.end - last);
-    2 * (tick - cut.start).abs() < frame
 }
 
 impl Piece {

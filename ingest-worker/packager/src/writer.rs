@@ -59,14 +59,11 @@ impl Writer {
     }
 
     /// Writes the next record. Returns the segment and the period's track list where one begins.
-    pub(crate) fn write(&mut self, now: i64, mut built: Built, out: &mut VecDeque<Output>) -> Option<Msn> {
+    pub(crate) fn write(&mut self, now: i64, built: Built, out: &mut VecDeque<Output>) -> Option<Msn> {
         let place = self.place();
         let starts_segment = built.starts_segment || self.open.is_none();
         let (msn, part) = if starts_segment { (place.new_msn, PartIndex(0)) } else { place.open };
         let opens = starts_segment.then(|| self.opens(msn, &built)).flatten();
-        if opens.is_none() {
-            self.leave_out_what_does_not_fit(&mut built.pieces);
-        }
         let is_first = self.open.is_none();
         if opens.is_some() {
             self.put_inits(&built.pieces, out);
@@ -114,18 +111,6 @@ impl Writer {
         let period = Period { index: self.periods, first_msn: msn, tracks: self.tracks.clone() };
         self.periods += 1;
         Some(period)
-    }
-
-    /// Within a segment a track keeps its configuration: frames of another one are left out until the next segment.
-    fn leave_out_what_does_not_fit(&self, pieces: &mut [Piece]) {
-        for (known, piece) in self.tracks.iter().zip(pieces) {
-            let fits = piece.config.as_ref().is_none_or(|config| known.as_ref().is_some_and(|known| known.init == config.track.init));
-            if !fits {
-                piece.media.clear();
-                piece.part.len = 0;
-                piece.part.independent = false;
-            }
-        }
     }
 
     fn put_inits(&mut self, pieces: &[Piece], out: &mut VecDeque<Output>) {

@@ -126,8 +126,6 @@ fn script(shape: &Shape) -> Script {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
     #[test]
     fn every_frame_is_in_one_part_once(shape in shapes()) {
         let script = script(&shape);
@@ -140,7 +138,7 @@ proptest! {
     fn no_input_is_too_odd(
         inputs in prop::collection::vec((0usize..4, any::<(i64, i32, bool)>(), 0usize..30, 0u8..24, any::<i64>()), 0..120),
     ) {
-        let odd = |(rendition, (dts_ms, cts_ms, sync), len, kind, now)| {
+        let odd = |(rendition, (dts_ms, cts_ms, sync), len, kind, now): (usize, (i64, i32, bool), usize, u8, i64)| {
             let input = match kind {
                 0 => Input::Discontinuity,
                 1 => Input::Absent { rendition },

@@ -111,7 +111,7 @@ pub(crate) fn audio(rate: i64, frames: i64, start_ms: i64) -> Vec<Frame> {
 /// Tells frames of one rendition apart and has another length each time.
 pub(crate) fn payload(n: i64) -> Vec<u8> {
     let mut data = n.to_be_bytes().to_vec();
-    data.resize(8 + (n % 13) as usize, 0xa5);
+    data.resize(8 + n.rem_euclid(13) as usize, 0xa5);
     data
 }
 
