@@ -105,7 +105,13 @@ impl Engine {
                 }
             }
             Input::Playhead(playhead) => self.playhead(playhead),
-            Input::Sought { to_s } => self.sought(to_s),
+            Input::Sought { to_s } => {
+                // Who goes back after the end wants to see that again.
+                if self.phase == Phase::Over && !self.lanes.is_empty() {
+                    self.phase = Phase::Following;
+                }
+                self.sought(to_s);
+            }
             Input::GoLive => self.go_live(),
             Input::Tick => self.throughput.settle(self.shared.now_ms),
         }
@@ -377,10 +383,11 @@ impl Engine {
     /// Asks for the multivariant playlist: until there is one, and later when another session may have begun.
     fn watch_source(&mut self) {
         let now_ms = self.shared.now_ms;
-        let stale = self.lanes.first().is_some_and(|main| {
-            let target_ms = main.playlist().map_or(0.0, |playlist| playlist.target_s * 1000.0);
-            main.follower.stale_ms(now_ms) > STALE_TARGETS * target_ms.max(WATCH_MS) && self.shared.playhead.waiting
-        });
+        let stale = self.is_live()
+            && self.lanes.first().is_some_and(|main| {
+                let target_ms = main.playlist().map_or(0.0, |playlist| playlist.target_s * 1000.0);
+                main.follower.stale_ms(now_ms) > STALE_TARGETS * target_ms.max(WATCH_MS) && self.shared.playhead.waiting
+            });
         let wanted = match self.phase {
             Phase::Finding => true,
             Phase::Following => stale,

@@ -116,6 +116,7 @@ impl Engine {
         }
         self.shared.seeking_to_s = None;
         self.shared.playhead.time_s = to_s;
+        self.playback.ended = false;
         let live_s = self.latency.live_s(self.shared.now_ms);
         self.playback.keeps_live = self.is_live() && live_s.is_none_or(|live| to_s >= live - NEAR_LIVE_S);
         self.reposition(to_s);

@@ -168,6 +168,23 @@ fn ordinary_hls_live_and_recorded_plays_from_byte_ranges() {
 }
 
 #[test]
+fn a_recording_can_be_seen_again_after_its_end() {
+    let recorded = Origin { low_latency: false, last_msn: Some(39), window: 100, ..Origin::default() };
+    let mut sim = Sim::new(recorded, Config::default());
+    sim.now_ms = 100_000.0;
+    sim.run(85.0, |_| {});
+    let ends = |sim: &Sim| sim.events.iter().filter(|(_, event)| *event == Event::Ended).count();
+    assert_eq!(ends(&sim), 1);
+    // By then the beginning has been removed.
+    assert!(sim.element.ranges(Track::Video).first().unwrap().0 > 30.0);
+    sim.element.seek(3.0);
+    sim.tell(Input::Sought { to_s: 3.0 });
+    sim.run(85.0, |_| {});
+    assert_eq!(ends(&sim), 2);
+    assert!((sim.element.shown_s - 157.0).abs() < 0.5, "{}", sim.element.shown_s);
+}
+
+#[test]
 fn a_viewer_who_seeks_back_stays_there_until_live_is_wanted() {
     let mut sim = Sim::new(Origin { window: 60, ..Origin::default() }, Config::default());
     sim.run(10.0, |_| {});

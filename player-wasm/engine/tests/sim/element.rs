@@ -2,15 +2,15 @@ use tidegate_engine::{Input, Output, Playhead, Track};
 
 /// A media element with two source buffers, which knows nothing of HLS.
 #[derive(Default)]
-pub struct Element {
-    pub time_s: f64,
-    pub paused: bool,
-    pub rate: f64,
-    pub complete: bool,
+pub(crate) struct Element {
+    pub(crate) time_s: f64,
+    pub(crate) paused: bool,
+    pub(crate) rate: f64,
+    pub(crate) complete: bool,
     /// Seconds of media that were shown, and how often it had to wait.
-    pub shown_s: f64,
-    pub waits: u32,
-    pub seeks: Vec<f64>,
+    pub(crate) shown_s: f64,
+    pub(crate) waits: u32,
+    pub(crate) seeks: Vec<f64>,
     buffers: [Option<Buffer>; 2],
     seeking: bool,
     running: bool,
@@ -29,7 +29,7 @@ struct Buffer {
 const TOLERANCE_S: f64 = 0.06;
 
 impl Element {
-    pub fn perform(&mut self, output: &Output) {
+    pub(crate) fn perform(&mut self, output: &Output) {
         match output {
             Output::OpenTracks { video, audio } => {
                 self.buffers = [video.as_ref().map(|_| Buffer::default()), audio.as_ref().map(|_| Buffer::default())];
@@ -52,7 +52,7 @@ impl Element {
         }
     }
 
-    pub fn seek(&mut self, to_s: f64) {
+    pub(crate) fn seek(&mut self, to_s: f64) {
         self.seeks.push(to_s);
         self.time_s = to_s;
         self.seeking = true;
@@ -60,7 +60,7 @@ impl Element {
     }
 
     /// Appends what `sim::origin` made: its own short form of boxes is read here again, as a browser would.
-    pub fn append(&mut self, track: Track, bytes: &[u8], offset_s: f64) {
+    pub(crate) fn append(&mut self, track: Track, bytes: &[u8], offset_s: f64) {
         let buffer = self.buffers[track as usize].as_mut().expect("the track was opened");
         let find = |name: &[u8]| bytes.windows(4).position(|at| at == name);
         if let Some(at) = find(b"mdhd") {
@@ -83,11 +83,11 @@ impl Element {
         self.done.push(Input::Appended { track });
     }
 
-    pub fn done(&mut self) -> Vec<Input> {
+    pub(crate) fn done(&mut self) -> Vec<Input> {
         std::mem::take(&mut self.done)
     }
 
-    pub fn ranges(&self, track: Track) -> &[(f64, f64)] {
+    pub(crate) fn ranges(&self, track: Track) -> &[(f64, f64)] {
         self.buffers[track as usize].as_ref().map_or(&[], |buffer| &buffer.ranges)
     }
 
@@ -99,7 +99,7 @@ impl Element {
         if self.opened { ahead.fold(f64::MAX, f64::min) } else { 0.0 }
     }
 
-    pub fn play(&mut self, step_s: f64) {
+    pub(crate) fn play(&mut self, step_s: f64) {
         let ahead_s = self.ahead_s();
         let enough = if self.running { 0.02 } else { 0.1 };
         let end = self.complete && ahead_s <= 0.02 && self.shown_s > 0.0;
@@ -118,7 +118,7 @@ impl Element {
         }
     }
 
-    pub fn playhead(&self) -> Playhead {
+    pub(crate) fn playhead(&self) -> Playhead {
         Playhead {
             time_s: self.time_s,
             paused: self.paused,

@@ -9,29 +9,29 @@ use std::collections::BTreeMap;
 
 use tidegate_engine::{Config, Engine, Event, Input, MediaKind, Output, Playhead, Timing};
 
-pub use self::{element::Element, origin::Origin};
+pub(crate) use self::{element::Element, origin::Origin};
 
 /// Step of the simulation in ms.
 const STEP_MS: f64 = 5.0;
 /// Longest that the origin holds a request, in ms.
 const HOLD_MS: f64 = 6_000.0;
 /// `Date.now()` at 0 of the simulated clock.
-pub const UTC_AT_ZERO_MS: f64 = 1_767_225_600_000.0;
+pub(crate) const UTC_AT_ZERO_MS: f64 = 1_767_225_600_000.0;
 
 /// The whole world of one viewer.
-pub struct Sim {
-    pub engine: Engine,
-    pub origin: Origin,
-    pub element: Element,
+pub(crate) struct Sim {
+    pub(crate) engine: Engine,
+    pub(crate) origin: Origin,
+    pub(crate) element: Element,
     /// The link in bit/s at a time in s.
-    pub link_bps: Box<dyn Fn(f64) -> f64>,
-    pub rtt_ms: f64,
-    pub now_ms: f64,
+    pub(crate) link_bps: Box<dyn Fn(f64) -> f64>,
+    pub(crate) rtt_ms: f64,
+    pub(crate) now_ms: f64,
     /// What has been fetched: time in s and address.
-    pub fetched: Vec<(f64, String)>,
-    pub kinds: BTreeMap<&'static str, u32>,
-    pub events: Vec<(f64, Event)>,
-    pub end_of_stream: bool,
+    pub(crate) fetched: Vec<(f64, String)>,
+    pub(crate) kinds: BTreeMap<&'static str, u32>,
+    pub(crate) events: Vec<(f64, Event)>,
+    pub(crate) end_of_stream: bool,
     transfers: BTreeMap<u32, Transfer>,
     kept: BTreeMap<u32, Vec<u8>>,
     last_told_ms: f64,
@@ -52,7 +52,7 @@ enum State {
 }
 
 impl Sim {
-    pub fn new(origin: Origin, config: Config) -> Self {
+    pub(crate) fn new(origin: Origin, config: Config) -> Self {
         let config = Config { utc_at_zero_ms: UTC_AT_ZERO_MS, ..config };
         let mut sim = Self {
             engine: Engine::new(config),
@@ -73,12 +73,12 @@ impl Sim {
         sim
     }
 
-    pub fn now_s(&self) -> f64 {
+    pub(crate) fn now_s(&self) -> f64 {
         self.now_ms / 1000.0
     }
 
     /// Runs for so many seconds; `watch` sees the world every 100 ms.
-    pub fn run(&mut self, seconds: f64, mut watch: impl FnMut(&Self)) {
+    pub(crate) fn run(&mut self, seconds: f64, mut watch: impl FnMut(&Self)) {
         let until_ms = self.now_ms + seconds * 1000.0;
         while self.now_ms < until_ms {
             self.now_ms += STEP_MS;
@@ -97,7 +97,7 @@ impl Sim {
         }
     }
 
-    pub fn tell(&mut self, input: Input) {
+    pub(crate) fn tell(&mut self, input: Input) {
         self.engine.handle(self.now_ms, input);
         while let Some(output) = self.engine.poll() {
             self.perform(output);
@@ -105,11 +105,11 @@ impl Sim {
     }
 
     /// Distance of the playhead from the newest media of the origin, in s of the wall clock.
-    pub fn behind_s(&self) -> f64 {
+    pub(crate) fn behind_s(&self) -> f64 {
         self.engine.stats().latency_s.unwrap_or(f64::NAN)
     }
 
-    pub fn playhead(&self) -> Playhead {
+    pub(crate) fn playhead(&self) -> Playhead {
         self.element.playhead()
     }
 

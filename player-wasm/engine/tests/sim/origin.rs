@@ -3,41 +3,41 @@ use std::fmt::Write as _;
 use super::UTC_AT_ZERO_MS;
 
 /// A live stream that began at 0 of the clock: parts of equal length, segments of [`PARTS`] parts.
-pub struct Origin {
-    pub part_s: f64,
+pub(crate) struct Origin {
+    pub(crate) part_s: f64,
     /// Name and BANDWIDTH of each video rendition.
-    pub video: Vec<(&'static str, u64)>,
+    pub(crate) video: Vec<(&'static str, u64)>,
     /// The playlist has parts and blocks.
-    pub low_latency: bool,
+    pub(crate) low_latency: bool,
     /// Segments are byte ranges of one file.
-    pub byte_ranges: bool,
-    pub session: &'static str,
+    pub(crate) byte_ranges: bool,
+    pub(crate) session: &'static str,
     /// Nothing follows after this segment.
-    pub last_msn: Option<u64>,
+    pub(crate) last_msn: Option<u64>,
     /// A discontinuity starts at these segments: media time begins anew there.
-    pub discontinuities: Vec<u64>,
+    pub(crate) discontinuities: Vec<u64>,
     /// Segments that are listed as gaps.
-    pub gaps: Vec<u64>,
+    pub(crate) gaps: Vec<u64>,
     /// While the clock (in s) is in here nothing is published; what was made then comes at the end of it.
-    pub silence: Option<(f64, f64)>,
+    pub(crate) silence: Option<(f64, f64)>,
     /// While the clock is in here every request fails with this status.
-    pub broken: Option<(f64, f64, u16)>,
+    pub(crate) broken: Option<(f64, f64, u16)>,
     /// The hint names the part after the last of a segment, which never comes.
-    pub wrong_hints: bool,
+    pub(crate) wrong_hints: bool,
     /// The segments of the list.
-    pub window: u64,
-    pub deltas: u32,
+    pub(crate) window: u64,
+    pub(crate) deltas: u32,
 }
 
 /// What a request gets.
-pub enum Answer {
+pub(crate) enum Answer {
     Status(u16),
     Text(String),
     Media { head: Vec<u8>, size: u64 },
 }
 
 impl Answer {
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         match self {
             Self::Status(_) => 100,
             // Playlists are sent compressed.
@@ -75,7 +75,7 @@ impl Default for Origin {
 
 impl Origin {
     /// `None`: the request is held.
-    pub fn answer(&mut self, now_s: f64, url: &str, range: Option<(u64, u64)>, patience_is_over: bool) -> Option<Answer> {
+    pub(crate) fn answer(&mut self, now_s: f64, url: &str, range: Option<(u64, u64)>, patience_is_over: bool) -> Option<Answer> {
         if let Some((_, _, status)) = self.broken.filter(|(from, to, _)| (*from..*to).contains(&now_s)) {
             return Some(Answer::Status(status));
         }
@@ -130,7 +130,7 @@ impl Origin {
         // The first part of a segment has its key frame.
         let weight = if count == PARTS {
             4.0
-        } else if first % PARTS == 0 {
+        } else if first.is_multiple_of(PARTS) {
             1.6
         } else {
             0.8
@@ -154,10 +154,9 @@ impl Origin {
         let directive = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse::<u64>().ok());
         let made = self.made(now_s);
         let ended = self.last_msn.is_some_and(|last| made == (last + 1) * PARTS);
-        if let (Some(msn), false) = (directive("_HLS_msn"), ended) {
-            if made <= msn * PARTS + directive("_HLS_part").map_or(PARTS - 1, |part| part) {
-                return None;
-            }
+        let wanted = directive("_HLS_msn").map(|msn| msn * PARTS + directive("_HLS_part").unwrap_or(PARTS - 1));
+        if wanted.is_some_and(|wanted| made <= wanted && !ended) {
+            return None;
         }
         let skips = query.contains("_HLS_skip=YES");
         self.deltas += u32::from(skips);
@@ -213,7 +212,8 @@ impl Origin {
         if ended {
             text += "#EXT-X-ENDLIST\n";
         } else if self.low_latency {
-            let (msn, part) = if self.wrong_hints && made % PARTS == 0 { (made / PARTS - 1, PARTS) } else { (made / PARTS, made % PARTS) };
+            let (msn, part) =
+                if self.wrong_hints && made.is_multiple_of(PARTS) { (made / PARTS - 1, PARTS) } else { (made / PARTS, made % PARTS) };
             let _ = writeln!(text, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{rendition}/{msn}.{part}.m4s\"");
         }
         text
