@@ -181,3 +181,79 @@ impl Follower {
 pub(crate) fn back_off_ms(failures: u32) -> f64 {
     (RETRY_MS * f64::from(1u32 << failures.min(8))).min(MAX_RETRY_MS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIVE: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PART-INF:PART-TARGET=1\n#EXT-X-MEDIA-SEQUENCE:5\n\
+        #EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=12,PART-HOLD-BACK=3\n#EXTINF:2,\n5\n\
+        #EXT-X-PART:DURATION=1,URI=\"6.0\"\n";
+    const PLAIN: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-MEDIA-SEQUENCE:5\n#EXTINF:4,\n5\n";
+
+    fn asks(follower: &mut Follower, now_ms: f64) -> Option<String> {
+        let url = follower.wants(now_ms, None, false)?;
+        follower.asked(1);
+        Some(url)
+    }
+
+    #[test]
+    fn a_live_playlist_is_asked_for_its_next_part_as_a_delta() {
+        let mut follower = Follower::new("http://a/x.m3u8?token=1".into(), 0.0);
+        assert_eq!(asks(&mut follower, 0.0).as_deref(), Some("http://a/x.m3u8?token=1"));
+        assert_eq!(asks(&mut follower, 9.0), None, "one request at a time");
+        assert_eq!(follower.loaded(50.0, "http://b/y.m3u8?_HLS_msn=1", LIVE), Answer::Changed);
+        assert_eq!(follower.base(), "http://b/y.m3u8");
+        assert_eq!(asks(&mut follower, 50.0).as_deref(), Some("http://a/x.m3u8?token=1&_HLS_msn=6&_HLS_part=1&_HLS_skip=YES"));
+    }
+
+    #[test]
+    fn a_playlist_without_blocking_is_asked_for_once_per_segment_and_sooner_if_it_is_late() {
+        let mut follower = Follower::new("http://a/x.m3u8".into(), 0.0);
+        asks(&mut follower, 0.0);
+        follower.loaded(10.0, "http://a/x.m3u8", PLAIN);
+        assert_eq!(asks(&mut follower, 3_900.0), None);
+        assert_eq!(asks(&mut follower, 4_010.0).as_deref(), Some("http://a/x.m3u8"));
+        assert_eq!(follower.loaded(4_020.0, "http://a/x.m3u8", PLAIN), Answer::Same);
+        assert!(asks(&mut follower, 6_020.0).is_some());
+    }
+
+    #[test]
+    fn after_a_failure_the_whole_playlist_is_asked_for_with_growing_pauses() {
+        let mut follower = Follower::new("http://a/x.m3u8".into(), 0.0);
+        asks(&mut follower, 0.0);
+        follower.loaded(0.0, "http://a/x.m3u8", LIVE);
+        let mut now_ms = 0.0;
+        for pause_ms in [250.0, 500.0, 1000.0, 2000.0, 4000.0, 4000.0] {
+            assert!(asks(&mut follower, now_ms).is_some());
+            follower.failed(now_ms, 404);
+            assert_eq!(asks(&mut follower, now_ms + pause_ms - 1.0), None);
+            now_ms += pause_ms;
+        }
+        assert_eq!(asks(&mut follower, now_ms).as_deref(), Some("http://a/x.m3u8"));
+    }
+
+    #[test]
+    fn a_wait_that_was_too_long_for_the_server_is_asked_again() {
+        let mut follower = Follower::new("http://a/x.m3u8".into(), 0.0);
+        asks(&mut follower, 0.0);
+        follower.loaded(0.0, "http://a/x.m3u8", LIVE);
+        let question = asks(&mut follower, 0.0);
+        follower.failed(6_000.0, 503);
+        assert_eq!(
+            asks(&mut follower, 6_250.0).map(|url| url.replace("&_HLS_skip=YES", "")),
+            question.map(|url| url.replace("&_HLS_skip=YES", ""))
+        );
+    }
+
+    #[test]
+    fn a_state_of_the_past_does_not_replace_what_is_known() {
+        let mut follower = Follower::new("http://a/x.m3u8".into(), 0.0);
+        asks(&mut follower, 0.0);
+        follower.loaded(0.0, "http://a/x.m3u8", LIVE);
+        asks(&mut follower, 0.0);
+        let older = LIVE.replace("#EXT-X-PART:DURATION=1,URI=\"6.0\"\n", "");
+        assert_eq!(follower.loaded(10.0, "http://a/x.m3u8", &older), Answer::Same);
+        assert_eq!(follower.playlist().map(Playlist::next_place), Some(Place { msn: 6, part: 1 }));
+    }
+}

@@ -1,16 +1,22 @@
 //! One track from playlist to source buffer: which fragment comes next, in which rung, and what is appended when.
 
+mod feed;
+mod item;
+
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 
+use self::{
+    feed::CONTINUES_S,
+    item::{Address, Fragment, InitSegment, State},
+};
 use crate::{
-    AppendFailure, MediaKind, Output, Track,
+    MediaKind, Track,
     follower::{Follower, back_off_ms},
     fragment::Init,
     playlist::{Place, Playlist, Resource},
     ranges::Ranges,
     schedule::{Next, Offer, next, segment_probably_starts},
     shared::Shared,
-    uri::resolve,
 };
 
 /// Requests for existing media that run at a time: one transfers while the next one is on its way.
@@ -23,12 +29,8 @@ const MAX_INITS: usize = 16;
 const MAX_STEPS: usize = 64;
 /// A fragment that the server refuses is given up after this many requests; one that the network loses never is.
 const MAX_REFUSALS: u32 = 3;
-/// A part that is not listed yet is appended only if it continues what is there, within this many s.
-const CONTINUES_S: f64 = 0.5;
 /// The shortest buffer that a full source buffer is taken to hold.
 const MIN_FORWARD_S: f64 = 4.0;
-/// After a full source buffer had nothing to remove.
-const QUOTA_PAUSE_MS: f64 = 1_000.0;
 
 /// The start of a segment waits this long for the playlist of the rung to go over to; then the switch is put off.
 const SWITCH_WAIT_MS: f64 = 250.0;
@@ -58,43 +60,6 @@ pub(crate) struct Lane {
     forward_s: f64,
     feed_after_ms: f64,
     decode_failures: u32,
-}
-
-/// Bytes at an absolute address.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct Address {
-    url: String,
-    range: Option<(u64, u64)>,
-}
-
-#[derive(Clone, Debug)]
-struct Fragment {
-    place: Place,
-    period: u64,
-    address: Address,
-    map: Option<Address>,
-    kind: MediaKind,
-    duration_s: f64,
-    utc_ms: Option<f64>,
-    state: State,
-    refusals: u32,
-    listed: bool,
-}
-
-#[derive(Clone, Debug)]
-struct InitSegment {
-    address: Address,
-    state: State,
-    read: Init,
-    failures: u32,
-}
-
-#[derive(Clone, PartialEq, Debug)]
-enum State {
-    Asked { id: u32 },
-    Again { at_ms: f64 },
-    Here { id: u32, head: Vec<u8> },
-    Missing,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -409,112 +374,6 @@ impl Lane {
         true
     }
 
-    fn feed(&mut self, shared: &mut Shared) {
-        if self.busy.is_some() || !shared.open || shared.now_ms < self.feed_after_ms {
-            return;
-        }
-        while self.queue.front().is_some_and(|fragment| fragment.state == State::Missing) {
-            self.queue.pop_front();
-        }
-        let Some(Fragment { state: State::Here { id, head }, map, place, period, listed, utc_ms, duration_s, .. }) = self.queue.front()
-        else {
-            return self.trim(shared);
-        };
-        let mut media_s = None;
-        if let Some(map) = map {
-            let Some(InitSegment { state: State::Here { id: init, .. }, read, .. }) = self.inits.iter().find(|init| init.address == *map)
-            else {
-                return;
-            };
-            if self.appended_init.as_ref() != Some(map) {
-                self.appended_init = Some(map.clone());
-                self.busy = Some(Busy::Init);
-                return shared.send(Output::Append { track: self.track, id: *init, offset_s: self.offset_s });
-            }
-            media_s = read.decode_time_s(head);
-        }
-        let expected_s = self.time_of(*place).or_else(|| shared.presentation.time_s((*utc_ms)?)).or(self.loaded_end_s);
-        let from_start_s = || {
-            let playlist = self.follower.playlist().filter(|playlist| playlist.ended);
-            playlist.and_then(|playlist| playlist.distance_s(playlist.first_msn, place.msn))
-        };
-        let first = shared.presentation.is_empty();
-        let offset_s = shared.presentation.offset_s(*period, || match media_s {
-            Some(media_s) if first => from_start_s().map_or(0.0, |start| start - media_s),
-            Some(media_s) => expected_s.map_or(0.0, |expected| expected - media_s),
-            None => 0.0,
-        });
-        let start_s = media_s.map(|media_s| media_s + offset_s).or(expected_s).unwrap_or(0.0);
-        // The list is to say first whether a segment starts, since another period may start with it.
-        let may_start = !listed && self.playlist().is_some_and(|list| segment_probably_starts(list, *place));
-        if may_start {
-            return;
-        }
-        if !listed && self.loaded_end_s.is_some_and(|end| (start_s - end).abs() > CONTINUES_S) {
-            return;
-        }
-        let (id, end_s, place) = (*id, start_s + duration_s, *place);
-        if let (Some(utc_ms), true) = (utc_ms, *listed && self.main) {
-            shared.presentation.mark(start_s, *utc_ms);
-        }
-        self.busy = Some(Busy::Fragment { id });
-        self.offset_s = offset_s;
-        self.loaded_end_s = Some(end_s);
-        self.anchor = Some((place.msn, start_s - self.before_part_s(place)));
-        shared.send(Output::Append { track: self.track, id, offset_s });
-    }
-
-    /// Removes what lies far behind the playhead.
-    fn trim(&mut self, shared: &mut Shared) {
-        let to_s = shared.position_s() - shared.config.back_s.max(1.0);
-        if self.ranges.first().is_some_and(|first| first < to_s - TRIM_STEP_S) {
-            self.busy = Some(Busy::Removal);
-            shared.send(Output::Remove { track: self.track, from_s: 0.0, to_s });
-        }
-    }
-
-    /// The source buffer has done what it was asked to do. Returns whether media was appended.
-    pub(crate) fn appended(&mut self, shared: &mut Shared) -> bool {
-        let Some(Busy::Fragment { id }) = self.busy.take() else { return false };
-        self.decode_failures = 0;
-        if let Some(at) = self.queue.iter().position(|fragment| fragment.id() == Some(id)) {
-            self.queue.remove(at);
-        }
-        shared.drop_request(Some(id));
-        true
-    }
-
-    /// An append was refused; returns how many could not be decoded in a row.
-    pub(crate) fn append_failed(&mut self, shared: &mut Shared, reason: AppendFailure) -> u32 {
-        let Some(busy) = self.busy.take() else { return self.decode_failures };
-        match (reason, busy) {
-            (AppendFailure::Quota, _) => {
-                if busy == Busy::Init {
-                    self.appended_init = None;
-                }
-                let position_s = shared.position_s();
-                self.forward_s = (self.ranges.ahead_s(position_s) * 0.8).max(MIN_FORWARD_S);
-                self.feed_after_ms = shared.now_ms + QUOTA_PAUSE_MS;
-                if self.ranges.first().is_some_and(|first| first < position_s - MIN_FORWARD_S) {
-                    self.busy = Some(Busy::Removal);
-                    shared.send(Output::Remove { track: self.track, from_s: 0.0, to_s: position_s - 1.0 });
-                }
-            }
-            (AppendFailure::Decode, Busy::Fragment { id }) => {
-                self.decode_failures += 1;
-                self.queue.retain(|fragment| fragment.id() != Some(id));
-                shared.drop_request(Some(id));
-                self.appended_init = None;
-            }
-            (AppendFailure::Decode, Busy::Init | Busy::Removal) => {
-                self.decode_failures += 1;
-                self.appended_init = None;
-                self.feed_after_ms = shared.now_ms + QUOTA_PAUSE_MS;
-            }
-        }
-        self.decode_failures
-    }
-
     /// Everything of a playlist that has ended is in the source buffer.
     pub(crate) fn is_finished(&self) -> bool {
         let at_end = || matches!((self.cursor, self.playlist()), (Some(cursor), Some(list)) if next(list, cursor) == Next::End);
@@ -584,48 +443,5 @@ impl Lane {
         for init in self.inits {
             shared.drop_request(init.state.id());
         }
-    }
-}
-
-/// The back buffer is trimmed in steps, so that the source buffer is not busy with removals.
-const TRIM_STEP_S: f64 = 5.0;
-
-impl Address {
-    fn new(base: &str, resource: &Resource) -> Self {
-        Self { url: resolve(base, &resource.uri), range: resource.range }
-    }
-}
-
-impl State {
-    fn id(&self) -> Option<u32> {
-        match self {
-            Self::Asked { id } | Self::Here { id, .. } => Some(*id),
-            Self::Again { .. } | Self::Missing => None,
-        }
-    }
-}
-
-impl Fragment {
-    fn new(base: &str, playlist: &Playlist, offer: &Offer<'_>) -> Self {
-        // What is yet to come is taken to continue the last segment.
-        let segment = playlist.segment(offer.place.msn).or_else(|| playlist.segments.back());
-        let in_segment = playlist.segment(offer.place.msn);
-        let before_s: f64 = in_segment.map_or(0.0, |segment| segment.parts.iter().take(offer.place.part).map(|part| part.duration_s).sum());
-        Self {
-            place: offer.place,
-            period: segment.map_or(0, |segment| segment.period),
-            address: Address::new(base, offer.resource),
-            map: segment.and_then(|segment| segment.map.as_deref()).map(|map| Address::new(base, map)),
-            kind: offer.kind,
-            duration_s: offer.duration_s,
-            utc_ms: in_segment.and_then(|segment| segment.utc_ms).map(|utc| utc + before_s * 1000.0),
-            state: State::Missing,
-            refusals: 0,
-            listed: offer.kind != MediaKind::Hint,
-        }
-    }
-
-    fn id(&self) -> Option<u32> {
-        self.state.id()
     }
 }

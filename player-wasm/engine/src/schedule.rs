@@ -70,3 +70,80 @@ pub(crate) fn segment_probably_starts(playlist: &Playlist, place: Place) -> bool
     let before = place.msn.checked_sub(1).and_then(|msn| playlist.segment(msn));
     place.part > 0 && before.is_some_and(|before| before.parts.len() == place.part)
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+
+    use super::*;
+    use crate::read::{complete, media};
+
+    const HEAD: &str = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-PART-INF:PART-TARGET=1\n#EXT-X-MEDIA-SEQUENCE:5\n";
+    const CLOSED: &str = "#EXT-X-PART:DURATION=1,URI=\"5.0\",INDEPENDENT=YES\n#EXT-X-PART:DURATION=1,URI=\"5.1\"\n#EXTINF:2,\n5\n";
+    const OPEN: &str = "#EXT-X-PART:DURATION=1,URI=\"6.0\",INDEPENDENT=YES\n#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"6.1\"\n";
+
+    fn list(body: &[&str]) -> Playlist {
+        complete(media(&(String::from(HEAD) + &body.concat())).unwrap(), &mut None).unwrap()
+    }
+
+    /// The URI to load or what else is to be done.
+    fn at(list: &Playlist, msn: u64, part: usize) -> String {
+        match next(list, Place { msn, part }) {
+            Next::Load(offer) => offer.resource.uri.clone(),
+            Next::Skip(place) => alloc::format!("skip to {} {}", place.msn, place.part),
+            Next::Wait => "wait".into(),
+            Next::End => "end".into(),
+        }
+    }
+
+    #[test]
+    fn whole_segments_are_preferred_to_their_parts() {
+        let list = list(&[CLOSED, OPEN]);
+        assert_eq!(at(&list, 5, 0), "5");
+        assert_eq!(at(&list, 5, 1), "5.1");
+        assert_eq!(at(&list, 5, 2), "skip to 6 0");
+    }
+
+    #[test]
+    fn open_segments_go_on_with_the_hint() {
+        let list = list(&[CLOSED, OPEN]);
+        assert_eq!(at(&list, 6, 0), "6.0");
+        assert_eq!(at(&list, 6, 1), "6.1");
+        assert_eq!(at(&list, 6, 2), "wait");
+        assert_eq!(at(&list, 7, 0), "wait");
+    }
+
+    #[test]
+    fn places_that_a_list_does_not_know_lead_back_into_it() {
+        let list = list(&[CLOSED, OPEN]);
+        assert_eq!(at(&list, 2, 3), "skip to 5 0");
+        assert_eq!(at(&list, 900, 0), "skip to 6 1");
+    }
+
+    #[test]
+    fn gaps_and_the_end_are_told_apart_from_waiting() {
+        let list = list(&["#EXT-X-GAP\n", CLOSED, "#EXT-X-ENDLIST\n"]);
+        assert_eq!(at(&list, 5, 0), "skip to 6 0");
+        assert_eq!(at(&list, 6, 0), "end");
+    }
+
+    #[test]
+    fn a_start_needs_an_independent_frame_and_enough_distance() {
+        let list = list(&[CLOSED, OPEN]);
+        assert_eq!(list.start_before_end(0.5), Some(Place { msn: 6, part: 0 }));
+        assert_eq!(list.start_before_end(1.5), Some(Place { msn: 5, part: 0 }));
+        assert_eq!(list.start_before_end(100.0), Some(Place { msn: 5, part: 0 }));
+    }
+
+    #[test]
+    fn numbers_of_two_lists_are_aligned_by_their_clock() {
+        let clock = "#EXT-X-PROGRAM-DATE-TIME:2026-01-01T00:00:10.000Z\n";
+        let own = list(&[clock, CLOSED, OPEN]);
+        let mut other = list(&[clock, CLOSED, OPEN]);
+        other.first_msn = 105;
+        assert_eq!(own.aligned_msn(&other, 107), 7);
+        assert_eq!(other.aligned_msn(&own, 7), 107);
+        let unclocked = list(&[CLOSED, OPEN]);
+        assert_eq!(unclocked.aligned_msn(&other, 107), 107);
+    }
+}
