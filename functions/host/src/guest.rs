@@ -69,12 +69,12 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    pub(crate) fn new(config: &Config, objects: Arc<Objects>, metrics: Arc<Metrics>) -> Result<Self, HostError> {
+    pub(crate) fn new(config: &Config, objects: &Arc<Objects>, metrics: &Arc<Metrics>) -> Result<Self, HostError> {
         let engine = new_engine(&config.limits).map_err(HostError::Engine)?;
         let component = load(&engine, &config.component, config.cache_dir.as_deref())?;
         check_imports(&engine, &component)?;
         let pre = engine::link(&engine, &component).map_err(HostError::Engine)?;
-        let functions = |reuse| Functions::new(engine.clone(), pre.clone(), objects.clone(), &config.limits, reuse, metrics.clone());
+        let functions = |reuse| Functions::new(&engine, &pre, objects, &config.limits, reuse, metrics);
         Ok(Self {
             shared: ProxyHandler::new(functions(Reuse::Shared)),
             alone: ProxyHandler::new(functions(Reuse::Once)),

@@ -78,7 +78,7 @@ impl Host {
         let (config, objects_of_guest, metrics_of_guest) = (Arc::new(config), objects.clone(), metrics.clone());
         let of_guest = config.clone();
         // Compiling takes up to a second of both cores.
-        let guest = tokio::task::spawn_blocking(move || Guest::new(&of_guest, objects_of_guest, metrics_of_guest)).await;
+        let guest = tokio::task::spawn_blocking(move || Guest::new(&of_guest, &objects_of_guest, &metrics_of_guest)).await;
         let guest = guest.map_err(|error| HostError::Engine(wasmtime::Error::msg(error.to_string())))??;
         let limits = config.limits.clone();
         let edge = Edge {

@@ -67,10 +67,6 @@ impl<K: Clone + Eq + Hash, V> Lru<K, V> {
         self.weight -= entry.weight;
         Some(entry.value)
     }
-
-    pub(crate) fn weight(&self) -> usize {
-        self.weight
-    }
 }
 
 #[cfg(test)]
@@ -87,7 +83,7 @@ mod tests {
         lru.insert("d", "d", 10);
         assert!(lru.get("b").is_none());
         assert!(lru.get("a").is_some() && lru.get("c").is_some() && lru.get("d").is_some());
-        assert_eq!(lru.weight(), 30);
+        assert_eq!(lru.weight, 30);
     }
 
     #[test]
@@ -95,8 +91,8 @@ mod tests {
         let mut lru = Lru::new(1000);
         for n in 0..10_000_usize {
             lru.insert(n % 97, n, (n * 31) % 400);
-            assert!(lru.weight() <= 1000);
-            assert_eq!(lru.weight(), lru.entries.values().map(|entry| entry.weight).sum::<usize>());
+            assert!(lru.weight <= 1000);
+            assert_eq!(lru.weight, lru.entries.values().map(|entry| entry.weight).sum::<usize>());
             assert_eq!(lru.order.len(), lru.entries.len());
         }
     }
@@ -107,7 +103,7 @@ mod tests {
         lru.insert("a", 1, 5);
         lru.insert("a", 2, 11);
         assert!(lru.get("a").is_none());
-        assert_eq!(lru.weight(), 0);
+        assert_eq!(lru.weight, 0);
         assert_eq!(lru.remove("a"), None);
     }
 }

@@ -10,10 +10,10 @@ use spin_sdk::{
 };
 use tidegate_manifest::{Answer, Fetched, Header, Job, Output, Piece, State, Waited};
 
-use crate::upstream::{Upstream, poll_pause};
+use crate::upstream::{Upstream, cut, poll_pause};
 
-/// Fetches for one request. A reader that starts in a long recording needs a dozen.
-const FETCHES: usize = 64;
+/// Fetches for one request; the function stops at fewer.
+const FETCHES: usize = 1024;
 /// Waits for one request, where no host does the waiting. A viewer may ask three target durations ahead: 30 parts of 0.2 s.
 const WAITS: usize = 64;
 /// The longest that a request is held, where no host does the holding.
@@ -76,7 +76,7 @@ async fn settle(request: tidegate_manifest::Request, upstream: &Upstream, mut re
             Output::Fetch { key, range } => (key, range),
         };
         let fetched = match read.take() {
-            Some((known, bytes)) if known == key && range.is_none() => Fetched::Got(bytes),
+            Some((known, bytes)) if known == key => Fetched::Got(cut(bytes, range)),
             other => {
                 read = other;
                 upstream.fetch(&key, range).await

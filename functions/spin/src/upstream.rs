@@ -32,7 +32,7 @@ impl Upstream {
         match (response.status().as_u16(), range) {
             (200, None) | (206, Some(_)) => read(response).await.map(Fetched::Got),
             // A server may leave ranges alone and send everything.
-            (200, Some((first, last))) => read(response).await.map(|bytes| Fetched::Got(cut(bytes, first, last))),
+            (200, Some(_)) => read(response).await.map(|bytes| Fetched::Got(cut(bytes, range))),
             (404 | 416, _) => Some(Fetched::Missing),
             _ => None,
         }
@@ -53,7 +53,9 @@ async fn read(response: Response) -> Option<Vec<u8>> {
     Some(all)
 }
 
-fn cut(mut bytes: Vec<u8>, first: u64, last: u64) -> Vec<u8> {
+/// The bytes of `range`, as far as they are there.
+pub(crate) fn cut(mut bytes: Vec<u8>, range: Option<(u64, u64)>) -> Vec<u8> {
+    let Some((first, last)) = range else { return bytes };
     let len = bytes.len();
     let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(len);
     bytes.truncate(within(last.saturating_add(1)));

@@ -7,6 +7,7 @@ use std::{
 };
 
 use tokio::time::Sleep;
+use tokio_util::sync::CancellationToken;
 use wasmtime::{
     Engine, Store, StoreContextMut, StoreLimits, StoreLimitsBuilder,
     component::{GuestTaskId, ResourceTable},
@@ -50,6 +51,7 @@ pub(super) struct Functions {
     time: Duration,
     reuse: Reuse,
     metrics: Arc<Metrics>,
+    stop: CancellationToken,
 }
 
 /// How many requests an instance answers.
@@ -59,16 +61,31 @@ pub(super) enum Reuse {
     Once,
 }
 
+/// What decides about an instance from request to request.
+pub(super) struct Worker {
+    reuse: Reuse,
+    stop: CancellationToken,
+}
+
 impl Functions {
     pub(super) fn new(
-        engine: Engine,
-        pre: ServicePre<Instance>,
-        objects: Arc<Objects>,
+        engine: &Engine,
+        pre: &ServicePre<Instance>,
+        objects: &Arc<Objects>,
         limits: &Limits,
         reuse: Reuse,
-        metrics: Arc<Metrics>,
+        metrics: &Arc<Metrics>,
     ) -> Self {
-        Self { engine, pre, objects, memory: limits.guest_memory, time: limits.guest_time, reuse, metrics }
+        Self {
+            engine: engine.clone(),
+            pre: pre.clone(),
+            stop: objects.stop().clone(),
+            objects: objects.clone(),
+            memory: limits.guest_memory,
+            time: limits.guest_time,
+            reuse,
+            metrics: metrics.clone(),
+        }
     }
 }
 
@@ -87,9 +104,9 @@ impl WasiHttpView for Instance {
 impl HandlerState for Functions {
     type StoreData = Instance;
     type WorkerExpiration = Expiration;
-    type WorkerState = Reuse;
+    type WorkerState = Worker;
 
-    async fn instantiate(&self) -> wasmtime::Result<Ready<Instance, Expiration, Reuse>> {
+    async fn instantiate(&self) -> wasmtime::Result<Ready<Instance, Expiration, Worker>> {
         let instance = Instance {
             table: ResourceTable::new(),
             // A panic says why on stderr, and only there.
@@ -103,20 +120,26 @@ impl HandlerState for Functions {
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
         let proxy = Proxy::P3(self.pre.instantiate_async(&mut store).await?);
-        Ok(Ready { store, proxy, view: Instance::http, expiration: Expiration::new(self.time), state: self.reuse })
+        Ok(Ready {
+            store,
+            proxy,
+            view: Instance::http,
+            expiration: Expiration::new(self.time),
+            state: Worker { reuse: self.reuse, stop: self.stop.clone() },
+        })
     }
 }
 
-impl WorkerState for Reuse {
+impl WorkerState for Worker {
     type StoreData = Instance;
     type RequestData = ();
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
-        match self {
-            Self::Once if total > 0 => ShouldAccept::Never,
-            Self::Shared if total >= TOTAL => ShouldAccept::Never,
-            Self::Shared if concurrent >= CONCURRENT => ShouldAccept::No,
-            Self::Once | Self::Shared => ShouldAccept::Yes,
+        match self.reuse {
+            Reuse::Once if total > 0 => ShouldAccept::Never,
+            Reuse::Shared if total >= TOTAL => ShouldAccept::Never,
+            Reuse::Shared if concurrent >= CONCURRENT => ShouldAccept::No,
+            Reuse::Once | Reuse::Shared => ShouldAccept::Yes,
         }
     }
 
@@ -132,7 +155,10 @@ impl WorkerState for Reuse {
 
     fn drop(&self, store: Store<Instance>, result: Result<(), wasmtime::Error>) {
         drop(store);
-        if let Err(error) = result {
+        // When the program ends, instances go with it.
+        if let Err(error) = result
+            && !self.stop.is_cancelled()
+        {
             tracing::warn!(error = format!("{error:#}"), "an instance of the functions is gone");
         }
     }

@@ -1,4 +1,9 @@
-#![allow(clippy::disallowed_methods, reason = "tests of a shell: they read files and the clock")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "tests of a shell: they read files and the clock, and stop at the first surprise"
+)]
 //! The host with a component and an upstream that do what the test says.
 mod component;
 mod objects;

@@ -76,10 +76,6 @@ impl Store {
         self.inner.changed.notify_waiters();
     }
 
-    pub(crate) fn remove(&self, key: &str) {
-        self.inner.state.lock().unwrap().objects.remove(key);
-    }
-
     pub(crate) fn fail(&self, times: usize, status: u16) {
         self.inner.state.lock().unwrap().fail = (times, status);
     }
