@@ -20,7 +20,7 @@ impl Timing {
     pub(crate) fn of(rate: Option<FrameRate>) -> Self {
         match rate {
             None => Self { timescale: DEFAULT_TIMESCALE, frame: 0, rate },
-            Some(FrameRate { numerator, denominator: 1 }) if numerator > 0 && DEFAULT_TIMESCALE % numerator == 0 => {
+            Some(FrameRate { numerator, denominator: 1 }) if numerator > 0 && DEFAULT_TIMESCALE.is_multiple_of(numerator) => {
                 Self { timescale: DEFAULT_TIMESCALE, frame: i64::from(DEFAULT_TIMESCALE / numerator), rate }
             }
             Some(FrameRate { numerator, denominator }) => Self { timescale: numerator.max(1), frame: i64::from(denominator), rate },
@@ -82,7 +82,7 @@ impl VideoGrid {
 
     /// The tick and whether it is on the grid.
     fn place(&self, ms: i64) -> (i64, bool) {
-        let at = self.anchors.iter().rev().find(|anchor| anchor.ms <= ms).or(self.anchors.front());
+        let at = self.anchors.iter().rev().find(|anchor| anchor.ms <= ms).or_else(|| self.anchors.front());
         let Some(anchor) = at else { return (0, true) };
         let timescale = i64::from(self.timing.timescale);
         let since = ms.saturating_sub(anchor.ms);

@@ -1,4 +1,4 @@
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use tidegate_cmaf::{Aac, CodecConfig};
 use tidegate_stream::{Rendition, RenditionKind, Session};
@@ -43,7 +43,7 @@ struct Stray {
 #[derive(Debug)]
 enum Stage {
     Opening(Opening),
-    Running(Period),
+    Running(Box<Period>),
     Ended,
 }
 
@@ -258,7 +258,7 @@ impl Packager {
         let Stage::Opening(opening) = core::mem::replace(&mut self.stage, Stage::Ended) else { return };
         let (known, held) = opening.into_parts();
         let period = self.new_period(opened, &known);
-        self.stage = Stage::Running(period);
+        self.stage = Stage::Running(Box::new(period));
         self.newest_ms = alloc::vec![opened.zero_ms; self.known.len()];
         for (at, input) in held {
             match input {
@@ -303,10 +303,7 @@ impl Packager {
 
     /// The audio that parts have to be long enough for.
     fn audio(&self, lead: usize) -> Option<&Aac> {
-        let aac = |known: &'_ Known| match &known.config {
-            Some(CodecConfig::Aac(_)) if !known.absent => true,
-            _ => false,
-        };
+        let aac = |known: &'_ Known| !known.absent && matches!(known.config, Some(CodecConfig::Aac(_)));
         let lead = self.known.get(lead).filter(|known| aac(known));
         let found = lead.or_else(|| self.known.iter().find(|known| aac(known)))?;
         match &found.config {

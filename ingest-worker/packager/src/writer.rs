@@ -106,7 +106,7 @@ impl Writer {
         }
         for (known, piece) in self.tracks.iter_mut().zip(&built.pieces) {
             let track = piece.config.as_ref().map(|config| config.track.clone());
-            *known = if built.opens_clock { track } else { track.or(known.take()) };
+            *known = if built.opens_clock { track } else { track.or_else(|| known.take()) };
         }
         let period = Period { index: self.periods, first_msn: msn, tracks: self.tracks.clone() };
         self.periods += 1;
