@@ -4,7 +4,7 @@ use crate::flv::{Tag, TagKind};
 
 /// What a tag means: a codec configuration, a frame, or nothing for us.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Media {
+pub(crate) enum Media {
     /// AVCDecoderConfigurationRecord (ISO/IEC 14496-15).
     VideoConfig(Bytes),
     /// One picture, its NAL units after their lengths.
@@ -27,7 +27,7 @@ pub enum Media {
 /// Why a tag cannot be used. The first one ends its source: what it says is shown to the publisher.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BodyError {
+pub(crate) enum BodyError {
     /// Another codec than those that every player decodes.
     #[error("the source sends {kind} as {codec}: send H.264 and AAC")]
     Codec {
@@ -46,7 +46,7 @@ pub enum BodyError {
 
 /// Reads tag bodies; remembers how long the lengths of NAL units are.
 #[derive(Debug)]
-pub struct BodyReader {
+pub(crate) struct BodyReader {
     nal_length_bytes: usize,
 }
 
@@ -57,8 +57,13 @@ impl Default for BodyReader {
 }
 
 impl BodyReader {
+    /// A reader that has already seen this AVCDecoderConfigurationRecord.
+    pub(crate) fn after(record: &[u8]) -> Self {
+        Self { nal_length_bytes: nal_length_bytes(record) }
+    }
+
     /// Reads one tag (Adobe FLV 10.1, annex E.4; E-RTMP v2 for the extended headers).
-    pub fn read(&mut self, tag: &Tag) -> Result<Media, BodyError> {
+    pub(crate) fn read(&mut self, tag: &Tag) -> Result<Media, BodyError> {
         match tag.kind {
             TagKind::Video => self.video(tag.body.clone()).map_err(|reason| reason.name("video")),
             TagKind::Audio => audio(tag.body.clone()).map_err(|reason| reason.name("audio")),
@@ -79,7 +84,7 @@ impl BodyReader {
         };
         Ok(match packet {
             VideoPacket::Config => {
-                self.nal_length_bytes = body.get(4).map_or(4, |byte| usize::from(byte & 3) + 1);
+                *self = Self::after(&body);
                 Media::VideoConfig(body)
             }
             VideoPacket::Frame { cts_ms } if frame_type != COMMAND_FRAME && !body.is_empty() => {
@@ -89,6 +94,10 @@ impl BodyReader {
             VideoPacket::Frame { .. } | VideoPacket::Other => Media::Nothing,
         })
     }
+}
+
+fn nal_length_bytes(record: &[u8]) -> usize {
+    record.get(4).map_or(4, |byte| usize::from(byte & 3) + 1)
 }
 
 const KEY_FRAME: u8 = 1;

@@ -2,18 +2,18 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 
 /// One FLV tag, the unit that every source delivers and that ffmpeg reads and writes.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Tag {
+pub(crate) struct Tag {
     /// What it carries.
-    pub kind: TagKind,
+    pub(crate) kind: TagKind,
     /// 32-bit milliseconds as they are on the wire; they wrap after 49 days.
-    pub timestamp_ms: u32,
+    pub(crate) timestamp_ms: u32,
     /// Everything between the header and the trailing length.
-    pub body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 /// What a tag carries.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum TagKind {
+pub(crate) enum TagKind {
     /// Sound.
     Audio,
     /// Pictures.
@@ -25,7 +25,7 @@ pub enum TagKind {
 /// Why bytes are not FLV.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FlvError {
+pub(crate) enum FlvError {
     /// The stream does not begin as FLV does.
     #[error("the stream does not begin with an FLV header")]
     Header,
@@ -42,13 +42,13 @@ pub enum FlvError {
 
 /// Cuts a byte stream into tags, however the bytes come in.
 #[derive(Debug, Default)]
-pub struct Splitter {
+pub(crate) struct Splitter {
     pending: BytesMut,
     started: bool,
 }
 
 /// The most bytes in one tag: a 4K key frame at 100 Mbit/s is below 4 MiB, the wire format could say 16 MiB.
-pub const TAG_BYTES_MAX: usize = 8 * 1024 * 1024;
+pub(crate) const TAG_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 const TAG_HEADER: usize = 11;
 const TRAILER: usize = 4;
@@ -59,17 +59,17 @@ const HAS_VIDEO: u8 = 1;
 
 impl Splitter {
     /// Takes the next bytes of the stream.
-    pub fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
     }
 
     /// The buffer to read into, for a reader that appends by itself.
-    pub fn buffer(&mut self) -> &mut BytesMut {
+    pub(crate) fn buffer(&mut self) -> &mut BytesMut {
         &mut self.pending
     }
 
     /// The next whole tag; `None` until more bytes come.
-    pub fn next_tag(&mut self) -> Result<Option<Tag>, FlvError> {
+    pub(crate) fn next_tag(&mut self) -> Result<Option<Tag>, FlvError> {
         if !self.started {
             let Some(header) = self.pending.first_chunk::<13>() else { return Ok(None) };
             if header[..4] != FILE_HEADER[..4] || header[5..] != FILE_HEADER[5..] {
@@ -122,7 +122,7 @@ impl TagKind {
 
 impl Tag {
     /// Appends the tag to a stream that starts with [`file_header`].
-    pub fn write(&self, out: &mut BytesMut) {
+    pub(crate) fn write(&self, out: &mut BytesMut) {
         let [_, len @ ..] = (self.body.len() as u32).to_be_bytes();
         let [high, low @ ..] = self.timestamp_ms.to_be_bytes();
         out.reserve(TAG_HEADER + self.body.len() + TRAILER);
@@ -138,7 +138,7 @@ impl Tag {
 
 /// The bytes before the first tag.
 #[must_use]
-pub fn file_header(audio: bool, video: bool) -> [u8; 13] {
+pub(crate) fn file_header(audio: bool, video: bool) -> [u8; 13] {
     let mut header = FILE_HEADER;
     header[4] = if audio { HAS_AUDIO } else { 0 } | if video { HAS_VIDEO } else { 0 };
     header

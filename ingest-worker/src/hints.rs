@@ -3,15 +3,15 @@ use rtmp_runtime::amf0::{Amf0Value, Command};
 
 /// What a source says about itself in `onMetaData`. Hints only: what comes after may differ.
 #[derive(Clone, Copy, PartialEq, Debug, Default)]
-pub struct Hints {
+pub(crate) struct Hints {
     /// Frames per second.
-    pub frame_rate: Option<f64>,
+    pub(crate) frame_rate: Option<f64>,
     /// Bits per second of the pictures.
-    pub video_bps: Option<u32>,
+    pub(crate) video_bps: Option<u32>,
     /// Whether pictures are to come.
-    pub video: Option<bool>,
+    pub(crate) video: Option<bool>,
     /// Whether sound is to come.
-    pub audio: Option<bool>,
+    pub(crate) audio: Option<bool>,
 }
 
 /// An encoder's metadata is below 1 kB; what is longer is not read.
@@ -20,7 +20,7 @@ const SCRIPT_BYTES_MAX: usize = 64 * 1024;
 impl Hints {
     /// Reads the body of a script tag; anything unexpected gives no hints.
     #[must_use]
-    pub fn read(body: &Bytes) -> Option<Self> {
+    pub(crate) fn read(body: &Bytes) -> Option<Self> {
         let mut rest = body.get(..body.len().min(SCRIPT_BYTES_MAX))?;
         let mut name = take_string(&mut rest)?;
         // RTMP says `@setDataFrame` first, a file does not.

@@ -15,26 +15,26 @@ pub struct Rung {
 
 /// What is known of the source's pictures.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct SourceVideo {
+pub(crate) struct SourceVideo {
     /// In pixels.
-    pub width: u32,
+    pub(crate) width: u32,
     /// In pixels.
-    pub height: u32,
+    pub(crate) height: u32,
     /// Bits per second, where the source says so.
-    pub bps: Option<u32>,
+    pub(crate) bps: Option<u32>,
 }
 
 /// A rung that is encoded.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Encode {
+pub(crate) struct Encode {
     /// The name of its rendition.
-    pub rendition: RenditionId,
+    pub(crate) rendition: RenditionId,
     /// In pixels, even.
-    pub width: u32,
+    pub(crate) width: u32,
     /// In pixels, even.
-    pub height: u32,
+    pub(crate) height: u32,
     /// In kbit/s.
-    pub bitrate_kbps: u32,
+    pub(crate) bitrate_kbps: u32,
 }
 
 /// Below this a picture is no use and encoders refuse it.
@@ -42,7 +42,7 @@ const SIDE_MIN: u32 = 32;
 
 /// Which rungs are encoded for a source: never larger than it, never at a higher rate, none twice, best first.
 #[must_use]
-pub fn ladder(asked: &[Rung], source: SourceVideo) -> Vec<Encode> {
+pub(crate) fn ladder(asked: &[Rung], source: SourceVideo) -> Vec<Encode> {
     let mut asked: Vec<_> = asked.iter().collect();
     asked.sort_by_key(|rung| core::cmp::Reverse((rung.height, rung.bitrate_kbps)));
     let source_kbps = source.bps.map(|bps| bps / 1000);

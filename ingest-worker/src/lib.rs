@@ -15,7 +15,7 @@
 #![warn(missing_docs)]
 
 mod body;
-pub mod config;
+mod config;
 mod flv;
 mod health;
 mod hints;
@@ -28,7 +28,7 @@ pub mod store;
 mod transcode;
 mod worker;
 
-pub use config::Config;
+pub use config::{Config, ConfigError, MetricsConfig, Mode, PackageConfig, StoreConfig, TranscodeConfig};
 pub use ladder::Rung;
 pub use metrics::{Metrics, StreamMetrics, Times};
 pub use source::{KeyError, Pull, PullError, RtmpConfig, create_stream_key};

@@ -10,7 +10,7 @@ const NEAR: f64 = 0.0004;
 
 /// The fraction that a number of frames per second stands for.
 #[must_use]
-pub fn from_hint(rate: f64) -> Option<FrameRate> {
+pub(crate) fn from_hint(rate: f64) -> Option<FrameRate> {
     let nearest = COMMON.iter().find(|(n, d)| (rate / (f64::from(*n) / f64::from(*d)) - 1.0).abs() < NEAR);
     match nearest {
         Some(&(numerator, denominator)) => Some(FrameRate { numerator, denominator }),
@@ -21,7 +21,7 @@ pub fn from_hint(rate: f64) -> Option<FrameRate> {
 
 /// The common rate nearest to the mean distance of these decode times, in ms.
 #[must_use]
-pub fn from_times(times_ms: &[i64]) -> Option<FrameRate> {
+pub(crate) fn from_times(times_ms: &[i64]) -> Option<FrameRate> {
     let (first, last) = (times_ms.first()?, times_ms.last()?);
     let frames = u32::try_from(times_ms.len().checked_sub(1)?).ok()?;
     let span = last.checked_sub(*first).filter(|span| *span > 0)?;

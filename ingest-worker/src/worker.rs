@@ -42,6 +42,9 @@ pub enum WorkerError {
     /// No ffmpeg for the ladder.
     #[error("{0}, or encode nothing with `ladder = []`")]
     Ffmpeg(#[from] FfmpegError),
+    /// The stream has a publisher.
+    #[error("stream {0} is live already")]
+    Live(StreamId),
     /// A pulled input.
     #[error(transparent)]
     Pull(#[from] PullError),
@@ -93,8 +96,13 @@ impl Worker {
         let ffmpeg = self.shared.ffmpeg.clone().ok_or(FfmpegError::Missing)?;
         let name = pull.name();
         let source = PullSource::open(ffmpeg, pull).await?;
+        let place = self.rtmp.reserve(&stream).ok_or_else(|| WorkerError::Live(stream.clone()))?;
         info!(%stream, input = name, "an input is pulled");
-        self.tasks.spawn(session::publish(Arc::clone(&self.shared), stream, source, self.stop.clone()));
+        let session = session::publish(Arc::clone(&self.shared), stream, source, self.stop.clone());
+        self.tasks.spawn(async move {
+            session.await;
+            drop(place);
+        });
         Ok(())
     }
 

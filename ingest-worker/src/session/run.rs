@@ -97,6 +97,7 @@ impl<'a> Session<'a> {
         config.frame_rate_hint = known.hints.frame_rate;
         let names: Vec<_> = plan.renditions.iter().map(|rendition| rendition.id.as_str()).collect();
         info!(%stream, %session, renditions = names.join(" "), "a session begins");
+        let bodies = known.video.as_ref().map(|video| BodyReader::after(&video.record)).unwrap_or_default();
         let mut opened = Self {
             shared,
             metrics: shared.metrics.stream(stream),
@@ -107,7 +108,7 @@ impl<'a> Session<'a> {
             packager: Packager::new(config),
             writer: (shared.writer)(),
             transcoder: None,
-            bodies: BodyReader::default(),
+            bodies,
             times: Unwrap::default(),
             clock,
             newest_ms: None,
@@ -142,8 +143,7 @@ impl<'a> Session<'a> {
         let mut tick_at = Instant::now() + TICK;
         loop {
             let next = tokio::select! {
-                biased;
-                () = stop.cancelled() => Next::End,
+                    () = stop.cancelled() => Next::End,
                 error = self.writer.stopped() => return Err(error),
                 item = source.next() => match item {
                     Item::Tag(tag) => self.tag(tag).await?,

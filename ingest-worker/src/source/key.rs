@@ -14,7 +14,7 @@ use crate::store::{Bucket, Condition, PutError, StoreError};
 
 /// Which stream a stream key opens. The bucket has the keys' hashes only, and neither is ever logged.
 #[derive(Clone)]
-pub struct StreamKeys {
+pub(crate) struct StreamKeys {
     fetch: Arc<Fetch>,
     cache: Arc<Mutex<BTreeMap<KeyHash, Entry>>>,
 }
@@ -52,7 +52,7 @@ const KEY_CHARACTERS: usize = 30;
 
 impl StreamKeys {
     /// The keys in a bucket.
-    pub fn new(bucket: impl Bucket) -> Self {
+    pub(crate) fn new(bucket: impl Bucket) -> Self {
         let bucket = Arc::new(bucket);
         let fetch = move |key: Key| -> BoxFuture<'static, Result<Option<Bytes>, StoreError>> {
             let bucket = Arc::clone(&bucket);
@@ -63,7 +63,7 @@ impl StreamKeys {
 
     /// The stream that a key opens, `None` for an unknown key. What is compared is a hash, found by its name: the time that
     /// takes says nothing about the key.
-    pub async fn check(&self, stream_key: &str) -> Result<Option<StreamId>, KeyError> {
+    pub(crate) async fn check(&self, stream_key: &str) -> Result<Option<StreamId>, KeyError> {
         let hash = KeyHash::of(stream_key);
         if let Some(answer) = self.cached(hash) {
             return Ok(answer);

@@ -7,22 +7,25 @@ mod rtmp;
 
 use std::future::Future;
 
-pub use key::{KeyError, StreamKeys, create_stream_key};
-pub use pull::{Pull, PullError, PullSource};
-pub use registry::Registry;
-pub use rtmp::{RtmpConfig, RtmpServer};
+pub(crate) use key::StreamKeys;
+pub use key::{KeyError, create_stream_key};
+pub(crate) use pull::PullSource;
+pub use pull::{Pull, PullError};
+pub(crate) use registry::Registry;
+pub use rtmp::RtmpConfig;
+pub(crate) use rtmp::RtmpServer;
 
 use crate::flv::Tag;
 
 /// A live source of one stream.
-pub trait Source: Send {
+pub(crate) trait Source: Send {
     /// The next thing that comes. Dropping the future loses nothing; after [`Item::End`] it is not called again.
     fn next(&mut self) -> impl Future<Output = Item> + Send;
 }
 
 /// What comes from a source.
 #[derive(Debug)]
-pub enum Item {
+pub(crate) enum Item {
     /// Media or metadata.
     Tag(Tag),
     /// The source has gone without a word and may come back; its clock and its codecs may then be others.

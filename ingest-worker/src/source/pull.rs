@@ -48,7 +48,7 @@ pub enum PullError {
 }
 
 /// An ffmpeg that fetches, started again when it fails.
-pub struct PullSource {
+pub(crate) struct PullSource {
     ffmpeg: Ffmpeg,
     pull: Pull,
     codecs: Codecs,
@@ -163,7 +163,7 @@ impl Pull {
 
 impl PullSource {
     /// Looks what the input has, and makes ready to fetch it.
-    pub async fn open(ffmpeg: Ffmpeg, pull: Pull) -> Result<Self, PullError> {
+    pub(crate) async fn open(ffmpeg: Ffmpeg, pull: Pull) -> Result<Self, PullError> {
         if let Pull::File(path) = &pull
             && !path.is_file()
         {

@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 /// Which streams have a publisher: one at a time, and a new connection may go on where a lost one stopped.
 #[derive(Debug)]
-pub struct Registry<C> {
+pub(crate) struct Registry<C> {
     streams: Arc<Mutex<BTreeMap<StreamId, Entry<C>>>>,
 }
 
@@ -22,14 +22,14 @@ enum Entry<C> {
 
 /// The place of a publisher; free again when it is dropped.
 #[derive(Debug)]
-pub struct Slot<C> {
+pub(crate) struct Slot<C> {
     stream: StreamId,
     streams: Arc<Mutex<BTreeMap<StreamId, Entry<C>>>>,
 }
 
 /// What a new publisher gets.
 #[derive(Debug)]
-pub enum Claim<C> {
+pub(crate) enum Claim<C> {
     /// The stream is free: begin a session.
     New(Slot<C>),
     /// A session waits: hand the connection over.
@@ -52,7 +52,7 @@ impl<C> Clone for Registry<C> {
 
 impl<C> Registry<C> {
     /// Takes the place of the stream's publisher, where it is free.
-    pub fn claim(&self, stream: &StreamId) -> Claim<C> {
+    pub(crate) fn claim(&self, stream: &StreamId) -> Claim<C> {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         match streams.insert(stream.clone(), Entry::Live) {
             None => Claim::New(Slot { stream: stream.clone(), streams: Arc::clone(&self.streams) }),
@@ -64,19 +64,19 @@ impl<C> Registry<C> {
 
 impl<C> Slot<C> {
     /// The stream whose place this is.
-    pub fn stream(&self) -> &StreamId {
+    pub(crate) fn stream(&self) -> &StreamId {
         &self.stream
     }
 
     /// Lets the next connection of this stream come here.
-    pub fn wait(&self) -> mpsc::Receiver<C> {
+    pub(crate) fn wait(&self) -> mpsc::Receiver<C> {
         let (sender, receiver) = mpsc::channel(1);
         self.set(Entry::Waiting(sender));
         receiver
     }
 
     /// Waits no more; a connection that was handed over just before is still in the receiver.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         self.set(Entry::Live);
     }
 

@@ -45,7 +45,7 @@ impl Default for RtmpConfig {
 }
 
 /// A listening RTMP server.
-pub struct RtmpServer {
+pub(crate) struct RtmpServer {
     listener: TcpListener,
     config: RtmpConfig,
     keys: StreamKeys,
@@ -53,7 +53,7 @@ pub struct RtmpServer {
 }
 
 /// An accepted publisher: the first connection, and those that take its place.
-pub struct RtmpSource {
+pub(crate) struct RtmpSource {
     connection: Option<Connection>,
     slot: Slot<Connection>,
     successor: Option<(mpsc::Receiver<Connection>, Instant)>,
@@ -67,18 +67,26 @@ const REFUSAL_DELAY: Duration = Duration::from_millis(500);
 
 impl RtmpServer {
     /// Begins to listen.
-    pub async fn bind(config: RtmpConfig, keys: StreamKeys) -> io::Result<Self> {
+    pub(crate) async fn bind(config: RtmpConfig, keys: StreamKeys) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen).await?;
         Ok(Self { listener, config, keys, registry: Registry::default() })
     }
 
     /// Where it listens; the port is the real one where the configuration says 0.
-    pub fn addr(&self) -> io::Result<SocketAddr> {
+    pub(crate) fn addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
+    /// Keeps publishers away from a stream that is live by other means, until the place is dropped; `None` where it has one.
+    pub(crate) fn reserve(&self, stream: &StreamId) -> Option<impl Send + use<>> {
+        match self.registry.claim(stream) {
+            Claim::New(slot) => Some(slot),
+            Claim::Continue(_) | Claim::Busy => None,
+        }
+    }
+
     /// Accepts publishers until `stop`, and runs `session` for each one that opens a stream.
-    pub async fn serve<F>(self, stop: CancellationToken, tasks: TaskTracker, session: impl Fn(StreamId, RtmpSource) -> F + Clone + Send + 'static)
+    pub(crate) async fn serve<F>(self, stop: CancellationToken, tasks: TaskTracker, session: impl Fn(StreamId, RtmpSource) -> F + Clone + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {

@@ -4,22 +4,22 @@ use crate::ladder::Encode;
 
 /// One run of ffmpeg: H.264 in FLV on stdin, one FLV per rung on descriptors 3, 4, ….
 #[derive(Clone, PartialEq, Debug)]
-pub struct Run<'a> {
+pub(crate) struct Run<'a> {
     /// The rungs, in the order of the descriptors.
-    pub rungs: &'a [Encode],
+    pub(crate) rungs: &'a [Encode],
     /// What rate control counts with. (ffmpeg's own guess on a pipe is often double, which halves the bit rate.)
-    pub frame_rate: FrameRate,
+    pub(crate) frame_rate: FrameRate,
     /// Where key frames go.
-    pub key_frames: KeyFrames,
+    pub(crate) key_frames: KeyFrames,
     /// x264's `-preset`.
-    pub preset: &'a str,
+    pub(crate) preset: &'a str,
     /// The major version of the ffmpeg that is run.
-    pub version: u32,
+    pub(crate) version: u32,
 }
 
 /// Where the encoder puts key frames.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum KeyFrames {
+pub(crate) enum KeyFrames {
     /// Where the source has them: every rung has the source's segments.
     Source,
     /// Every so many milliseconds from the first frame on, for sources whose own are too far apart.
@@ -29,7 +29,7 @@ pub enum KeyFrames {
 }
 
 /// The first descriptor after stdin, stdout and stderr.
-pub const FIRST_OUTPUT: i32 = 3;
+pub(crate) const FIRST_OUTPUT: i32 = 3;
 
 /// A version from here on runs each encoder in a thread of its own.
 const THREADED_SINCE: u32 = 7;
@@ -37,7 +37,7 @@ const THREADED_SINCE: u32 = 7;
 impl Run<'_> {
     /// The arguments after the program's name.
     #[must_use]
-    pub fn args(&self) -> Vec<String> {
+    pub(crate) fn args(&self) -> Vec<String> {
         let mut args: Vec<String> = Vec::new();
         let mut add = |text: &str| args.extend(text.split(' ').map(str::to_owned));
         add("-hide_banner -nostats -loglevel warning -y");

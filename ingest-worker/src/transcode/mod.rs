@@ -21,11 +21,11 @@ use crate::{
 use command::Run;
 use process::{Process, ProcessEvent, ProcessEventKind};
 
-pub use command::KeyFrames;
+pub(crate) use command::KeyFrames;
 pub use ffmpeg::{Ffmpeg, FfmpegError};
 
 /// Encodes the rungs of one session.
-pub struct Transcoder {
+pub(crate) struct Transcoder {
     settings: Settings,
     rungs: Vec<Encode>,
     config: Bytes,
@@ -36,6 +36,8 @@ pub struct Transcoder {
     next_generation: u64,
     gops: GopHistory,
     starts: VecDeque<Instant>,
+    /// When the pictures that no encoder has given back yet were fed, by presentation time.
+    fed: VecDeque<(i64, Instant)>,
     drop_costliest: bool,
     finishing: bool,
     outputs: VecDeque<Output>,
@@ -45,35 +47,35 @@ pub struct Transcoder {
 
 /// How a session is encoded.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The program.
-    pub ffmpeg: Ffmpeg,
+    pub(crate) ffmpeg: Ffmpeg,
     /// x264's `-preset`.
-    pub preset: String,
+    pub(crate) preset: String,
     /// A fresh ffmpeg for each GOP: two workers then make the same bytes.
-    pub exact: bool,
+    pub(crate) exact: bool,
     /// Where key frames go, where one ffmpeg runs on.
-    pub key_frames: KeyFrames,
+    pub(crate) key_frames: KeyFrames,
     /// The rate of the source, for rate control.
-    pub frame_rate: FrameRate,
+    pub(crate) frame_rate: FrameRate,
 }
 
 /// A picture of the source.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct SourceFrame {
+pub(crate) struct SourceFrame {
     /// Decode time.
-    pub dts_ms: i64,
+    pub(crate) dts_ms: i64,
     /// Presentation after decode.
-    pub cts_ms: i32,
+    pub(crate) cts_ms: i32,
     /// Whether a decoder can start here.
-    pub sync: bool,
+    pub(crate) sync: bool,
     /// NAL units after their lengths.
-    pub data: Bytes,
+    pub(crate) data: Bytes,
 }
 
 /// What a transcoder has to say.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Output {
+pub(crate) enum Output {
     /// The codec configuration of a rung.
     Config {
         /// The rung.
@@ -110,7 +112,6 @@ struct Gop {
     process: Process,
     /// Source time of timestamp 0.
     origin_ms: i64,
-    fed_ms: i64,
     started: Instant,
     rungs: Vec<Written>,
     exited: bool,
@@ -131,8 +132,10 @@ struct GopHistory {
     unfit: bool,
 }
 
-/// How far the encoders may be behind the source.
-const LAG_MAX_MS: i64 = 1000;
+/// How long a picture may be in the encoders.
+const LAG_MAX: Duration = Duration::from_secs(1);
+/// Pictures whose feeding is remembered; more are not on their way.
+const FED_MAX: usize = 1024;
 /// ffmpeg probes and fills its pipes first; on a busy machine that takes a while.
 const START_TIME: Duration = Duration::from_secs(3);
 /// Events that wait for the session.
@@ -150,7 +153,7 @@ const RUNS_MAX: usize = 3;
 impl Transcoder {
     /// A transcoder for these rungs, best first. It starts with the first key frame.
     #[must_use]
-    pub fn new(settings: Settings, rungs: Vec<Encode>, config: Bytes) -> Self {
+    pub(crate) fn new(settings: Settings, rungs: Vec<Encode>, config: Bytes) -> Self {
         let (sender, events) = mpsc::channel(EVENT_QUEUE);
         let mut transcoder = Self {
             settings,
@@ -161,6 +164,7 @@ impl Transcoder {
             next_generation: 0,
             gops: GopHistory::default(),
             starts: VecDeque::new(),
+            fed: VecDeque::new(),
             drop_costliest: false,
             finishing: false,
             outputs: VecDeque::new(),
@@ -172,7 +176,7 @@ impl Transcoder {
     }
 
     /// Feeds a picture. Never waits: an ffmpeg that does not read is ended.
-    pub fn frame(&mut self, now: Instant, frame: &SourceFrame) {
+    pub(crate) fn frame(&mut self, now: Instant, frame: &SourceFrame) {
         if frame.sync {
             self.gops.key_frame(frame.dts_ms);
             self.key_frame(now, frame.dts_ms);
@@ -180,7 +184,6 @@ impl Transcoder {
         let Some(run) = self.runs.back_mut() else { return };
         // A restart of the source's clock comes with a new transcoder; a small step back cannot be told to ffmpeg.
         let Ok(timestamp_ms) = u32::try_from(frame.dts_ms - run.origin_ms) else { return };
-        run.fed_ms = run.fed_ms.max(frame.dts_ms + i64::from(frame.cts_ms));
         let mut bytes = BytesMut::new();
         if timestamp_ms == 0 {
             bytes.extend_from_slice(&flv::file_header(false, true));
@@ -190,11 +193,11 @@ impl Transcoder {
         if !run.process.write(bytes.freeze()) {
             self.give_up_runs("ffmpeg does not read its input".into());
         }
-        self.watch(now);
+        self.watch(now, frame.dts_ms + i64::from(frame.cts_ms));
     }
 
     /// No more pictures: what ffmpeg holds comes out, then [`Output::Finished`].
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.spare = None;
         self.finishing = true;
         for run in &mut self.runs {
@@ -204,7 +207,7 @@ impl Transcoder {
     }
 
     /// The next output. Dropping the future loses nothing.
-    pub async fn next(&mut self) -> Output {
+    pub(crate) async fn next(&mut self) -> Output {
         loop {
             if let Some(output) = self.outputs.pop_front() {
                 return output;
@@ -224,6 +227,7 @@ impl Transcoder {
             self.drop_rung("the encoders are more than 1 s behind the source");
             // What is queued is late already: the rungs go on from here.
             self.runs.clear();
+            self.fed.clear();
             self.spare = None;
         }
         if self.rungs.is_empty() {
@@ -247,7 +251,7 @@ impl Transcoder {
         self.prepare();
         let Some((generation, process)) = self.spare.take() else { return };
         let rungs = self.rungs.iter().map(|rung| Written { rendition: rung.rendition.clone(), newest_ms: dts_ms, closed: false }).collect();
-        self.runs.push_back(Gop { generation, process, origin_ms: dts_ms, fed_ms: dts_ms, started: now, rungs, exited: false, held: Vec::new() });
+        self.runs.push_back(Gop { generation, process, origin_ms: dts_ms, started: now, rungs, exited: false, held: Vec::new() });
         if self.settings.exact {
             self.prepare();
         }
@@ -271,12 +275,17 @@ impl Transcoder {
         self.spare = Some((generation, process));
     }
 
-    fn watch(&mut self, now: Instant) {
+    /// Looks how long the oldest picture has been in the encoders. (How far they are behind in the source's time would say
+    /// little: after a stall of the network seconds of it come at once.)
+    fn watch(&mut self, now: Instant, pts_ms: i64) {
         let Some(run) = self.runs.front() else { return };
-        let newest = run.rungs.iter().map(|rung| rung.newest_ms).min().unwrap_or(run.fed_ms);
-        let fed = self.runs.back().map_or(run.fed_ms, |run| run.fed_ms);
+        let newest_ms = run.rungs.iter().map(|rung| rung.newest_ms).min().unwrap_or(pts_ms);
+        self.fed.push_back((pts_ms, now));
+        while self.fed.front().is_some_and(|(pts_ms, _)| *pts_ms <= newest_ms) || self.fed.len() > FED_MAX {
+            self.fed.pop_front();
+        }
         let settled = now.saturating_duration_since(run.started) > START_TIME;
-        if settled && fed - newest > LAG_MAX_MS {
+        if settled && self.fed.front().is_some_and(|(_, at)| now.saturating_duration_since(*at) > LAG_MAX) {
             self.drop_costliest = true;
         }
     }
@@ -345,6 +354,7 @@ impl Transcoder {
 
     fn give_up_runs(&mut self, reason: String) {
         self.runs.clear();
+        self.fed.clear();
         self.spare = None;
         self.failed(reason);
     }

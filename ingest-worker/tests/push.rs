@@ -1,0 +1,337 @@
+//! Real pushes by ffmpeg into a worker over a bucket in memory; what is in the bucket afterwards is read back.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test: it starts programs and reads the clock")]
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tidegate_cmaf::{read_chunks, read_init};
+use tidegate_ingest_worker::{
+    Config, Pull, Worker, create_stream_key,
+    store::{Bucket, Condition, Etag, Object, PutError, StoreError},
+};
+use tidegate_stream::{Current, Key, SegmentBundle, Session, SessionId, Snapshot, StreamId, Timeline};
+use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<BTreeMap<String, Bytes>>>);
+
+impl Bucket for Memory {
+    async fn get(&self, key: &Key) -> Result<Option<Object>, StoreError> {
+        let objects = self.0.lock().unwrap();
+        Ok(objects.get(&key.to_string()).map(|bytes| Object { bytes: bytes.clone(), etag: etag(bytes) }))
+    }
+
+    async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<Etag, PutError> {
+        let mut objects = self.0.lock().unwrap();
+        match (condition, objects.get(&key.to_string())) {
+            (Condition::Absent, Some(_)) => return Err(PutError::Exists),
+            (Condition::Match(wanted), there) if there.map(etag) != Some(wanted) => return Err(PutError::Changed),
+            _ => {}
+        }
+        let etag = etag(&bytes);
+        objects.insert(key.to_string(), bytes);
+        Ok(etag)
+    }
+
+    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let mut objects = self.0.lock().unwrap();
+        keys.iter().for_each(|key| drop(objects.remove(&key.to_string())));
+        Ok(())
+    }
+}
+
+fn etag(bytes: &Bytes) -> Etag {
+    Etag(tidegate_stream::Hash::of(bytes).to_string())
+}
+
+struct Running {
+    bucket: Memory,
+    addr: SocketAddr,
+    stream: StreamId,
+    stream_key: String,
+    stop: CancellationToken,
+    worker: Option<JoinHandle<()>>,
+}
+
+impl Running {
+    async fn start(ladder: bool) -> Self {
+        Self::configured(|config| {
+            if !ladder {
+                config.ladder.clear();
+            }
+        })
+        .await
+    }
+
+    async fn configured(change: impl FnOnce(&mut Config)) -> Self {
+        let _ = tracing_subscriber::fmt().with_env_filter("info").with_test_writer().try_init();
+        let bucket = Memory::default();
+        let stream = StreamId::parse("demo").unwrap();
+        let stream_key = create_stream_key(&bucket, &stream).await.unwrap();
+        let mut config = Config::default();
+        config.rtmp.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        config.metrics.listen = None;
+        change(&mut config);
+        let worker = Worker::bind(config, bucket.clone()).await.unwrap();
+        let addr = worker.rtmp_addr();
+        let stop = CancellationToken::new();
+        let worker = Some(tokio::spawn(worker.run(stop.clone())));
+        Self { bucket, addr, stream, stream_key, stop, worker }
+    }
+
+    fn url(&self) -> String {
+        format!("rtmp://{}/live/{}", self.addr, self.stream_key)
+    }
+
+    fn session(&self) -> Option<SessionId> {
+        let objects = self.bucket.0.lock().unwrap();
+        let current = objects.get(&Key::Current { stream: self.stream.clone() }.to_string())?;
+        Some(serde_json::from_slice::<Current>(current).unwrap().session)
+    }
+
+    /// Waits until the session in `current` has ended, and reads it back.
+    async fn ended(&self) -> Recorded {
+        let until = Instant::now() + Duration::from_secs(30);
+        loop {
+            if let Some(recorded) = self.session().and_then(|session| self.recorded(&session))
+                && recorded.timeline.ended()
+            {
+                return recorded;
+            }
+            assert!(Instant::now() < until, "the session does not end");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn recorded(&self, session: &SessionId) -> Option<Recorded> {
+        let objects = self.bucket.0.lock().unwrap().clone();
+        let head = objects.get(&Key::Head { stream: self.stream.clone(), session: session.clone() }.to_string())?;
+        let timeline = Snapshot::decode(head).unwrap().into_timeline(vec![]);
+        Some(Recorded { objects, timeline })
+    }
+
+    async fn until(&self, what: &str, condition: impl Fn(&Self) -> bool) {
+        let until = Instant::now() + Duration::from_secs(20);
+        while !condition(self) {
+            assert!(Instant::now() < until, "{what} does not come");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn shut_down(&mut self) {
+        self.stop.cancel();
+        if let Some(worker) = self.worker.take() {
+            tokio::time::timeout(Duration::from_secs(12), worker).await.unwrap().unwrap();
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+struct Recorded {
+    objects: BTreeMap<String, Bytes>,
+    timeline: Timeline,
+}
+
+impl Recorded {
+    fn session(&self) -> &Session {
+        self.timeline.session()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.session().renditions.iter().map(|rendition| rendition.id.as_str()).collect()
+    }
+
+    /// For each rendition: its samples in all segments, and the segments without any.
+    fn counts(&self) -> Vec<(usize, usize)> {
+        let Session { stream, id: session, .. } = self.session();
+        let mut counts = vec![(0, 0); self.session().renditions.len()];
+        for segment in self.timeline.segments() {
+            let key = Key::Segment { stream: stream.clone(), session: session.clone(), msn: segment.msn };
+            let bundle = SegmentBundle::decode(&self.objects[&key.to_string()]).unwrap();
+            for (place, (media, (samples, gaps))) in bundle.tracks.iter().zip(&mut counts).enumerate() {
+                let Some(track) = self.timeline.track(segment, place).filter(|_| !media.is_empty()) else {
+                    *gaps += 1;
+                    continue;
+                };
+                let rendition = self.session().renditions[place].id.clone();
+                let init = Key::Init { stream: stream.clone(), session: session.clone(), rendition, config: track.init };
+                let init = read_init(&self.objects[&init.to_string()]).unwrap();
+                *samples += read_chunks(media, init.defaults).map(|chunk| chunk.unwrap().samples.len()).sum::<usize>();
+            }
+        }
+        counts
+    }
+}
+
+fn ffmpeg() -> PathBuf {
+    let installed = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache/tidegate/tools/bin/ffmpeg"));
+    let named = std::env::var_os("TIDEGATE_FFMPEG").map(PathBuf::from);
+    named.or_else(installed).filter(|path| path.is_file()).unwrap_or_else(|| "ffmpeg".into())
+}
+
+/// Pushes at real pace; `inputs` and `codecs` are ffmpeg's.
+fn push(inputs: &str, codecs: &str, url: &str) -> Child {
+    let mut command = Command::new(ffmpeg());
+    command.args("-hide_banner -loglevel error -nostdin".split(' ')).args(inputs.split(' ')).args(codecs.split(' '));
+    command.args(["-f", "flv", url]).stdin(Stdio::null()).spawn().unwrap()
+}
+
+async fn exit(child: &mut Child) -> bool {
+    let until = Instant::now() + Duration::from_secs(30);
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.success();
+        }
+        assert!(Instant::now() < until, "ffmpeg does not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+const PICTURE: &str = "-re -f lavfi -i testsrc2=size=640x360:rate=30";
+const SOUND: &str = "-re -f lavfi -i sine=sample_rate=48000";
+const H264: &str = "-c:v libx264 -preset ultrafast -tune zerolatency -g 30 -b:v 800k";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_pushed_picture_is_in_the_source_and_in_every_rung() {
+    let mut running = Running::start(true).await;
+    let mut pusher = push(&format!("{PICTURE} {SOUND}"), &format!("-t 5 {H264} -c:a aac"), &running.url());
+    assert!(exit(&mut pusher).await);
+    let recorded = running.ended().await;
+    assert_eq!(recorded.names(), ["source", "high", "low", "audio"], "360 lines give no rung of 480");
+    let counts = recorded.counts();
+    assert_eq!(counts[..3], [(150, 0), (150, 0), (150, 0)]);
+    assert!(counts[3].0 > 230 && counts[3].1 == 0, "{counts:?}");
+    assert_eq!(recorded.timeline.periods().len(), 1);
+    running.shut_down().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pictures_alone_and_sound_alone_are_streams() {
+    let running = Running::start(false).await;
+    assert!(exit(&mut push(PICTURE, &format!("-t 3 {H264} -bf 2 -tune film"), &running.url())).await);
+    let recorded = running.ended().await;
+    assert_eq!((recorded.names(), recorded.counts()), (vec!["source"], vec![(90, 0)]));
+
+    let running = Running::start(false).await;
+    assert!(exit(&mut push(SOUND, "-t 3 -c:a aac", &running.url())).await);
+    let recorded = running.ended().await;
+    assert_eq!(recorded.names(), ["audio"]);
+    assert!(recorded.counts()[0].0 > 135, "{:?}", recorded.counts());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_keys_second_publishers_and_noise_are_refused_and_disturb_nobody() {
+    let running = Running::start(false).await;
+    let mut first = push(PICTURE, &format!("-t 6 {H264}"), &running.url());
+    running.until("the first publisher", |running| running.session().is_some()).await;
+    let wrong = format!("rtmp://{}/live/guess", running.addr);
+    let app = format!("rtmp://{}/other/{}", running.addr, running.stream_key);
+    for url in [&wrong, &app, &running.url()] {
+        assert!(!exit(&mut push(PICTURE, &format!("-t 1 {H264}"), url)).await, "{url} was accepted");
+    }
+    for noise in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[3; 4000], &[0xff; 100_000], &[]] {
+        let mut stream = TcpStream::connect(running.addr).await.unwrap();
+        let _ = stream.write_all(noise).await;
+    }
+    assert!(exit(&mut first).await);
+    assert_eq!(running.ended().await.counts(), [(180, 0)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_that_comes_back_goes_on_in_its_session_after_a_discontinuity() {
+    let running = Running::start(true).await;
+    let mut first = push(PICTURE, &format!("-t 60 {H264}"), &running.url());
+    running.until("the session", |running| running.session().is_some()).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let session = running.session();
+    assert!(exit(&mut push(PICTURE, &format!("-t 3 {H264}"), &running.url())).await);
+    let recorded = running.ended().await;
+    assert_eq!(running.session(), session);
+    assert_eq!(recorded.timeline.periods().len(), 2);
+    let counts = recorded.counts();
+    assert!(counts[0].0 >= 90 + 45, "{counts:?}");
+    assert!(counts.iter().all(|count| count.0 == counts[0].0), "{counts:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shutdown_ends_the_session_with_all_that_came() {
+    let mut running = Running::start(true).await;
+    let mut pusher = push(&format!("{PICTURE} {SOUND}"), &format!("-t 60 {H264} -c:a aac"), &running.url());
+    running.until("the session", |running| running.session().is_some()).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    running.shut_down().await;
+    let recorded = running.recorded(&running.session().unwrap()).unwrap();
+    assert!(recorded.timeline.ended());
+    let counts = recorded.counts();
+    assert!(counts[0].0 >= 60 && counts.iter().take(3).all(|count| *count == counts[0]), "{counts:?}");
+    pusher.kill().unwrap();
+    pusher.wait().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn key_frames_ten_seconds_apart_are_encoded_again_in_a_new_session() {
+    let running = Running::start(true).await;
+    let long = "-c:v libx264 -preset ultrafast -tune zerolatency -g 150 -keyint_min 150 -sc_threshold 0 -b:v 800k";
+    assert!(exit(&mut push(PICTURE, &format!("-t 12 {long}"), &running.url())).await);
+    let recorded = running.ended().await;
+    assert_eq!(recorded.names(), ["high", "low"]);
+    assert_eq!(recorded.counts()[0], (7 * 30, 0), "all from the second key frame on");
+    let longest = recorded.timeline.segments().iter().map(|segment| segment.tracks[0].duration).max().unwrap();
+    let track = recorded.timeline.track(&recorded.timeline.segments()[0], 0).unwrap();
+    assert!(track.micros(longest) <= 2_100_000, "{} us", track.micros(longest));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_ffmpeg_for_each_gop_gives_every_picture_too() {
+    let running = Running::configured(|config| {
+        config.transcode.mode = tidegate_ingest_worker::Mode::Exact;
+        config.ladder.truncate(1);
+    })
+    .await;
+    let gop = "-c:v libx264 -preset ultrafast -tune zerolatency -g 60 -b:v 800k";
+    assert!(exit(&mut push(PICTURE, &format!("-t 7 {gop}"), &running.url())).await);
+    let recorded = running.ended().await;
+    assert_eq!((recorded.names(), recorded.counts()), (vec!["source", "high"], vec![(210, 0), (210, 0)]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_is_pulled_in_a_loop() {
+    let folder = tempfile::tempdir().unwrap();
+    let film = folder.path().join("film.mp4");
+    let args = "-y -f lavfi -i testsrc2=size=320x180:rate=25 -f lavfi -i sine -t 2 -c:v libx264 -preset ultrafast -g 25 -c:a libmp3lame";
+    assert!(Command::new(ffmpeg()).args(["-loglevel", "error"]).args(args.split(' ')).arg(&film).status().unwrap().success());
+    let bucket = Memory::default();
+    let mut config = Config::default();
+    config.rtmp.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    config.metrics.listen = None;
+    config.ladder.clear();
+    let worker = Worker::bind(config, bucket.clone()).await.unwrap();
+    let stream = StreamId::parse("film").unwrap();
+    worker.pull(stream.clone(), Pull::File(film)).await.unwrap();
+    let missing = worker.pull(stream.clone(), Pull::File("none.mp4".into())).await.unwrap_err();
+    assert_eq!(missing.to_string(), "there is no file none.mp4");
+    let stop = CancellationToken::new();
+    let addr = worker.rtmp_addr();
+    let mut running = Running { bucket, addr, stream, stream_key: String::new(), stop: stop.clone(), worker: Some(tokio::spawn(worker.run(stop))) };
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    running.shut_down().await;
+    let recorded = running.recorded(&running.session().unwrap()).unwrap();
+    assert_eq!(recorded.names(), ["source", "audio"]);
+    let counts = recorded.counts();
+    assert!(counts[0].0 > 90, "more than twice its length: {counts:?}");
+}
