@@ -1,14 +1,12 @@
 use std::{
     collections::{BTreeMap, HashMap},
-    io,
-    ops::Range,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::{StreamExt as _, stream};
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use futures_util::StreamExt as _;
+use http::StatusCode;
 use s3s::{
     S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result,
     dto::{
@@ -16,7 +14,7 @@ use s3s::{
         DeleteObjectsInput, DeleteObjectsOutput, DeletedObject, ETag, ETagCondition, EncodingType, Error, GetBucketLocationInput,
         GetBucketLocationOutput, GetObjectInput, GetObjectOutput, HeadBucketInput, HeadBucketOutput, HeadObjectInput, HeadObjectOutput,
         ListBucketsInput, ListBucketsOutput, ListObjectsV2Input, ListObjectsV2Output, Object as ListedObject, PutObjectInput,
-        PutObjectOutput, StreamingBlob, Timestamp, TimestampFormat,
+        PutObjectOutput, StreamingBlob, Timestamp,
     },
     s3_error,
 };
@@ -24,9 +22,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     disk::{Disk, DiskError, Precondition},
-    list::{Page, Query, list},
+    list::{Query, list, start_of},
     object::{Draft, Headers, Object},
     path::encode_url,
+    read::{PIECE_BYTES, ReadConditions, body, part_of},
     wait::{Waits, preferred_wait},
 };
 
@@ -34,8 +33,6 @@ use crate::{
 pub const MAX_OBJECT_BYTES: u64 = 64 << 20;
 /// The longest time that a request can wait for an object (`Prefer: wait`).
 pub const MAX_WAIT: Duration = Duration::from_secs(30);
-/// Bodies are read and written in pieces of about this size, which bounds the memory of a request.
-const PIECE_BYTES: usize = 1 << 20;
 /// A client that sends nothing of its body for this long is given up.
 const BODY_PAUSE: Duration = Duration::from_secs(20);
 /// As many as S3 lists and deletes in one request.
@@ -134,15 +131,10 @@ impl S3 for Backend {
         let mut object = self.open_or_wait(&bucket, &key, wait).await?;
         let conditions = ReadConditions { if_match, if_none_match, if_modified_since, if_unmodified_since };
         conditions.check(&object)?;
-        let whole = 0..object.len;
-        let part = match &range {
-            Some(range) => range.check(object.len).map_err(|_| not_satisfiable(object.len))?,
-            None => whole,
-        };
-        let content_range = range.map(|_| format!("bytes {}-{}/{}", part.start, part.end.saturating_sub(1), object.len));
+        let (part, content_range) = part_of(&object, range)?;
         let headers = std::mem::take(&mut object.headers);
         let (etag, modified, content_length) = (object.etag.clone(), object.modified, part.end - part.start);
-        let body = self.body(object, part).await?;
+        let body = body(object, part).await?;
         Ok(S3Response::new(GetObjectOutput {
             accept_ranges: Some("bytes".into()),
             body: Some(body),
@@ -164,11 +156,7 @@ impl S3 for Backend {
         let object = self.open(&bucket, &key).await?;
         let conditions = ReadConditions { if_match, if_none_match, if_modified_since, if_unmodified_since };
         conditions.check(&object)?;
-        let part = match &range {
-            Some(range) => range.check(object.len).map_err(|_| not_satisfiable(object.len))?,
-            None => 0..object.len,
-        };
-        let content_range = range.map(|_| format!("bytes {}-{}/{}", part.start, part.end.saturating_sub(1), object.len));
+        let (part, content_range) = part_of(&object, range)?;
         let headers = object.headers;
         Ok(S3Response::new(HeadObjectOutput {
             accept_ranges: Some("bytes".into()),
@@ -220,7 +208,7 @@ impl S3 for Backend {
         let waits = Arc::clone(&self.waits);
         let etag = self.blocking(move |disk| {
             let finished = disk.finish(draft, headers)?;
-            if md5.is_some_and(|wanted| wanted != base64(&finished.digest)) {
+            if md5.is_some_and(|wanted| wanted != finished.content_md5()) {
                 return Err(DiskError::Digest);
             }
             let etag = disk.commit(&bucket, &key, finished, &precondition)?;
@@ -276,7 +264,7 @@ impl S3 for Backend {
     async fn list_objects_v2(&self, req: S3Request<ListObjectsV2Input>) -> S3Result<S3Response<ListObjectsV2Output>> {
         let input = req.input;
         let (after, skip) = match (&input.continuation_token, &input.start_after) {
-            (Some(token), _) => parse_token(token).ok_or_else(|| s3_error!(InvalidArgument, "This is no continuation token."))?,
+            (Some(token), _) => start_of(token).ok_or_else(|| s3_error!(InvalidArgument, "This is no continuation token."))?,
             (None, Some(after)) => (after.clone(), None),
             (None, None) => (String::new(), None),
         };
@@ -287,7 +275,7 @@ impl S3 for Backend {
         let page = self.blocking(move |disk| Ok(list(&disk.bucket(&bucket)?, &query)?)).await?;
         let url = input.encoding_type.as_ref().is_some_and(|encoding| encoding.as_str() == EncodingType::URL);
         let text = |text: String| if url { encode_url(&text) } else { text };
-        let next_continuation_token = page.truncated.then(|| make_token(&page));
+        let next_continuation_token = page.truncated.then(|| page.token());
         let key_count = page.objects.len() + page.prefixes.len();
         let contents = page.objects.into_iter().map(|object| ListedObject {
             key: Some(text(object.key)),
@@ -347,95 +335,8 @@ impl S3 for Backend {
     }
 }
 
-impl Backend {
-    /// The body of an answer: in one piece where it is small, else piece by piece as fast as the client takes it.
-    async fn body(&self, object: Object, part: Range<u64>) -> S3Result<StreamingBlob> {
-        if part.end - part.start <= PIECE_BYTES as u64 {
-            let (bytes, _) = self.blocking(move |_| Ok(read_piece(object, part)?)).await?;
-            return Ok(StreamingBlob::from(s3s::Body::from(bytes)));
-        }
-        let pieces = stream::unfold(Some((object, part)), |rest| async move {
-            let (object, part) = rest.filter(|(_, part)| !part.is_empty())?;
-            let read = tokio::task::spawn_blocking(move || read_piece(object, part)).await;
-            Some(match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
-                Ok((bytes, rest)) => (Ok(bytes), Some(rest)),
-                Err(error) => (Err(error), None),
-            })
-        });
-        Ok(StreamingBlob::wrap(pieces))
-    }
-}
-
-/// Reads the next piece of a part of an object; returns what is left of it.
-fn read_piece(mut object: Object, part: Range<u64>) -> io::Result<(Bytes, (Object, Range<u64>))> {
-    let len = usize::try_from(part.end - part.start).unwrap_or(PIECE_BYTES).min(PIECE_BYTES);
-    let bytes = object.read(part.start, len)?;
-    let rest = part.start + bytes.len() as u64..part.end;
-    Ok((bytes.into(), (object, rest)))
-}
-
-/// The conditions of a read, in the order of RFC 9110 section 13.2.2.
-struct ReadConditions {
-    if_match: Option<ETagCondition>,
-    if_none_match: Option<ETagCondition>,
-    if_modified_since: Option<Timestamp>,
-    if_unmodified_since: Option<Timestamp>,
-}
-
-impl ReadConditions {
-    fn check(&self, object: &Object) -> S3Result<()> {
-        let is_it = |condition: &ETagCondition| condition.as_etag().is_none_or(|etag| etag.value() == object.etag);
-        // HTTP dates have whole seconds.
-        let modified = seconds(object.modified);
-        let newer_than = |date: &Timestamp| modified > seconds_of(date);
-        match (&self.if_match, &self.if_unmodified_since) {
-            (Some(condition), _) if !is_it(condition) => return Err(s3_error!(PreconditionFailed)),
-            (None, Some(date)) if newer_than(date) => return Err(s3_error!(PreconditionFailed)),
-            _ => {}
-        }
-        match (&self.if_none_match, &self.if_modified_since) {
-            (Some(condition), _) if is_it(condition) => Err(not_modified(object)),
-            (None, Some(date)) if !newer_than(date) => Err(not_modified(object)),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
-
-fn seconds_of(date: &Timestamp) -> u64 {
-    let mut text = Vec::new();
-    let written = date.format(TimestampFormat::EpochSeconds, &mut text);
-    let text = String::from_utf8(text).unwrap_or_default();
-    written.ok().and_then(|()| text.split('.').next()?.parse().ok()).unwrap_or(0)
-}
-
 fn metadata_of(metadata: BTreeMap<String, String>) -> Option<HashMap<String, String>> {
     (!metadata.is_empty()).then(|| metadata.into_iter().collect())
-}
-
-/// RFC 9110 section 15.4.5: the headers that a cache goes on with.
-fn not_modified(object: &Object) -> S3Error {
-    let mut headers = HeaderMap::new();
-    let cache_control = object.headers.cache_control.as_deref();
-    for (name, value) in [(header::ETAG, Some(format!("\"{}\"", object.etag).as_str())), (header::CACHE_CONTROL, cache_control)] {
-        if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
-            headers.insert(name, value);
-        }
-    }
-    let mut error = S3Error::new(S3ErrorCode::NotModified);
-    error.set_headers(headers);
-    error
-}
-
-fn not_satisfiable(len: u64) -> S3Error {
-    let mut error = s3_error!(InvalidRange);
-    if let Ok(value) = HeaderValue::from_str(&format!("bytes */{len}")) {
-        error.set_headers(HeaderMap::from_iter([(header::CONTENT_RANGE, value)]));
-    }
-    error
 }
 
 fn too_large() -> S3Error {
@@ -457,55 +358,5 @@ fn s3_error_of(error: DiskError) -> S3Error {
             error
         }
         DiskError::Io(source) => S3Error::internal_error(source),
-    }
-}
-
-/// What the next page starts after; the first letter says whether it is a key or a whole common prefix.
-fn make_token(page: &Page) -> String {
-    let key = page.objects.last().map(|object| object.key.as_str());
-    let prefix = page.prefixes.last().map(String::as_str);
-    let (kind, text) = if prefix > key { ('p', prefix) } else { ('k', key) };
-    let hex: String = text.unwrap_or_default().bytes().map(|byte| format!("{byte:02x}")).collect();
-    format!("{kind}{hex}")
-}
-
-fn parse_token(token: &str) -> Option<(String, Option<String>)> {
-    let hex = token.get(1..)?.as_bytes().chunks(2);
-    let bytes: Option<Vec<u8>> = hex.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
-    let text = String::from_utf8(bytes?).ok()?;
-    match token.get(..1)? {
-        "k" => Some((text, None)),
-        "p" => Some((text.clone(), Some(text))),
-        _ => None,
-    }
-}
-
-/// The form of `Content-MD5`.
-fn base64(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let group = |chunk: &[u8]| {
-        let bits = (0..3).fold(0u32, |bits, at| (bits << 8) | u32::from(chunk.get(at).copied().unwrap_or(0)));
-        let digit = |at: usize| if at > chunk.len() { '=' } else { char::from(DIGITS[(bits >> (18 - 6 * at)) as usize & 63]) };
-        [0, 1, 2, 3].map(digit)
-    };
-    bytes.chunks(3).flat_map(group).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_has_its_padding() {
-        assert_eq!([b"f".as_slice(), b"fo", b"foo", b"foob"].map(base64), ["Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
-    }
-
-    #[test]
-    fn tokens_come_back_and_nonsense_is_none() {
-        let page = Page { prefixes: vec!["a/é/".into()], truncated: true, ..Page::default() };
-        assert_eq!(parse_token(&make_token(&page)), Some(("a/é/".into(), Some("a/é/".into()))));
-        for bad in ["", "x61", "kzz", "kff", "é"] {
-            assert_eq!(parse_token(bad), None, "{bad}");
-        }
     }
 }

@@ -154,6 +154,7 @@ impl Disk {
         let folder = path.parent().ok_or(DiskError::KeyTooLong)?;
         let _guard = self.lock(&path);
         check(&path, precondition)?;
+        let mut new_folder = false;
         match object.rename(&path) {
             Ok(()) => {}
             // The folder is new, or a delete of its last object has just removed it; no other delete does while it is used.
@@ -161,13 +162,16 @@ impl Disk {
                 let _folders = self.folders.read().unwrap_or_else(PoisonError::into_inner);
                 fs::create_dir_all(folder)?;
                 object.rename(&path)?;
+                new_folder = true;
             }
             Err(error) => return Err(error.into()),
         }
         let etag = object.etag.clone();
         object.committed();
         if self.durability == Durability::Disk {
-            fs::File::open(folder)?.sync_all()?;
+            // A folder that is new is an entry of the one above it.
+            let changed = folder.ancestors().take_while(|above| above.starts_with(&self.objects));
+            changed.take(if new_folder { usize::MAX } else { 1 }).try_for_each(|folder| fs::File::open(folder)?.sync_all())?;
         }
         Ok(etag)
     }

@@ -21,6 +21,7 @@ mod disk;
 mod list;
 mod object;
 mod path;
+mod read;
 mod server;
 mod sweep;
 mod wait;

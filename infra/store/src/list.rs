@@ -38,6 +38,29 @@ pub(crate) struct Listed {
     pub(crate) modified: SystemTime,
 }
 
+impl Page {
+    /// What the next page starts after; the first letter says whether it is a key or a whole common prefix.
+    pub(crate) fn token(&self) -> String {
+        let key = self.objects.last().map(|object| object.key.as_str());
+        let prefix = self.prefixes.last().map(String::as_str);
+        let (kind, text) = if prefix > key { ('p', prefix) } else { ('k', key) };
+        let hex: String = text.unwrap_or_default().bytes().map(|byte| format!("{byte:02x}")).collect();
+        format!("{kind}{hex}")
+    }
+}
+
+/// What [`Page::token`] says: the text to start after, and the common prefix to leave out.
+pub(crate) fn start_of(token: &str) -> Option<(String, Option<String>)> {
+    let hex = token.get(1..)?.as_bytes().chunks(2);
+    let bytes: Option<Vec<u8>> = hex.map(|pair| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok()).collect();
+    let text = String::from_utf8(bytes?).ok()?;
+    match token.get(..1)? {
+        "k" => Some((text, None)),
+        "p" => Some((text.clone(), Some(text))),
+        _ => None,
+    }
+}
+
 /// Lists a bucket in the order of the bytes of its keys. Reads one folder at a time and only those that can matter.
 pub(crate) fn list(bucket: &Path, query: &Query) -> io::Result<Page> {
     let mut walk = Walk { query, skip: query.skip.clone(), page: Page::default() };
@@ -173,19 +196,25 @@ mod tests {
         let mut all = Vec::new();
         for _ in 0..1000 {
             let page = list(&disk.bucket("b").unwrap(), &query).unwrap();
-            let last_key = page.objects.last().map(|o| o.key.clone());
-            let last_prefix = page.prefixes.last().cloned();
+            let token = page.token();
+            let truncated = page.truncated;
             let mut texts: Vec<String> = page.objects.into_iter().map(|o| o.key).chain(page.prefixes).collect();
             texts.sort();
             assert!(texts.len() <= query.max);
             all.extend(texts);
-            if !page.truncated {
+            if !truncated {
                 return all;
             }
-            (query.after, query.skip) =
-                if last_prefix > last_key { (last_prefix.clone().unwrap(), last_prefix) } else { (last_key.unwrap(), None) };
+            (query.after, query.skip) = start_of(&token).unwrap();
         }
         panic!("pages never end");
+    }
+
+    #[test]
+    fn nonsense_is_no_token() {
+        for bad in ["", "x61", "kzz", "kff", "é"] {
+            assert_eq!(start_of(bad), None, "{bad}");
+        }
     }
 
     proptest! {

@@ -144,12 +144,16 @@ impl Draft {
 /// A draft with its trailer.
 pub(crate) struct Finished {
     draft: Draft,
-    /// The MD5 of the body.
-    pub(crate) digest: [u8; 16],
+    digest: [u8; 16],
     pub(crate) etag: String,
 }
 
 impl Finished {
+    /// The MD5 of the body as `Content-MD5` says it.
+    pub(crate) fn content_md5(&self) -> String {
+        base64(&self.digest)
+    }
+
     /// Moves the object to its place, over what is there.
     pub(crate) fn rename(&mut self, to: &Path) -> io::Result<()> {
         std::fs::rename(&self.draft.path, to)
@@ -170,9 +174,24 @@ impl Drop for Draft {
     }
 }
 
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |chunk: &[u8]| {
+        let bits = (0..3).fold(0u32, |bits, at| (bits << 8) | u32::from(chunk.get(at).copied().unwrap_or(0)));
+        let digit = |at: usize| if at > chunk.len() { '=' } else { char::from(DIGITS[(bits >> (18 - 6 * at)) as usize & 63]) };
+        [0, 1, 2, 3].map(digit)
+    };
+    bytes.chunks(3).flat_map(group).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn base64_has_its_padding() {
+        assert_eq!([b"f".as_slice(), b"fo", b"foo", b"foob"].map(base64), ["Zg==", "Zm8=", "Zm9v", "Zm9vYg=="]);
+    }
 
     fn write(path: &Path, body: &[u8], headers: Headers) -> String {
         let mut draft = Draft::create(path.with_extension("tmp")).unwrap();

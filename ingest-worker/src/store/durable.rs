@@ -10,11 +10,11 @@ use std::{
 
 use bytes::Bytes;
 use tidegate_stream::Key;
-use tokio::time::{Instant, sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::{
     bucket::{Bucket, Condition, Etag, PutError, StoreError},
+    clock::{now, sleep, timeout},
     latency::Window,
     submission::{Lane, Put, PutCondition},
     writer::WriterError,
@@ -151,13 +151,13 @@ impl<B: Bucket> Durable<B> {
         for _ in 0..DELETE_TRIES {
             let answer = timeout(ATTEMPT_TIMEOUT, self.bucket.delete(keys)).await;
             let error = match answer {
-                Ok(Ok(())) => return,
-                Ok(Err(StoreError::Refused(why))) => {
+                Some(Ok(())) => return,
+                Some(Err(StoreError::Refused(why))) => {
                     warn!(objects = keys.len(), why, "objects are not deleted");
                     return;
                 }
-                Ok(Err(error)) => error.into(),
-                Err(_) => no_answer(),
+                Some(Err(error)) => error.into(),
+                None => no_answer(),
             };
             if self.pause(&mut patience, error).await.is_err() {
                 break;
@@ -189,12 +189,12 @@ impl<B: Bucket> Durable<B> {
     }
 
     async fn attempt(&self, put: &Put, condition: Condition) -> Result<Etag, PutError> {
-        let start = Instant::now();
+        let start = now();
         self.meter().sent(put.bytes.len());
         let answer = timeout(ATTEMPT_TIMEOUT, self.bucket.put(&put.key, Bytes::clone(&put.bytes), condition)).await;
-        let answer = answer.unwrap_or_else(|_| Err(no_answer()));
+        let answer = answer.unwrap_or_else(|| Err(no_answer()));
         if answer.is_ok() {
-            self.meter().answered(put.lane, start.elapsed());
+            self.meter().answered(put.lane, now().saturating_sub(start));
         }
         answer
     }
@@ -265,7 +265,7 @@ impl Meter {
 /// How often and how long one object has been tried.
 struct Patience {
     object: String,
-    since: Instant,
+    since: Duration,
     tries: u32,
     refusals: u32,
     looked: bool,
@@ -277,7 +277,7 @@ impl Patience {
     }
 
     fn new_of(object: String) -> Self {
-        Self { object, since: Instant::now(), tries: 0, refusals: 0, looked: false }
+        Self { object, since: now(), tries: 0, refusals: 0, looked: false }
     }
 
     fn is_new(&self) -> bool {
@@ -300,7 +300,7 @@ impl Patience {
                 }
             }
             PutError::Unavailable(why) => {
-                let waited = self.since.elapsed();
+                let waited = now().saturating_sub(self.since);
                 if waited >= GIVE_UP {
                     return Err(WriterError::Unavailable { object: object(), seconds: waited.as_secs(), why });
                 }

@@ -1,6 +1,7 @@
 //! The bucket as the worker sees it: a client of any S3, and the writer that owns order and retries.
 
 mod bucket;
+mod clock;
 mod durable;
 mod failure;
 mod latency;

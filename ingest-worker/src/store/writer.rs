@@ -5,14 +5,12 @@ use std::{
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use tidegate_stream::Key;
-use tokio::{
-    sync::Notify,
-    time::{Instant, timeout},
-};
+use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     bucket::Bucket,
+    clock::{now, timeout},
     durable::Durable,
     latency::{Quantiles, Window},
     queue::{Queue, Ticket},
@@ -115,7 +113,6 @@ struct Sent {
 
 struct Shared {
     config: WriterConfig,
-    start: Instant,
     state: Mutex<State>,
     submitted: Notify,
     changed: Notify,
@@ -150,7 +147,7 @@ impl Writer {
         let mut submission = Some(submission);
         self.until(|shared, state| {
             if submission.as_ref().is_none_or(|submission| state.queue.fits(submission, shared.config.max_waiting_bytes)) {
-                submission.take().into_iter().for_each(|submission| state.queue.push(shared.start.elapsed(), submission));
+                submission.take().into_iter().for_each(|submission| state.queue.push(now(), submission));
                 shared.submitted.notify_one();
                 return Some(Ok(()));
             }
@@ -168,7 +165,7 @@ impl Writer {
         if !state.queue.fits(&submission, self.shared.config.max_waiting_bytes) {
             return Ok(Some(submission));
         }
-        state.queue.push(self.shared.start.elapsed(), submission);
+        state.queue.push(now(), submission);
         self.shared.submitted.notify_one();
         Ok(None)
     }
@@ -177,8 +174,8 @@ impl Writer {
     pub async fn finish(&self, within: Duration) -> Result<Stats, WriterError> {
         let empty = self.until(|_, state| (state.queue.len() == 0).then_some(Ok(())));
         match timeout(within, empty).await {
-            Ok(finished) => finished.map(|()| self.stats()),
-            Err(_) => Err(WriterError::Unfinished { left: self.shared.state().queue.len(), seconds: within.as_secs() }),
+            Some(finished) => finished.map(|()| self.stats()),
+            None => Err(WriterError::Unfinished { left: self.shared.state().queue.len(), seconds: within.as_secs() }),
         }
     }
 
@@ -235,7 +232,7 @@ impl Shared {
 
     fn done(&self, ticket: Ticket, lane: Option<Lane>) {
         let mut state = self.state();
-        let took = state.queue.done(ticket).map(|submitted| self.start.elapsed().saturating_sub(submitted));
+        let took = state.queue.done(ticket).map(|submitted| now().saturating_sub(submitted));
         match (lane, took) {
             (Some(Lane::Log), Some(took)) => state.log.add(took),
             (Some(Lane::Index), Some(took)) => state.index.add(took),

@@ -2,11 +2,11 @@ use std::{collections::HashMap, sync::atomic::AtomicU64};
 
 use bytes::Bytes;
 use tidegate_stream::{RecordNumber, SessionId, StreamId};
-use tokio::time::sleep;
 
 use super::{
     super::{
         bucket::{Condition, Etag, Object, PutError, StoreError},
+        clock::{sleep, virtual_time},
         submission::PutCondition,
     },
     *,
@@ -142,160 +142,188 @@ fn unavailable() -> Fate {
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-#[tokio::test(start_paused = true)]
-async fn session_arrives_whole_and_in_order() {
-    let fake = Fake::default();
-    let writer = Writer::new(fake.clone(), WriterConfig::default());
-    for number in 1..=3 {
-        writer.submit(record(number)).await.unwrap();
-    }
-    writer.submit(head("three")).await.unwrap();
-    writer.submit(Submission::Delete(vec![record_key(1)])).await.unwrap();
-    let stats = writer.finish(MINUTE).await.unwrap();
-    assert_eq!(fake.asked(), ["put 1", "put 2", "put 3", "done 1", "done 2", "done 3", "put head", "done head", "delete 1"]);
-    assert_eq!((stats.puts, stats.hedges, stats.retries, stats.waiting), (4, 0, 0, 0));
-    assert_eq!((stats.log.count, stats.log.p99), (3, Duration::from_millis(1)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn store_that_cannot_is_asked_until_it_can() {
-    let fake = Fake::scripted((0..20).map(|_| unavailable()));
-    let writer = Writer::new(fake.clone(), WriterConfig::default());
-    writer.submit(record(1)).await.unwrap();
-    let stats = writer.finish(MINUTE).await.unwrap();
-    assert_eq!(stats.retries, 20);
-    assert!(stats.log.p50 > Duration::from_secs(7) && stats.log.p50 < Duration::from_secs(17), "pauses grow to 1 s: {:?}", stats.log.p50);
-    assert!(fake.body(&record_key(1)).is_some());
-}
-
-#[tokio::test(start_paused = true)]
-async fn slow_answer_is_overtaken_by_a_second_request() {
-    let fake = Fake::scripted([Fate::After(4000), Fate::After(10)]);
-    let writer = Writer::new(fake.clone(), WriterConfig::default());
-    writer.submit(record(1)).await.unwrap();
-    let stats = writer.finish(MINUTE).await.unwrap();
-    assert_eq!((stats.puts, stats.hedges), (2, 1));
-    assert_eq!(stats.log.p50, Duration::from_millis(510), "the first p95 is half a second");
-}
-
-#[tokio::test(start_paused = true)]
-async fn hedge_waits_for_twice_the_p95_and_never_below_its_floor() {
-    let fake = Fake::scripted((0..20).map(|_| Fate::After(40)).chain([Fate::After(4000), Fate::After(10)]));
-    let writer = Writer::new(fake.clone(), WriterConfig::default());
-    for number in 1..=21 {
-        writer.submit(record(number)).await.unwrap();
-        writer.finish(MINUTE).await.unwrap();
-    }
-    assert_eq!(writer.stats().log.p99, Duration::from_millis(90), "2 x 40 ms, then 10 ms");
-    let fast = Fake::scripted((0..20).map(|_| Fate::After(1)).chain([Fate::After(4000), Fate::After(10)]));
-    let writer = Writer::new(fast, WriterConfig::default());
-    for number in 1..=21 {
-        writer.submit(record(number)).await.unwrap();
-        writer.finish(MINUTE).await.unwrap();
-    }
-    assert_eq!(writer.stats().log.p99, Duration::from_millis(60), "the floor of 50 ms, then 10 ms");
-}
-
-#[tokio::test(start_paused = true)]
-async fn store_that_is_always_slow_is_not_asked_twice_for_long() {
-    let fake = Fake::scripted((0..200).map(|_| Fate::After(700)));
-    let writer = Writer::new(fake, WriterConfig::default());
-    for number in 1..=100 {
-        writer.submit(record(number)).await.unwrap();
-    }
-    let stats = writer.finish(MINUTE).await.unwrap();
-    assert!(stats.hedges <= 20, "{stats:?}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn own_write_whose_answer_was_lost_is_success() {
-    let fake = Fake::scripted([Fate::DoneButLost]);
-    let writer = Writer::new(fake.clone(), WriterConfig::default());
-    writer.submit(record(1)).await.unwrap();
-    writer.finish(MINUTE).await.unwrap();
-    assert_eq!(fake.asked(), ["put 1", "put 1", "get 1"]);
-}
-
-#[tokio::test(start_paused = true)]
-async fn foreign_record_ends_the_session_here() {
-    let fake = Fake::default();
-    fake.write(&record_key(2), "another".into(), &Condition::Any).unwrap();
-    let writer = Writer::new(fake.clone(), WriterConfig::default());
-    let watch = tokio::spawn({
-        let writer = writer.clone();
-        async move { writer.stopped().await }
+#[test]
+fn session_arrives_whole_and_in_order() {
+    virtual_time::run(async {
+        let fake = Fake::default();
+        let writer = Writer::new(fake.clone(), WriterConfig::default());
+        for number in 1..=3 {
+            writer.submit(record(number)).await.unwrap();
+        }
+        writer.submit(head("three")).await.unwrap();
+        writer.submit(Submission::Delete(vec![record_key(1)])).await.unwrap();
+        let stats = writer.finish(MINUTE).await.unwrap();
+        assert_eq!(fake.asked(), ["put 1", "put 2", "put 3", "done 1", "done 2", "done 3", "put head", "done head", "delete 1"]);
+        assert_eq!((stats.puts, stats.hedges, stats.retries, stats.waiting), (4, 0, 0, 0));
+        assert_eq!((stats.log.count, stats.log.p99), (3, Duration::from_millis(1)));
     });
-    for number in 1..=2 {
-        writer.submit(record(number)).await.unwrap();
-    }
-    let fenced = WriterError::Fenced { key: record_key(2) };
-    assert_eq!(writer.finish(MINUTE).await, Err(fenced.clone()));
-    assert_eq!(watch.await.unwrap(), fenced);
-    assert_eq!(writer.submit(record(3)).await, Err(fenced));
-    assert_eq!(fake.body(&record_key(2)).unwrap(), "another");
-    assert_eq!(fake.body(&record_key(3)), None);
 }
 
-#[tokio::test(start_paused = true)]
-async fn refusal_ends_the_session_after_a_few_tries_with_its_sentence() {
-    let fake = Fake::scripted((0..4).map(|_| Fate::Fails(PutError::Refused("check the keys".into()))));
-    let writer = Writer::new(fake.clone(), WriterConfig::default());
-    writer.submit(head("1")).await.unwrap();
-    let error = writer.finish(MINUTE).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("{} cannot be written: check the keys", head_key()));
-    assert_eq!(fake.asked().len(), 4);
+#[test]
+fn store_that_cannot_is_asked_until_it_can() {
+    virtual_time::run(async {
+        let fake = Fake::scripted((0..20).map(|_| unavailable()));
+        let writer = Writer::new(fake.clone(), WriterConfig::default());
+        writer.submit(record(1)).await.unwrap();
+        let stats = writer.finish(MINUTE).await.unwrap();
+        assert_eq!(stats.retries, 20);
+        assert!(
+            stats.log.p50 > Duration::from_secs(7) && stats.log.p50 < Duration::from_secs(17),
+            "pauses grow to 1 s: {:?}",
+            stats.log.p50
+        );
+        assert!(fake.body(&record_key(1)).is_some());
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn late_copy_of_an_older_state_never_comes_over_a_newer_one() {
-    // The first write of the head is given up after 5 s and reaches the store after 20 s.
-    let fake = Fake::scripted([Fate::After(1), Fate::Late(20_000)]);
-    let writer = Writer::new(fake.clone(), WriterConfig::default());
-    for state in ["one", "two", "three"] {
-        writer.submit(head(state)).await.unwrap();
+#[test]
+fn slow_answer_is_overtaken_by_a_second_request() {
+    virtual_time::run(async {
+        let fake = Fake::scripted([Fate::After(4000), Fate::After(10)]);
+        let writer = Writer::new(fake.clone(), WriterConfig::default());
+        writer.submit(record(1)).await.unwrap();
+        let stats = writer.finish(MINUTE).await.unwrap();
+        assert_eq!((stats.puts, stats.hedges), (2, 1));
+        assert_eq!(stats.log.p50, Duration::from_millis(510), "the first p95 is half a second");
+    });
+}
+
+#[test]
+fn hedge_waits_for_twice_the_p95_and_never_below_its_floor() {
+    virtual_time::run(async {
+        let fake = Fake::scripted((0..20).map(|_| Fate::After(40)).chain([Fate::After(4000), Fate::After(10)]));
+        let writer = Writer::new(fake.clone(), WriterConfig::default());
+        for number in 1..=21 {
+            writer.submit(record(number)).await.unwrap();
+            writer.finish(MINUTE).await.unwrap();
+        }
+        assert_eq!(writer.stats().log.p99, Duration::from_millis(90), "2 x 40 ms, then 10 ms");
+        let fast = Fake::scripted((0..20).map(|_| Fate::After(1)).chain([Fate::After(4000), Fate::After(10)]));
+        let writer = Writer::new(fast, WriterConfig::default());
+        for number in 1..=21 {
+            writer.submit(record(number)).await.unwrap();
+            writer.finish(MINUTE).await.unwrap();
+        }
+        assert_eq!(writer.stats().log.p99, Duration::from_millis(60), "the floor of 50 ms, then 10 ms");
+    });
+}
+
+#[test]
+fn store_that_is_always_slow_is_not_asked_twice_for_long() {
+    virtual_time::run(async {
+        let fake = Fake::scripted((0..200).map(|_| Fate::After(700)));
+        let writer = Writer::new(fake, WriterConfig::default());
+        for number in 1..=100 {
+            writer.submit(record(number)).await.unwrap();
+        }
+        let stats = writer.finish(MINUTE).await.unwrap();
+        assert!(stats.hedges <= 20, "{stats:?}");
+    });
+}
+
+#[test]
+fn own_write_whose_answer_was_lost_is_success() {
+    virtual_time::run(async {
+        let fake = Fake::scripted([Fate::DoneButLost]);
+        let writer = Writer::new(fake.clone(), WriterConfig::default());
+        writer.submit(record(1)).await.unwrap();
         writer.finish(MINUTE).await.unwrap();
-    }
-    sleep(MINUTE).await;
-    assert_eq!(fake.body(&head_key()).unwrap(), "three");
+        assert_eq!(fake.asked(), ["put 1", "put 1", "get 1"]);
+    });
 }
 
-#[tokio::test(start_paused = true)]
-async fn document_that_was_there_before_is_replaced() {
-    let fake = Fake::default();
-    fake.write(&head_key(), "older".into(), &Condition::Any).unwrap();
-    let writer = Writer::new(fake.clone(), WriterConfig::default());
-    for state in ["one", "two"] {
-        writer.submit(head(state)).await.unwrap();
+#[test]
+fn foreign_record_ends_the_session_here() {
+    virtual_time::run(async {
+        let fake = Fake::default();
+        fake.write(&record_key(2), "another".into(), &Condition::Any).unwrap();
+        let writer = Writer::new(fake.clone(), WriterConfig::default());
+        let watch = tokio::spawn({
+            let writer = writer.clone();
+            async move { writer.stopped().await }
+        });
+        for number in 1..=2 {
+            writer.submit(record(number)).await.unwrap();
+        }
+        let fenced = WriterError::Fenced { key: record_key(2) };
+        assert_eq!(writer.finish(MINUTE).await, Err(fenced.clone()));
+        assert_eq!(watch.await.unwrap(), fenced);
+        assert_eq!(writer.submit(record(3)).await, Err(fenced));
+        assert_eq!(fake.body(&record_key(2)).unwrap(), "another");
+        assert_eq!(fake.body(&record_key(3)), None);
+    });
+}
+
+#[test]
+fn refusal_ends_the_session_after_a_few_tries_with_its_sentence() {
+    virtual_time::run(async {
+        let fake = Fake::scripted((0..4).map(|_| Fate::Fails(PutError::Refused("check the keys".into()))));
+        let writer = Writer::new(fake.clone(), WriterConfig::default());
+        writer.submit(head("1")).await.unwrap();
+        let error = writer.finish(MINUTE).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("{} cannot be written: check the keys", head_key()));
+        assert_eq!(fake.asked().len(), 4);
+    });
+}
+
+#[test]
+fn late_copy_of_an_older_state_never_comes_over_a_newer_one() {
+    virtual_time::run(async {
+        // The first write of the head is given up after 5 s and reaches the store after 20 s.
+        let fake = Fake::scripted([Fate::After(1), Fate::Late(20_000)]);
+        let writer = Writer::new(fake.clone(), WriterConfig::default());
+        for state in ["one", "two", "three"] {
+            writer.submit(head(state)).await.unwrap();
+            writer.finish(MINUTE).await.unwrap();
+        }
+        sleep(MINUTE).await;
+        assert_eq!(fake.body(&head_key()).unwrap(), "three");
+    });
+}
+
+#[test]
+fn document_that_was_there_before_is_replaced() {
+    virtual_time::run(async {
+        let fake = Fake::default();
+        fake.write(&head_key(), "older".into(), &Condition::Any).unwrap();
+        let writer = Writer::new(fake.clone(), WriterConfig::default());
+        for state in ["one", "two"] {
+            writer.submit(head(state)).await.unwrap();
+            writer.finish(MINUTE).await.unwrap();
+        }
+        assert_eq!(fake.asked(), ["put head", "get head", "put head", "done head", "put head", "done head"]);
+        assert_eq!(writer.stats().retries, 0);
+    });
+}
+
+#[test]
+fn newest_state_alone_is_written_after_an_outage() {
+    virtual_time::run(async {
+        let fake = Fake::scripted((0..10).map(|_| unavailable()));
+        let writer = Writer::new(fake.clone(), WriterConfig::default());
+        for state in ["one", "two", "three", "four"] {
+            writer.submit(head(state)).await.unwrap();
+            sleep(Duration::from_millis(10)).await;
+        }
+        let stats = writer.finish(MINUTE).await.unwrap();
+        assert_eq!(stats.superseded, 2);
+        assert_eq!(fake.asked().iter().filter(|asked| *asked == "done head").count(), 2);
+        assert_eq!(fake.body(&head_key()).unwrap(), "four");
+    });
+}
+
+#[test]
+fn submit_waits_for_room() {
+    virtual_time::run(async {
+        let fake = Fake::scripted([Fate::After(300)]);
+        let writer = Writer::new(fake, WriterConfig { max_waiting_bytes: 1 });
+        let start = now();
+        writer.submit(record(1)).await.unwrap();
+        assert_eq!(writer.try_submit(record(2)), Ok(Some(record(2))));
+        assert_eq!(now() - start, Duration::ZERO);
+        writer.submit(record(2)).await.unwrap();
+        assert_eq!(now() - start, Duration::from_millis(300));
+        assert_eq!(writer.finish(Duration::ZERO).await, Err(WriterError::Unfinished { left: 1, seconds: 0 }));
         writer.finish(MINUTE).await.unwrap();
-    }
-    assert_eq!(fake.asked(), ["put head", "get head", "put head", "done head", "put head", "done head"]);
-    assert_eq!(writer.stats().retries, 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn newest_state_alone_is_written_after_an_outage() {
-    let fake = Fake::scripted((0..10).map(|_| unavailable()));
-    let writer = Writer::new(fake.clone(), WriterConfig::default());
-    for state in ["one", "two", "three", "four"] {
-        writer.submit(head(state)).await.unwrap();
-        sleep(Duration::from_millis(10)).await;
-    }
-    let stats = writer.finish(MINUTE).await.unwrap();
-    assert_eq!(stats.superseded, 2);
-    assert_eq!(fake.asked().iter().filter(|asked| *asked == "done head").count(), 2);
-    assert_eq!(fake.body(&head_key()).unwrap(), "four");
-}
-
-#[tokio::test(start_paused = true)]
-async fn submit_waits_for_room() {
-    let fake = Fake::scripted([Fate::After(300)]);
-    let writer = Writer::new(fake, WriterConfig { max_waiting_bytes: 1 });
-    let start = Instant::now();
-    writer.submit(record(1)).await.unwrap();
-    assert_eq!(writer.try_submit(record(2)), Ok(Some(record(2))));
-    assert_eq!(start.elapsed(), Duration::ZERO);
-    writer.submit(record(2)).await.unwrap();
-    assert_eq!(start.elapsed(), Duration::from_millis(300));
-    assert_eq!(writer.finish(Duration::ZERO).await, Err(WriterError::Unfinished { left: 1, seconds: 0 }));
-    writer.finish(MINUTE).await.unwrap();
+    });
 }
