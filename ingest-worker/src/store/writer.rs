@@ -130,8 +130,7 @@ impl Writer {
     /// Starts a writer on the current runtime.
     #[must_use]
     pub fn new(bucket: impl Bucket, config: WriterConfig) -> Self {
-        let shared =
-            Arc::new(Shared { config, start: Instant::now(), state: Mutex::default(), submitted: Notify::new(), changed: Notify::new() });
+        let shared = Arc::new(Shared { config, state: Mutex::default(), submitted: Notify::new(), changed: Notify::new() });
         let durable = Arc::new(Durable::new(bucket));
         let driver = tokio::spawn(drive(Arc::clone(&shared), Arc::clone(&durable)));
         let meter = move || {
