@@ -48,20 +48,23 @@ fn range(writer: &mut Writer<'_>, rendition: usize, segment: &Segment) {
 
 /// Where the segment bundles lie, relative to the folder of the session.
 struct Folder {
-    /// The key of segment 0 without its digits.
+    /// What stands before the digits of a segment's key …
     prefix: String,
+    /// … and after them.
+    suffix: String,
 }
 
 impl Folder {
     fn of(timeline: &Timeline) -> Self {
         let session = timeline.session();
         let key = Key::Segment { stream: session.stream.clone(), session: session.id.clone(), msn: Msn(0) }.to_string();
-        let below = key.split('/').nth(3).unwrap_or_default();
-        Self { prefix: below.to_string() + "/" }
+        let folder = key.split('/').nth(3).unwrap_or_default();
+        let suffix = key.rsplit('/').next().unwrap_or_default().trim_start_matches('0');
+        Self { prefix: folder.to_string() + "/", suffix: suffix.to_string() + "\n" }
     }
 
     fn segment(&self, writer: &mut Writer<'_>, msn: Msn) {
-        writer.text.str(&self.prefix).padded::<10>(msn.0).str("\n");
+        writer.text.str(&self.prefix).padded::<10>(msn.0).str(&self.suffix);
     }
 }
 

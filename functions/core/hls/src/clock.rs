@@ -1,6 +1,6 @@
 use tidegate_stream::{Segment, SegmentTrack, Timeline, Track};
 
-use crate::line::{Text, UNITS_PER_S};
+use crate::line::{Text, UNITS_PER_S, padded};
 
 /// Ticks of a track in units of 10 us, rounded to the nearest. Differences of these add up without drift.
 pub(crate) fn units(ticks: u64, timescale: u32) -> u64 {
@@ -91,7 +91,7 @@ impl From<&tidegate_stream::PartTrack> for Share {
 /// Writes dates; the day is worked out once for all segments that start on it.
 pub(crate) struct Calendar {
     day: u64,
-    year_month_day: (u64, u64, u64),
+    year_month_day: [u8; 11],
 }
 
 const DAY_MS: u64 = 86_400_000;
@@ -100,22 +100,24 @@ const MAX_MS: u64 = 253_402_300_799_999;
 
 impl Calendar {
     pub(crate) fn new() -> Self {
-        Self { day: 0, year_month_day: (1970, 1, 1) }
+        Self { day: 0, year_month_day: *b"1970-01-01T" }
     }
 
     /// A moment in us since 1970, to the millisecond.
     pub(crate) fn write(&mut self, text: &mut Text, utc_us: i64) {
-        let ms = u64::try_from(utc_us.div_euclid(1000)).unwrap_or(0).min(MAX_MS);
+        let ms = u64::try_from(utc_us).unwrap_or(0).min(MAX_MS * 1000) / 1000;
         let day = ms / DAY_MS;
         if day != self.day {
             self.day = day;
-            self.year_month_day = date_of(day);
+            let (year, month, date) = date_of(day);
+            let ([a, b, c, d], [e, f], [g, h]) = (padded::<4>(year), padded::<2>(month), padded::<2>(date));
+            self.year_month_day = [a, b, c, d, b'-', e, f, b'-', g, h, b'T'];
         }
-        let (year, month, date) = self.year_month_day;
-        text.padded::<4>(year).str("-").padded::<2>(month).str("-").padded::<2>(date).str("T");
-        let ms = ms % DAY_MS;
-        text.padded::<2>(ms / 3_600_000).str(":").padded::<2>(ms / 60_000 % 60).str(":").padded::<2>(ms / 1000 % 60);
-        text.str(".").padded::<3>(ms % 1000).str("Z");
+        let ms = (ms % DAY_MS) as u32;
+        let (seconds, ms) = (ms / 1000, ms % 1000);
+        let two = |number: u32| padded::<2>(number.into());
+        let ([a, b], [c, d], [e, f], [g, h, i]) = (two(seconds / 3600), two(seconds / 60 % 60), two(seconds % 60), padded::<3>(ms.into()));
+        text.ascii(&self.year_month_day).ascii(&[a, b, b':', c, d, b':', e, f, b'.', g, h, i, b'Z']);
     }
 }
 

@@ -1,43 +1,36 @@
-use alloc::string::String;
+use alloc::{string::String, vec::Vec};
 
-/// Text under construction: one allocation of the expected size, and a small buffer in which numbers are written in place.
+/// Text under construction: one allocation of the expected size, in which numbers are written in place.
 ///
-/// Formatting through `core::fmt` costs five times as much; a playlist of a long window has 10,000 numbers.
+/// Formatting through `core::fmt` costs several times as much; a playlist of a long window has 10,000 numbers.
 pub(crate) struct Text {
-    text: String,
-    line: [u8; LINE],
-    len: usize,
+    /// Whole texts and ASCII alone, so it is UTF-8.
+    bytes: Vec<u8>,
 }
-
-const LINE: usize = 256;
-/// The longest thing that is pushed in one piece without asking for room again: a number of 20 digits with a point.
-const ROOM: usize = 32;
 
 impl Text {
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { text: String::with_capacity(capacity), line: [0; LINE], len: 0 }
+        Self { bytes: Vec::with_capacity(capacity) }
     }
 
-    pub(crate) fn finish(mut self) -> String {
-        self.flush();
-        self.text
+    pub(crate) fn finish(self) -> String {
+        String::from_utf8(self.bytes).unwrap_or_default()
     }
 
+    #[inline]
     pub(crate) fn str(&mut self, text: &str) -> &mut Self {
-        let bytes = text.as_bytes();
-        match self.line.get_mut(self.len..self.len + bytes.len()) {
-            Some(room) => {
-                room.copy_from_slice(bytes);
-                self.len += bytes.len();
-            }
-            None => {
-                self.flush();
-                self.text.push_str(text);
-            }
-        }
+        self.bytes.extend_from_slice(text.as_bytes());
         self
     }
 
+    /// Bytes that are ASCII.
+    #[inline]
+    pub(crate) fn ascii<const LEN: usize>(&mut self, bytes: &[u8; LEN]) -> &mut Self {
+        self.bytes.extend_from_slice(bytes);
+        self
+    }
+
+    #[inline]
     pub(crate) fn number(&mut self, mut number: u64) -> &mut Self {
         let mut digits = [b'0'; 20];
         let mut count = 0;
@@ -49,41 +42,31 @@ impl Text {
                 break;
             }
         }
-        self.ascii(digits.get(20 - count..).unwrap_or_default())
+        self.bytes.extend_from_slice(digits.get(20 - count..).unwrap_or_default());
+        self
     }
 
     /// A number with zeros in front.
-    pub(crate) fn padded<const WIDTH: usize>(&mut self, mut number: u64) -> &mut Self {
-        let mut digits = [b'0'; WIDTH];
-        for digit in digits.iter_mut().rev() {
-            *digit = b'0' + (number % 10) as u8;
-            number /= 10;
-        }
-        self.ascii(&digits)
+    #[inline]
+    pub(crate) fn padded<const WIDTH: usize>(&mut self, number: u64) -> &mut Self {
+        self.ascii(&padded::<WIDTH>(number))
     }
 
     /// Seconds with five decimals, from units of 10 us.
     pub(crate) fn seconds(&mut self, units: u64) -> &mut Self {
         self.number(units / UNITS_PER_S).str(".").padded::<5>(units % UNITS_PER_S)
     }
+}
 
-    fn ascii(&mut self, bytes: &[u8]) -> &mut Self {
-        if self.len + ROOM > LINE {
-            self.flush();
-        }
-        if let Some(room) = self.line.get_mut(self.len..self.len + bytes.len()) {
-            room.copy_from_slice(bytes);
-            self.len += bytes.len();
-        }
-        self
+/// The last digits of a number.
+#[inline]
+pub(crate) fn padded<const WIDTH: usize>(mut number: u64) -> [u8; WIDTH] {
+    let mut digits = [b'0'; WIDTH];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
     }
-
-    fn flush(&mut self) {
-        // Whole texts and ASCII alone get into the line.
-        let line = self.line.get(..self.len).unwrap_or_default();
-        self.text.push_str(core::str::from_utf8(line).unwrap_or_default());
-        self.len = 0;
-    }
+    digits
 }
 
 /// Durations are written in units of 10 us: five decimals.

@@ -32,6 +32,9 @@ pub const AS_OF_LAG_SEGMENTS: u64 = 2;
 /// Complete segments whose parts are listed at most, however short they are.
 const PARTS_LISTED_SEGMENTS: usize = PARTS_KEPT_SEGMENTS - 1 - AS_OF_LAG_SEGMENTS as usize;
 
+/// Bytes that a segment without parts takes: date, length and address.
+const SEGMENT_TEXT: usize = 50 + 17 + 32;
+
 /// Parts leave the playlist when they are this many target durations from its end (rfc8216bis 4.4.4.9).
 const PARTS_LISTED_TARGETS: u64 = 3;
 /// CAN-SKIP-UNTIL in target durations (rfc8216bis 4.4.3.8: at least six).
@@ -55,11 +58,13 @@ pub fn media(timeline: &Timeline, rendition: usize, as_of: AsOf, skip: Option<Sk
     let window = timeline.window(as_of.map_or(newest, |position| position.msn));
     let open = as_of.and_then(|position| timeline.segment(position.msn).map(|segment| (segment, parts_up_to(segment, position))));
     let closed = window.clone().filter(|segment| open.is_none_or(|(open, _)| segment.msn < open.msn));
-    let capacity = 2048 + closed.clone().count() * 112;
-    let mut writer = Writer::new(timeline, rendition, capacity);
-
-    let span = Span::measure(&mut writer, closed.clone(), open, timeline.session().target_duration_s);
     let first = window.clone().next();
+    let end = open.map_or(newest.next(), |(open, _)| open.msn);
+    // Segments are numbered without holes.
+    let count = first.map_or(0, |first| end.0.saturating_sub(first.msn.0)) as usize;
+    let mut writer = Writer::new(timeline, rendition, 4096 + count.min(timeline.segments().len()) * SEGMENT_TEXT);
+
+    let span = Span::measure(&mut writer, closed.clone(), count, open, timeline.session().target_duration_s);
     let skipped = if skip.is_some() && as_of.is_some() { span.skippable } else { 0 };
 
     header(&mut writer.text, timeline, if skipped > 0 { 9 } else { 6 });
@@ -142,14 +147,14 @@ struct Span {
 impl Span {
     fn measure<'a>(
         writer: &mut Writer<'_>,
-        closed: impl DoubleEndedIterator<Item = &'a Segment> + Clone,
+        closed: impl DoubleEndedIterator<Item = &'a Segment>,
+        count: usize,
         open: Option<(&Segment, &[Part])>,
         target_duration_s: u32,
     ) -> Self {
         let target = u64::from(target_duration_s) * UNITS_PER_S;
         // The distance of the end of a segment from the end of the playlist.
         let mut distance = open.map_or(0, |(segment, parts)| parts.iter().map(|part| writer.part_units(segment, part)).sum::<u64>());
-        let count = closed.clone().count();
         let mut span = Self { skippable: 0, first_with_parts: count };
         for (index, segment) in closed.rev().enumerate() {
             if distance >= SKIP_TARGETS * target {

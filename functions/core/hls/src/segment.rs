@@ -1,3 +1,5 @@
+use alloc::string::String;
+
 use tidegate_stream::{ConfigHash, Part, RenditionId, Segment, Timeline};
 
 use crate::{
@@ -14,13 +16,24 @@ pub(crate) struct Writer<'a> {
     tracks: Tracks<'a>,
     map: Option<ConfigHash>,
     calendar: Calendar,
+    /// The last EXTINF line, and its length in units of 10 us.
+    extinf: (u64, String),
 }
 
 impl<'a> Writer<'a> {
     pub(crate) fn new(timeline: &'a Timeline, rendition: usize, capacity: usize) -> Self {
         let id = timeline.session().renditions.get(rendition).map_or("", |rendition| rendition.id.as_str());
         let text = Text::with_capacity(capacity);
-        Self { text, timeline, rendition, id, tracks: Tracks::NONE, map: None, calendar: Calendar::new() }
+        Self {
+            text,
+            timeline,
+            rendition,
+            id,
+            tracks: Tracks::NONE,
+            map: None,
+            calendar: Calendar::new(),
+            extinf: (u64::MAX, String::new()),
+        }
     }
 
     /// The number of discontinuities before the first segment of a playlist.
@@ -84,7 +97,13 @@ impl<'a> Writer<'a> {
         if segment.tracks.get(self.rendition).is_none_or(|track| track.len == 0) {
             self.text.str("#EXT-X-GAP\n");
         }
-        self.text.str("#EXTINF:").seconds(units).str(",\n");
+        // Most segments are as long as the one before.
+        if self.extinf.0 != units {
+            let mut line = Text::with_capacity(32);
+            line.str("#EXTINF:").seconds(units).str(",\n");
+            self.extinf = (units, line.finish());
+        }
+        self.text.str(&self.extinf.1);
     }
 
     /// The address of a segment.

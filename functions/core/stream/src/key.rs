@@ -113,7 +113,10 @@ impl Key {
                 Self::StaticMedia { stream: stream(s)?, session: session(e)?, rendition }
             }
             ["live", s, e, "log", n] => Self::Record { stream: stream(s)?, session: session(e)?, number: RecordNumber(parse_padded(n)?) },
-            ["live", s, e, "seg", n] => Self::Segment { stream: stream(s)?, session: session(e)?, msn: Msn(parse_padded(n)?) },
+            // With an extension, since ffmpeg plays no segment without a known one.
+            ["live", s, e, "seg", file] => {
+                Self::Segment { stream: stream(s)?, session: session(e)?, msn: Msn(parse_padded(file.strip_suffix(".mp4")?)?) }
+            }
             ["live", s, e, "chapter", n] => Self::Chapter { stream: stream(s)?, session: session(e)?, index: parse_padded(n)? },
             ["live", s, e, "init", r, file] => {
                 let rendition = RenditionId::parse(r).ok()?;
@@ -161,7 +164,7 @@ impl fmt::Display for Key {
             Self::StaticMultivariant { stream } => write!(f, "live/{stream}/index.m3u8"),
             Self::Head { stream, session } => write!(f, "live/{stream}/{session}/head"),
             Self::Record { stream, session, number } => write!(f, "live/{stream}/{session}/log/{:010}", number.0),
-            Self::Segment { stream, session, msn } => write!(f, "live/{stream}/{session}/seg/{:010}", msn.0),
+            Self::Segment { stream, session, msn } => write!(f, "live/{stream}/{session}/seg/{:010}.mp4", msn.0),
             Self::Chapter { stream, session, index } => write!(f, "live/{stream}/{session}/chapter/{index:010}"),
             Self::Init { stream, session, rendition, config } => write!(f, "live/{stream}/{session}/init/{rendition}/{config}.mp4"),
             Self::SessionMultivariant { stream, session } => write!(f, "live/{stream}/{session}/index.m3u8"),
