@@ -117,6 +117,15 @@ fn media_time_that_begins_anew_is_played_in_one_piece() {
 }
 
 #[test]
+fn sound_alone_plays_at_the_live_edge() {
+    let mut sim = Sim::new(Origin { video: Vec::new(), ..Origin::default() }, Config::default());
+    sim.run(30.0, |_| {});
+    assert_eq!(sim.element.waits, 0);
+    assert!((sim.behind_s() - 1.4).abs() < 0.2, "{}", sim.behind_s());
+    assert!(sim.element.ranges(Track::Video).is_empty());
+}
+
+#[test]
 fn gaps_in_the_list_are_skipped() {
     let origin = Origin { gaps: vec![21, 22], low_latency: false, ..Origin::default() };
     let mut sim = Sim::new(origin, Config::default());

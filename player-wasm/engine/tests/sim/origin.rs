@@ -143,6 +143,9 @@ impl Origin {
 
     fn multivariant(&self) -> String {
         let session = self.session;
+        if self.video.is_empty() {
+            return format!("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=128000,CODECS=\"mp4a.40.2\"\n{session}/audio.m3u8\n");
+        }
         let mut text = format!("#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"a\",NAME=\"a\",DEFAULT=YES,URI=\"{session}/audio.m3u8\"\n");
         for (name, bps) in &self.video {
             let _ = write!(text, "#EXT-X-STREAM-INF:BANDWIDTH={bps},CODECS=\"avc1.64001f,mp4a.40.2\",AUDIO=\"a\"\n{session}/{name}.m3u8\n");
