@@ -91,7 +91,8 @@ impl From<&tidegate_stream::PartTrack> for Share {
 /// Writes dates; the day is worked out once for all segments that start on it.
 pub(crate) struct Calendar {
     day: u64,
-    year_month_day: [u8; 11],
+    /// The tag and the date up to the hour.
+    until_hour: [u8; 36],
 }
 
 const DAY_MS: u64 = 86_400_000;
@@ -100,10 +101,10 @@ const MAX_MS: u64 = 253_402_300_799_999;
 
 impl Calendar {
     pub(crate) fn new() -> Self {
-        Self { day: 0, year_month_day: *b"1970-01-01T" }
+        Self { day: 0, until_hour: *b"#EXT-X-PROGRAM-DATE-TIME:1970-01-01T" }
     }
 
-    /// A moment in us since 1970, to the millisecond.
+    /// EXT-X-PROGRAM-DATE-TIME of a moment in us since 1970, to the millisecond.
     pub(crate) fn write(&mut self, text: &mut Text, utc_us: i64) {
         let ms = u64::try_from(utc_us).unwrap_or(0).min(MAX_MS * 1000) / 1000;
         let day = ms / DAY_MS;
@@ -111,13 +112,16 @@ impl Calendar {
             self.day = day;
             let (year, month, date) = date_of(day);
             let ([a, b, c, d], [e, f], [g, h]) = (padded::<4>(year), padded::<2>(month), padded::<2>(date));
-            self.year_month_day = [a, b, c, d, b'-', e, f, b'-', g, h, b'T'];
+            let date = [a, b, c, d, b'-', e, f, b'-', g, h, b'T'];
+            if let Some(room) = self.until_hour.last_chunk_mut::<11>() {
+                *room = date;
+            }
         }
         let ms = (ms % DAY_MS) as u32;
         let (seconds, ms) = (ms / 1000, ms % 1000);
         let two = |number: u32| padded::<2>(number.into());
         let ([a, b], [c, d], [e, f], [g, h, i]) = (two(seconds / 3600), two(seconds / 60 % 60), two(seconds % 60), padded::<3>(ms.into()));
-        text.ascii(&self.year_month_day).ascii(&[a, b, b':', c, d, b':', e, f, b'.', g, h, i, b'Z']);
+        text.ascii(&self.until_hour).ascii(&[a, b, b':', c, d, b':', e, f, b'.', g, h, i, b'Z', b'\n']);
     }
 }
 
@@ -147,7 +151,8 @@ mod tests {
     fn written(utc_us: i64) -> String {
         let mut text = Text::with_capacity(0);
         Calendar::new().write(&mut text, utc_us);
-        text.finish()
+        let line = text.finish();
+        String::from(line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:").unwrap().trim_end())
     }
 
     #[test]

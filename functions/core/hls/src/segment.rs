@@ -13,6 +13,8 @@ pub(crate) struct Writer<'a> {
     timeline: &'a Timeline,
     rendition: usize,
     id: &'a str,
+    /// The name of the rendition with a slash.
+    folder: String,
     tracks: Tracks<'a>,
     map: Option<ConfigHash>,
     calendar: Calendar,
@@ -29,6 +31,7 @@ impl<'a> Writer<'a> {
             timeline,
             rendition,
             id,
+            folder: [id, "/"].concat(),
             tracks: Tracks::NONE,
             map: None,
             calendar: Calendar::new(),
@@ -71,9 +74,7 @@ impl<'a> Writer<'a> {
             self.text.str(".mp4\"\n");
         }
         let lag_us = if self.rendition == 0 { 0 } else { self.tracks.lag_us(self.rendition, shares) };
-        self.text.str("#EXT-X-PROGRAM-DATE-TIME:");
         self.calendar.write(&mut self.text, segment.utc_us.saturating_add(lag_us));
-        self.text.str("\n");
     }
 
     /// EXT-X-PART.
@@ -108,7 +109,7 @@ impl<'a> Writer<'a> {
 
     /// The address of a segment.
     pub(crate) fn uri(&mut self, segment: &Segment) {
-        self.text.str(self.id).str("/").number(segment.msn.0).str(".m4s\n");
+        self.text.str(&self.folder).number(segment.msn.0).ascii(b".m4s\n");
     }
 
     pub(crate) fn segment_units(&mut self, segment: &Segment) -> u64 {

@@ -1,6 +1,7 @@
 //! Playlists as they look in every situation, and the rules that all of them keep.
 
 use alloc::{
+    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -291,7 +292,7 @@ proptest! {
             prop_assert_eq!(segment.gap, share.len == 0);
             let range = (share.len > 0).then_some(read::ByteRange { offset: share.offset, length: share.len.into() });
             prop_assert_eq!(segment.byte_range, range);
-            prop_assert!(segment.uri.ends_with(&segment.msn.to_string()));
+            prop_assert_eq!(&segment.uri, &format!("seg/{:010}.mp4", segment.msn.0));
         }
         let facts = |list: &Media| -> Vec<_> {
             let fact = |segment: &read::Segment| (segment.msn, segment.duration_us, segment.program_date_time_us, segment.map.clone());
