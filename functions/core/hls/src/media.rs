@@ -59,7 +59,7 @@ pub fn media(timeline: &Timeline, rendition: usize, as_of: AsOf, skip: Option<Sk
     let open = as_of.and_then(|position| timeline.segment(position.msn).map(|segment| (segment, parts_up_to(segment, position))));
     let closed = window.clone().filter(|segment| open.is_none_or(|(open, _)| segment.msn < open.msn));
     let first = window.clone().next();
-    let end = open.map_or(newest.next(), |(open, _)| open.msn);
+    let end = open.map_or_else(|| newest.next(), |(open, _)| open.msn);
     // Segments are numbered without holes.
     let count = first.map_or(0, |first| end.0.saturating_sub(first.msn.0)) as usize;
     let mut writer = Writer::new(timeline, rendition, 4096 + count.min(timeline.segments().len()) * SEGMENT_TEXT);
