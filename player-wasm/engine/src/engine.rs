@@ -18,6 +18,8 @@ use crate::{
 const MAX_DECODE_FAILURES: u32 = 3;
 /// A media playlist that was never there: after this many failures the multivariant playlist is asked again.
 const MAX_FIRST_FAILURES: u32 = 4;
+/// A rung with a gap is left alone for this long: an encoder that was given up seldom comes back at once.
+const GONE_MS: f64 = 30_000.0;
 /// Pause between looks for a new session.
 const WATCH_MS: f64 = 3_000.0;
 /// A live playlist without news for this many target durations may belong to a session that nobody ended.
@@ -35,6 +37,8 @@ pub struct Engine {
     ladder: Ladder,
     throughput: Throughput,
     abr: Abr,
+    /// Rungs that had a gap, and until when they are left alone.
+    gone: Vec<(usize, f64)>,
     source: Option<Source>,
     phase: Phase,
     /// The tracks were asked for.
@@ -77,6 +81,7 @@ impl Engine {
             ladder: Ladder::default(),
             throughput: Throughput::new(),
             abr: Abr::default(),
+            gone: Vec::new(),
             source: None,
             phase: Phase::Idle,
             tracks_asked: false,
@@ -156,6 +161,7 @@ impl Engine {
         self.phase = Phase::Finding;
         self.latency = Latency::new(self.shared.config.latency_s);
         self.playback = Playback::default();
+        self.gone.clear();
         self.shared.presentation = Default::default();
         self.shared.playhead = Playhead::default();
         self.shared.seeking_to_s = None;
@@ -301,8 +307,35 @@ impl Engine {
             buffer_share: main.ready_s(position_s) / should_s.max(0.1),
         };
         let rung = self.abr.choose(&self.ladder.bandwidths_bps(), situation);
+        let rung = self.present_rung(rung).unwrap_or(rung);
+        let Some(main) = self.lanes.first_mut() else { return };
         if let Some(variant) = self.ladder.variants.get(rung) {
             main.want(&mut self.shared, rung, &variant.url);
+        }
+    }
+
+    /// A rung with media that is no higher than the wished one, else the lowest that has any.
+    fn present_rung(&self, wished: usize) -> Option<usize> {
+        let present = |rung: &usize| !self.gone.iter().any(|(gone, until_ms)| gone == rung && self.shared.now_ms < *until_ms);
+        let mut rungs = 0..self.ladder.variants.len();
+        (0..=wished).rev().find(present).or_else(|| rungs.find(present))
+    }
+
+    /// Leaves a rung that has a gap. Where all have it, the gap is skipped.
+    fn leave_gone_rung(&mut self) {
+        let Some(main) = self.lanes.first_mut() else { return };
+        let Some(gone) = main.take_gone_rung() else { return };
+        self.gone.retain(|(rung, _)| *rung != gone);
+        self.gone.push((gone, self.shared.now_ms + GONE_MS));
+        let current = main.rung;
+        let to = self.present_rung(gone);
+        let Some(main) = self.lanes.first_mut() else { return };
+        match to.and_then(|to| Some((to, self.ladder.variants.get(to)?))) {
+            Some((to, variant)) => main.want(&mut self.shared, to, &variant.url),
+            None => {
+                self.gone.retain(|(rung, _)| *rung != current);
+                main.skip_gap();
+            }
         }
     }
 
@@ -311,6 +344,8 @@ impl Engine {
         let now_ms = self.shared.now_ms;
         let Some(main) = self.lanes.first_mut() else { return };
         let rung = self.abr.stalled(now_ms, main.wanted_rung());
+        let rung = self.present_rung(rung).unwrap_or(rung);
+        let Some(main) = self.lanes.first_mut() else { return };
         if let Some(variant) = self.ladder.variants.get(rung) {
             main.want(&mut self.shared, rung, &variant.url);
         }
@@ -372,6 +407,7 @@ impl Engine {
         if let Some(rung) = switched {
             self.say_level(rung);
         }
+        self.leave_gone_rung();
         self.note_edge();
         self.control();
         if self.playback.ended {

@@ -52,6 +52,12 @@ pub(crate) struct Lane {
     anchor: Option<(u64, f64)>,
     unlisted: Option<(Resource, Place)>,
     refused_hint: Option<Resource>,
+    /// The rung has nothing at the cursor, and another may have.
+    gap: bool,
+    /// Gaps are skipped: no other rung has the media either.
+    skips_gaps: bool,
+    /// A rung that turned out to have a gap where it was to be gone over to.
+    gone_rung: Option<usize>,
     /// Since when the start of a segment waits for the candidate's playlist.
     boundary_ms: Option<f64>,
     pub(crate) ranges: Ranges,
@@ -95,6 +101,9 @@ impl Lane {
             anchor: None,
             unlisted: None,
             refused_hint: None,
+            gap: false,
+            skips_gaps: !main,
+            gone_rung: None,
             boundary_ms: None,
             ranges: Ranges::default(),
             loaded_end_s: None,
@@ -129,6 +138,18 @@ impl Lane {
         if rung != self.rung {
             self.candidate = Some((rung, Follower::new(url.into(), shared.now_ms)));
         }
+    }
+
+    /// The rung that has nothing to load at the moment, if that has just been found.
+    pub(crate) fn take_gone_rung(&mut self) -> Option<usize> {
+        let own = (self.gap && self.candidate.is_none()).then_some(self.rung);
+        self.gone_rung.take().or(own)
+    }
+
+    /// Goes over the gap, since no rung has anything there.
+    pub(crate) fn skip_gap(&mut self) {
+        self.gap = false;
+        self.skips_gaps = true;
     }
 
     /// Asks for whatever is due. Returns the rung if it has changed.
@@ -177,6 +198,15 @@ impl Lane {
         });
         let at = self.queue.iter().position(|fragment| !fragment.listed);
         match found {
+            // The rendition has nothing there; whoever looks for it next is told so.
+            Some((place, segment, part)) if segment.gap || part.gap => {
+                self.unlisted = None;
+                match at {
+                    Some(at) => self.rewind(shared, at, place),
+                    None if self.cursor == Some(guess.next_part()) => self.cursor = Some(place.next_part()),
+                    None => {}
+                }
+            }
             Some((place, segment, part)) => {
                 if let Some(fragment) = at.and_then(|at| self.queue.get_mut(at)) {
                     fragment.place = place;
@@ -202,14 +232,26 @@ impl Lane {
         }
     }
 
+    /// Forgets what was asked for from a fragment on, and goes on at a place.
+    fn rewind(&mut self, shared: &mut Shared, at: usize, place: Place) {
+        for fragment in self.queue.drain(at..) {
+            shared.drop_request(fragment.id());
+        }
+        self.unlisted = None;
+        self.cursor = Some(place);
+    }
+
     fn fill(&mut self, shared: &mut Shared) -> Option<usize> {
         let mut switched = None;
         for _ in 0..MAX_STEPS {
             let cursor = self.cursor?;
-            if cursor.part == 0 && self.candidate.is_some() {
+            if (cursor.part == 0 || self.gap) && self.candidate.is_some() {
                 if self.switch(shared, cursor) {
                     switched = Some(self.rung);
                     continue;
+                }
+                if self.gap {
+                    break;
                 }
                 let since_ms = *self.boundary_ms.get_or_insert(shared.now_ms);
                 if shared.now_ms - since_ms < SWITCH_WAIT_MS {
@@ -222,6 +264,14 @@ impl Lane {
                     self.cursor = Some(place);
                     continue;
                 }
+                Next::Gap(after) if self.skips_gaps => {
+                    self.cursor = Some(after);
+                    continue;
+                }
+                Next::Gap(_) => {
+                    self.gap = true;
+                    break;
+                }
                 Next::Load(offer) => offer,
                 Next::Wait | Next::End => break,
             };
@@ -233,6 +283,8 @@ impl Lane {
             self.cursor = Some(if offer.kind == MediaKind::Segment { offer.place.next_segment() } else { offer.place.next_part() });
             self.unlisted = hint.or_else(|| self.unlisted.take());
             self.boundary_ms = None;
+            // Where media is to be had again, the next gap is to be looked at anew.
+            self.skips_gaps = !self.main;
             self.push(shared, fragment);
         }
         switched
@@ -284,6 +336,15 @@ impl Lane {
         if msn > new.next_place().msn {
             return false;
         }
+        let newest_is_gap = new.segments.back().is_some_and(|last| last.gap || last.parts.last().is_some_and(|part| part.gap));
+        if newest_is_gap || matches!(next(new, Place::segment(msn)), Next::Gap(_)) {
+            let gone = self.candidate.take();
+            self.gone_rung = gone.map(|(rung, mut follower)| {
+                shared.drop_request(follower.abandon());
+                rung
+            });
+            return false;
+        }
         if let (Some((anchor, time_s)), true) = (self.anchor, msn != cursor.msn) {
             self.anchor = Some((anchor.wrapping_add(msn).wrapping_sub(cursor.msn), time_s));
         }
@@ -291,6 +352,7 @@ impl Lane {
         shared.drop_request(self.follower.abandon());
         self.follower = follower;
         self.rung = rung;
+        self.gap = false;
         self.boundary_ms = None;
         self.cursor = Some(Place::segment(msn));
         self.unlisted = None;
@@ -367,6 +429,12 @@ impl Lane {
             self.follower.hurry(shared.now_ms);
             return true;
         }
+        let place = fragment.place;
+        if self.follower.playlist().is_some_and(|playlist| matches!(next(playlist, place), Next::Gap(_))) {
+            self.rewind(shared, at, place);
+            return true;
+        }
+        let Some(fragment) = self.queue.get_mut(at) else { return true };
         let gone = self.follower.playlist().is_some_and(|playlist| fragment.place.msn < playlist.first_msn);
         fragment.refusals = fragment.refusals.saturating_add(1);
         let given_up = gone || (status != 0 && fragment.refusals >= MAX_REFUSALS);
@@ -391,6 +459,7 @@ impl Lane {
         self.cursor = Some(place);
         self.unlisted = None;
         self.refused_hint = None;
+        self.gap = false;
         self.loaded_end_s = None;
     }
 

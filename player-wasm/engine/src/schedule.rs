@@ -12,6 +12,8 @@ pub(crate) enum Next<'a> {
     Load(Offer<'a>),
     /// There is nothing here and never will be: go on there.
     Skip(Place),
+    /// This rendition has nothing here, though another may; without one, go on there.
+    Gap(Place),
     /// There will be something here.
     Wait,
     /// Nothing follows.
@@ -49,14 +51,14 @@ pub(crate) fn next(playlist: &Playlist, place: Place) -> Next<'_> {
         };
     };
     if segment.gap {
-        return Next::Skip(place.next_segment());
+        return Next::Gap(place.next_segment());
     }
     match (&segment.resource, segment.parts.get(place.part)) {
         // One request for a whole segment is cheaper than one for each part.
         (Some(resource), _) if place.part == 0 || segment.parts.is_empty() => {
             Next::Load(Offer { place: Place::segment(place.msn), resource, kind: MediaKind::Segment, duration_s: segment.duration_s })
         }
-        (_, Some(part)) if part.gap => Next::Skip(place.next_part()),
+        (_, Some(part)) if part.gap => Next::Gap(place.next_part()),
         (_, Some(part)) => Next::Load(Offer { place, resource: &part.resource, kind: MediaKind::Part, duration_s: part.duration_s }),
         (Some(_), None) => Next::Skip(place.next_segment()),
         (None, None) if playlist.ended => Next::End,
@@ -91,6 +93,7 @@ mod tests {
         match next(list, Place { msn, part }) {
             Next::Load(offer) => offer.resource.uri.clone(),
             Next::Skip(place) => alloc::format!("skip to {} {}", place.msn, place.part),
+            Next::Gap(place) => alloc::format!("gap to {} {}", place.msn, place.part),
             Next::Wait => "wait".into(),
             Next::End => "end".into(),
         }
@@ -123,7 +126,7 @@ mod tests {
     #[test]
     fn gaps_and_the_end_are_told_apart_from_waiting() {
         let list = list(&["#EXT-X-GAP\n", CLOSED, "#EXT-X-ENDLIST\n"]);
-        assert_eq!(at(&list, 5, 0), "skip to 6 0");
+        assert_eq!(at(&list, 5, 0), "gap to 6 0");
         assert_eq!(at(&list, 6, 0), "end");
     }
 

@@ -117,6 +117,29 @@ fn media_time_that_begins_anew_is_played_in_one_piece() {
 }
 
 #[test]
+fn a_rung_that_is_given_up_is_left_for_another() {
+    let origin = Origin { given_up: Some(("source", 20)), ..Origin::default() };
+    let mut sim = Sim::new(origin, Config { expected_bps: Some(1e9), ..Config::default() });
+    sim.run(9.0, |_| {});
+    assert_eq!(levels(&sim), [3]);
+    sim.run(50.0, |_| {});
+    assert_eq!(sim.engine.stats().rung, 2, "{:?}", levels(&sim));
+    assert_eq!(sim.element.waits, 0);
+    assert!((sim.behind_s() - 1.4).abs() < 0.3, "{}", sim.behind_s());
+}
+
+#[test]
+fn the_way_down_leads_past_a_rung_that_is_given_up() {
+    let origin = Origin { given_up: Some(("high", 18)), ..Origin::default() };
+    let mut sim = Sim::new(origin, Config { expected_bps: Some(1e9), ..Config::default() });
+    sim.link_bps = Box::new(|now_s| if now_s < 45.0 { 20e6 } else { 3.2e6 });
+    sim.run(60.0, |_| {});
+    assert_eq!(sim.engine.stats().rung, 1, "{:?}", levels(&sim));
+    assert!(sim.element.shown_s > 50.0, "{}", sim.element.shown_s);
+    assert!(sim.behind_s() < 4.0, "{}", sim.behind_s());
+}
+
+#[test]
 fn sound_alone_plays_at_the_live_edge() {
     let mut sim = Sim::new(Origin { video: Vec::new(), ..Origin::default() }, Config::default());
     sim.run(30.0, |_| {});

@@ -18,6 +18,8 @@ pub(crate) struct Origin {
     pub(crate) discontinuities: Vec<u64>,
     /// Segments that are listed as gaps.
     pub(crate) gaps: Vec<u64>,
+    /// From this segment on a rendition has nothing but gaps.
+    pub(crate) given_up: Option<(&'static str, u64)>,
     /// While the clock (in s) is in here nothing is published; what was made then comes at the end of it.
     pub(crate) silence: Option<(f64, f64)>,
     /// While the clock is in here every request fails with this status.
@@ -64,6 +66,7 @@ impl Default for Origin {
             last_msn: None,
             discontinuities: Vec::new(),
             gaps: Vec::new(),
+            given_up: None,
             silence: None,
             broken: None,
             wrong_hints: false,
@@ -106,6 +109,10 @@ impl Origin {
             (None, None) => (name.parse::<u64>().unwrap() * PARTS, PARTS),
         };
         if self.last_msn.is_some_and(|last| first / PARTS > last) || self.gaps.contains(&(first / PARTS)) {
+            return Some(Answer::Status(404));
+        }
+        let given_up = self.given_up.is_some_and(|(name, from)| name == rendition && first / PARTS >= from);
+        if given_up && first + count <= made {
             return Some(Answer::Status(404));
         }
         if first + count > made {
@@ -194,13 +201,15 @@ impl Origin {
                 text += "#EXT-X-DISCONTINUITY\n";
             }
             let _ = writeln!(text, "#EXT-X-PROGRAM-DATE-TIME:{}", utc(msn as f64 * PARTS as f64 * self.part_s));
-            if self.gaps.contains(&msn) {
+            let given_up = self.given_up.is_some_and(|(name, from)| name == rendition && msn >= from);
+            if self.gaps.contains(&msn) || (given_up && msn < complete) {
                 text += "#EXT-X-GAP\n";
             }
             if self.low_latency && msn + 4 > complete {
                 for part in 0..parts {
                     let independent = if part == 0 || rendition == "audio" { ",INDEPENDENT=YES" } else { "" };
-                    let _ = writeln!(text, "#EXT-X-PART:DURATION={},URI=\"{rendition}/{msn}.{part}.m4s\"{independent}", self.part_s);
+                    let gap = if given_up { ",GAP=YES" } else { "" };
+                    let _ = writeln!(text, "#EXT-X-PART:DURATION={},URI=\"{rendition}/{msn}.{part}.m4s\"{independent}{gap}", self.part_s);
                 }
             }
             if msn < complete {
