@@ -62,7 +62,7 @@ pub(crate) struct Guest {
     shared: ProxyHandler<Functions>,
     /// Instances for one request each: where a request goes whose instance trapped, perhaps because of a neighbour.
     alone: ProxyHandler<Functions>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
     limits: Limits,
     metrics: Arc<Metrics>,
     _ticker: Ticker,
@@ -75,13 +75,14 @@ impl Guest {
         check_imports(&engine, &component)?;
         let pre = engine::link(&engine, &component).map_err(HostError::Engine)?;
         let functions = |reuse| Functions::new(&engine, &pre, objects, &config.limits, reuse, metrics);
+        let permits = Arc::new(Semaphore::new(config.limits.guest_calls));
         Ok(Self {
             shared: ProxyHandler::new(functions(Reuse::Shared)),
             alone: ProxyHandler::new(functions(Reuse::Once)),
-            permits: Semaphore::new(config.limits.guest_calls),
+            _ticker: Ticker::start(&engine, permits.clone(), config.limits.guest_calls),
+            permits,
             limits: config.limits.clone(),
             metrics: metrics.clone(),
-            _ticker: Ticker::start(&engine),
         })
     }
 

@@ -1,8 +1,18 @@
-use std::{sync::mpsc, time::Duration};
+use std::{
+    sync::{Arc, mpsc},
+    time::Duration,
+};
 
+use tokio::sync::Semaphore;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
     component::{Component, Linker},
+};
+use wasmtime_wasi::{
+    WasiView as _,
+    cli::{WasiCli, WasiCliView as _},
+    p2::bindings::{cli, random},
+    random::WasiRandom,
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
@@ -11,6 +21,8 @@ use crate::Limits;
 
 /// How often a running instance has to look up from its work.
 const TICK: Duration = Duration::from_millis(10);
+/// The same while no call is under way: the first ticks of a call may be late by this, and an idle host is idle.
+const REST: Duration = Duration::from_millis(100);
 /// Core modules, tables and stacks for each component instance: the component, its shims, and its concurrent tasks.
 const PER_INSTANCE: u32 = 16;
 /// What of an instance's memory stays mapped when its slot is used again.
@@ -39,12 +51,21 @@ fn config(limits: &Limits, pagemap_scan: Enabled) -> Config {
     config
 }
 
-/// Everything that the component may import, bound; nothing of it reaches files or sockets.
+/// What [`check_imports`](super::check_imports) allows, bound: no interface here reaches files or sockets.
 pub(super) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<ServicePre<Instance>> {
     let mut linker = Linker::<Instance>::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    wasmtime_wasi::p3::add_to_linker(&mut linker)?;
-    wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    let to = &mut linker;
+    wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(to)?;
+    cli::environment::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
+    random::insecure_seed::add_to_linker::<_, WasiRandom>(to, |instance| instance.ctx().ctx.random())?;
+    wasmtime_wasi::p3::clocks::add_to_linker(to)?;
+    wasmtime_wasi_http::p3::add_to_linker(to)?;
     ServicePre::new(linker.instantiate_pre(component)?)
 }
 
@@ -52,11 +73,16 @@ pub(super) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<S
 pub(super) struct Ticker(#[expect(dead_code, reason = "dropping it ends the thread")] mpsc::Sender<()>);
 
 impl Ticker {
-    pub(super) fn start(engine: &Engine) -> Self {
+    /// Ticks, slowly while none of the `most` permits is taken.
+    pub(super) fn start(engine: &Engine, permits: Arc<Semaphore>, most: usize) -> Self {
         let engine = engine.weak();
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
-            while receiver.recv_timeout(TICK) == Err(mpsc::RecvTimeoutError::Timeout) {
+            loop {
+                let pause = if permits.available_permits() < most { TICK } else { REST };
+                if receiver.recv_timeout(pause) != Err(mpsc::RecvTimeoutError::Timeout) {
+                    return;
+                }
                 let Some(engine) = engine.upgrade() else { return };
                 engine.increment_epoch();
             }
