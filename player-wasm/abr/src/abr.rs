@@ -145,8 +145,7 @@ impl Abr {
         let p = self.parameters;
         let forecasts = self.belief.forecasts(p, 0.0);
         let (Some(tables), false) = (tables, self.belief.is_empty()) else {
-            let (rule, rendition) =
-                if self.belief.is_empty() { (Rule::First, 0) } else { (Rule::Soda, self.soda.decide(state)) };
+            let (rule, rendition) = if self.belief.is_empty() { (Rule::First, 0) } else { (Rule::Soda, self.soda.decide(state)) };
             return Decision { rendition, why: self.why(rule, &forecasts, Vec::new()) };
         };
         let at = Moment { playing: true, ..self.moment(state) };

@@ -71,13 +71,7 @@ impl Config {
 
     /// Live in 2 s segments, 8 s behind the encoder.
     pub fn live() -> Self {
-        Self {
-            live: true,
-            target_latency_s: 8.0,
-            max_buffer_s: 8.0,
-            catch_up: CatchUp { min: 0.95, max: 1.05 },
-            ..Self::vod()
-        }
+        Self { live: true, target_latency_s: 8.0, max_buffer_s: 8.0, catch_up: CatchUp { min: 0.95, max: 1.05 }, ..Self::vod() }
     }
 
     /// Live in 2 s segments of 0.5 s parts, 2.5 s behind the encoder.

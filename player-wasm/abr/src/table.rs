@@ -217,15 +217,13 @@ impl Builder {
                 let Place { lean: (lean, more_lean), slow: (slow, more_slow) } = self.places[state * POINTS + j];
                 let scale = (discount * probability) as f32;
                 let (more_lean, more_slow) = (more_lean as f32, more_slow as f32);
-                let corner = |lean, slow, share: f32| (&values[self.axes.row(lean, slow)..][..points], share * scale);
-                let corners = [
-                    corner(lean, slow, (1.0 - more_lean) * (1.0 - more_slow)),
-                    corner(lean, slow + 1, (1.0 - more_lean) * more_slow),
-                    corner(lean + 1, slow, more_lean * (1.0 - more_slow)),
-                    corner(lean + 1, slow + 1, more_lean * more_slow),
-                ];
-                for (b, value) in row.iter_mut().enumerate() {
-                    *value = corners.iter().map(|(values, share)| values[b] * share).sum();
+                let corner = |lean, slow| &values[self.axes.row(lean, slow)..][..points];
+                let (v00, v01) = (corner(lean, slow), corner(lean, slow + 1));
+                let (v10, v11) = (corner(lean + 1, slow), corner(lean + 1, slow + 1));
+                let (s00, s01) = (scale * (1.0 - more_lean) * (1.0 - more_slow), scale * (1.0 - more_lean) * more_slow);
+                let (s10, s11) = (scale * more_lean * (1.0 - more_slow), scale * more_lean * more_slow);
+                for b in 0..points {
+                    row[b] = v00[b] * s00 + v01[b] * s01 + v10[b] * s10 + v11[b] * s11;
                 }
                 let buffers = &self.buffers[(state * POINTS + j) * points..][..points];
                 for (choice, &place) in choices.iter_mut().zip(buffers) {

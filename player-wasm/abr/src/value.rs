@@ -41,10 +41,7 @@ impl Axes {
     }
 
     pub(crate) fn place(&self, slow: f64, lean: f64) -> Place {
-        Place {
-            lean: grid(lean, LEAN_FIRST, LEAN_STEP, LEAN_POINTS),
-            slow: grid(slow, self.slow_first, SLOW_STEP, self.slow_points),
-        }
+        Place { lean: grid(lean, LEAN_FIRST, LEAN_STEP, LEAN_POINTS), slow: grid(slow, self.slow_first, SLOW_STEP, self.slow_points) }
     }
 
     /// Values of one rung.

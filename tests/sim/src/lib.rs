@@ -20,3 +20,4 @@ pub mod session;
 pub mod setting;
 pub mod synthetic;
 pub mod table;
+pub mod tune;

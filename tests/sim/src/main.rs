@@ -6,13 +6,17 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use tidegate_sim::{
+    bootstrap,
     corpus::{self, Half, Recording},
     gate, policy, run,
-    setting::SETTINGS,
-    table,
+    score::Score,
+    setting::{SETTINGS, Setting},
+    table, tune,
 };
 
 const USAGE: &str = "\
+tidegate-sim tune SETTING [GENERATIONS [PER_SET [STEP [SEED]]]]    fits the planner's numbers on the tuning half
+tidegate-sim try SETTING NAME=NUMBER[,…] …    scores other numbers on the tuning half against the present ones
 tidegate-sim gate [--write]    plays the gate's links and compares, or writes, the committed figures
 tidegate-sim table [--traces DIR] [--half report|tune|all|aside] [--setting NAME] [--policies A,B,…] [--sets] [--harsh] [--per-set N] [--threads N]
 
@@ -27,9 +31,68 @@ fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     match arguments.next().as_deref() {
         Some("table") => tables(arguments),
+        Some("tune") => fit(arguments),
+        Some("try") => attempt(arguments),
         Some("gate") => figures(arguments.next().as_deref() == Some("--write")),
         _ => bail!("{USAGE}"),
     }
+}
+
+/// Fits the numbers of one setting on the tuning half.
+fn fit(mut arguments: impl Iterator<Item = String>) -> Result<()> {
+    let name = arguments.next().with_context(|| USAGE.to_owned())?;
+    let setting = SETTINGS.iter().find(|s| s.name == name).with_context(|| format!("{name} is no setting"))?;
+    let mut number =
+        |otherwise: f64| arguments.next().map_or(Ok(otherwise), |a| a.parse::<f64>().with_context(|| format!("{a} is no number")));
+    let plan =
+        tune::Plan { generations: number(40.0)? as usize, per_set: number(10.0)? as usize, step: number(0.15)?, seed: number(1.0)? as u64 };
+    let recordings = corpus::load(&corpus::folder())?.context("there are no recordings")?;
+    let chosen = tuning(&recordings, setting);
+    tune::fit(&chosen, setting, plan, |generation, value, found| {
+        println!("generation {generation}: {value:.4}\n{}", tune::source(found));
+    });
+    Ok(())
+}
+
+/// Scores other numbers on the tuning half against the present ones.
+fn attempt(mut arguments: impl Iterator<Item = String>) -> Result<()> {
+    let name = arguments.next().with_context(|| USAGE.to_owned())?;
+    let setting = SETTINGS.iter().find(|s| s.name == name).with_context(|| format!("{name} is no setting"))?;
+    let recordings = corpus::load(&corpus::folder())?.context("there are no recordings")?;
+    let chosen = tuning(&recordings, setting);
+    let now = tune::scores(&chosen, setting, &tune::changed(setting, &[]).context("no numbers")?);
+    for attempt in arguments {
+        let change = |pair: &str| Some((pair.split_once('=')?.0.to_owned(), pair.split_once('=')?.1.parse::<f64>().ok()?));
+        let changes: Option<Vec<(String, f64)>> = attempt.split(',').map(change).collect();
+        let changed = changes.and_then(|c| tune::changed(setting, &c)).with_context(|| format!("{attempt} is no name=number,…"))?;
+        let then = tune::scores(&chosen, setting, &changed);
+        let of = |value: &dyn Fn(&Score, &Score) -> f64| {
+            let mut sets = bootstrap::BySet::new();
+            for ((set, a), (_, b)) in now.iter().zip(&then) {
+                sets.entry(*set).or_default().push(value(a, b));
+            }
+            sets
+        };
+        let gain = of(&|a, b| b.qoe() - a.qoe());
+        let (low, high) = bootstrap::interval(&gain);
+        let (qoe, stall, switch) =
+            (bootstrap::mean(&of(&|_, b| b.qoe())), bootstrap::mean(&of(&|_, b| b.stall)), bootstrap::mean(&of(&|_, b| b.switch)));
+        println!(
+            "{attempt}: {qoe:.4}, {:+.4} [{low:+.4}, {high:+.4}], stall {:.2} %, switch {:.1} %",
+            bootstrap::mean(&gain),
+            100.0 * stall,
+            100.0 * switch
+        );
+    }
+    Ok(())
+}
+
+/// The playable recordings of the tuning half.
+fn tuning<'a>(recordings: &'a [Recording], setting: &Setting) -> Vec<&'a Recording> {
+    let mut half: Vec<&Recording> = recordings.iter().filter(|r| r.half == Half::Tune).collect();
+    half.sort_by(|a, b| (a.set, &a.name).cmp(&(b.set, &b.name)));
+    let playable = run::rows(&half, setting, &[], 1);
+    half.into_iter().zip(playable).filter(|(_, row)| row.playable).map(|(recording, _)| recording).collect()
 }
 
 /// Plays the gate; writes its figures down or compares them.

@@ -256,7 +256,10 @@ impl<'a> Session<'a> {
             return Vec::new();
         }
         let rungs = self.scene.content.ladder_bps.len();
-        (0..ANNOUNCED).flat_map(|k| (0..rungs).map(move |q| (k, q))).map(|(k, q)| self.scene.content.segment_bits(self.next + k, q)).collect()
+        (0..ANNOUNCED)
+            .flat_map(|k| (0..rungs).map(move |q| (k, q)))
+            .map(|(k, q)| self.scene.content.segment_bits(self.next + k, q))
+            .collect()
     }
 
     fn rtt(&self) -> f64 {

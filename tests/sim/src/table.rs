@@ -22,7 +22,11 @@ pub fn by_set(rows: &[Row], value: impl Fn(&Row) -> f64) -> BySet {
 pub fn render(setting: &Setting, names: &[&str], rows: &[Row]) -> String {
     let mut text = String::new();
     let _ = writeln!(text, "**{}**, {} recordings, {} sets\n", setting.name, rows.len(), by_set(rows, |_| 0.0).len());
-    let _ = writeln!(text, "| policy | QoE_live | util | stall % | switch % | stalls | late s | speed % | dropped | wasted % | start s | kbit/s | QoE_lin | {} minus it, 95 % | better on |", names[0]);
+    let _ = writeln!(
+        text,
+        "| policy | QoE_live | util | stall % | switch % | stalls | late s | speed % | dropped | wasted % | start s | kbit/s | QoE_lin | {} minus it, 95 % | better on |",
+        names[0]
+    );
     let _ = writeln!(text, "|{}", "---|".repeat(15));
     for (p, name) in names.iter().enumerate() {
         let of = |value: fn(&Score) -> f64| mean(&by_set(rows, |r| value(&r.scores[p])));

@@ -1,5 +1,5 @@
 //! The native decider and the WASM module that viewers run give the same answers, message for message.
-#![allow(clippy::disallowed_methods, reason = "a test that starts node")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test that starts node")]
 
 use std::{
     io::Write,

@@ -41,8 +41,7 @@ pub trait Policy {
 }
 
 /// The policies of the table, ours first.
-pub const NAMES: [&str; 11] =
-    ["ours", "soda", "mpc", "hyb", "bola-e", "dynamic", "throughput", "hls.js", "shaka", "vhs", "lowest"];
+pub const NAMES: [&str; 11] = ["ours", "soda", "mpc", "hyb", "bola-e", "dynamic", "throughput", "hls.js", "shaka", "vhs", "lowest"];
 
 /// A policy by name for a session of `setting` on `ladder_bps`.
 pub fn by_name(name: &str, setting: &Setting, ladder_bps: &[f64]) -> Option<Box<dyn Policy>> {
