@@ -399,6 +399,7 @@ impl Engine {
         if self.phase != Phase::Following {
             return;
         }
+        self.start_elsewhere();
         self.place_lanes();
         let mut switched = None;
         for lane in &mut self.lanes {
@@ -435,6 +436,23 @@ impl Engine {
         };
         let id = self.shared.fetch_playlist(source.url.clone());
         source.request = Some(id);
+    }
+
+    /// Takes another rung to begin with, where the first one turns out to have nothing at the live edge.
+    fn start_elsewhere(&mut self) {
+        let Some(main) = self.lanes.first().filter(|main| main.cursor().is_none()) else { return };
+        let (rung, track) = (main.rung, main.track);
+        if !main.playlist().is_some_and(|playlist| playlist.ends_in_gap() && !playlist.ended) {
+            return;
+        }
+        self.gone.push((rung, self.shared.now_ms + GONE_MS));
+        let Some(to) = self.present_rung(rung) else { return };
+        let Some(url) = self.ladder.variants.get(to).map(|variant| variant.url.clone()) else { return };
+        let other = Lane::new(track, true, url, to, &self.shared);
+        if let Some(main) = self.lanes.first_mut() {
+            core::mem::replace(main, other).close(&mut self.shared);
+        }
+        self.say_level(to);
     }
 
     /// Finds where to start, once playlists are there. The main track decides, sound follows.

@@ -336,8 +336,7 @@ impl Lane {
         if msn > new.next_place().msn {
             return false;
         }
-        let newest_is_gap = new.segments.back().is_some_and(|last| last.gap || last.parts.last().is_some_and(|part| part.gap));
-        if newest_is_gap || matches!(next(new, Place::segment(msn)), Next::Gap(_)) {
+        if new.ends_in_gap() || matches!(next(new, Place::segment(msn)), Next::Gap(_)) {
             let gone = self.candidate.take();
             self.gone_rung = gone.map(|(rung, mut follower)| {
                 shared.drop_request(follower.abandon());

@@ -96,6 +96,11 @@ impl Playlist {
         }
     }
 
+    /// The newest that is listed is not there: an encoder that was given up goes on like this to the end.
+    pub(crate) fn ends_in_gap(&self) -> bool {
+        self.segments.back().is_some_and(|last| last.gap || last.parts.last().is_some_and(|part| part.gap))
+    }
+
     /// Time from the start of segment `from` to the start of segment `to`, in s; a segment may be the one to come.
     pub(crate) fn distance_s(&self, from: u64, to: u64) -> Option<f64> {
         let at = |msn: u64| {

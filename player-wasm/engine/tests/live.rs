@@ -129,6 +129,19 @@ fn a_rung_that_is_given_up_is_left_for_another() {
 }
 
 #[test]
+fn a_rung_that_was_given_up_before_is_not_started_with() {
+    for given_up in ["medium", "low"] {
+        let origin = Origin { given_up: Some((given_up, 3)), ..Origin::default() };
+        let expected_bps = (given_up == "low").then_some(1.0);
+        let mut sim = Sim::new(origin, Config { expected_bps, ..Config::default() });
+        sim.run(3.0, |_| {});
+        let (started, _) = sim.events.iter().find(|(_, event)| *event == Event::Playing).expect("playing");
+        assert!(started - 30.0 < 1.2, "the first picture took {} s", started - 30.0);
+        assert!(sim.behind_s() < 2.0, "{}", sim.behind_s());
+    }
+}
+
+#[test]
 fn the_way_down_leads_past_a_rung_that_is_given_up() {
     let origin = Origin { given_up: Some(("high", 18)), ..Origin::default() };
     let mut sim = Sim::new(origin, Config { expected_bps: Some(1e9), ..Config::default() });
