@@ -148,8 +148,8 @@ mod tests {
             jumps.observe(p, if (i / 15) % 2 == 0 { 7.0 } else { 9.0 }, 0.0);
             noise.observe(p, if i % 3 == 0 { 7.0 } else { 9.0 }, 0.0);
         }
-        assert!(jumps.forecasts(p, 0.0)[0].weight > 0.5);
-        assert!(noise.forecasts(p, 0.0)[0].weight < 0.1);
+        let (jumps, noise) = (jumps.forecasts(p, 0.0)[0].weight, noise.forecasts(p, 0.0)[0].weight);
+        assert!(jumps > 3.0 * noise, "{jumps} after jumps, {noise} after noise");
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Config {
         }
     }
 
-    /// The same with every number in the range that the planner can work with and the ladder in rising order.
+    /// The same with every number in the range that the planner can work with; the ladder keeps its order.
     pub(crate) fn sane(mut self) -> Self {
         for rate in &mut self.ladder_bps {
             *rate = bounded(*rate, 8e3, 1e9);
