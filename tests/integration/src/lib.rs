@@ -5,8 +5,11 @@
 
 mod child;
 pub mod embedded;
+pub mod ffmpeg;
 pub mod http;
 pub mod minio;
+pub mod platform;
+pub mod publisher;
 mod server;
 
 pub use child::Child;

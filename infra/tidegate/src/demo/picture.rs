@@ -218,7 +218,8 @@ impl Wave {
 
 /// From the back to the front.
 fn waves() -> [Wave; 4] {
-    let wave = |base, height, length, speed, body, crest| Wave { base, height, length, speed, body: Colour::rgb(body), crest: Colour::rgb(crest) };
+    let wave =
+        |base, height, length, speed, body, crest| Wave { base, height, length, speed, body: Colour::rgb(body), crest: Colour::rgb(crest) };
     [
         wave(300.0, 5.0, 70.0, 0.6, [122.0, 120.0, 150.0], [236.0, 176.0, 130.0]),
         wave(338.0, 9.0, 95.0, -0.8, [72.0, 104.0, 140.0], [170.0, 160.0, 170.0]),

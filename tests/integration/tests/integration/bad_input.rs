@@ -15,8 +15,27 @@ use tidegate_integration::{
 use tidegate_stream::StreamId;
 
 const SOURCE: [&str; 21] = [
-    "-re", "-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-f", "lavfi", "-i", "sine=r=48000", "-t", "40", "-c:v", "libx264", "-preset", "ultrafast",
-    "-tune", "zerolatency", "-g", "60", "-c:a", "aac",
+    "-re",
+    "-f",
+    "lavfi",
+    "-i",
+    "testsrc2=s=320x180:r=30",
+    "-f",
+    "lavfi",
+    "-i",
+    "sine=r=48000",
+    "-t",
+    "40",
+    "-c:v",
+    "libx264",
+    "-preset",
+    "ultrafast",
+    "-tune",
+    "zerolatency",
+    "-g",
+    "60",
+    "-c:a",
+    "aac",
 ];
 
 #[test]
@@ -30,14 +49,51 @@ fn odd_requests_get_a_clear_no_and_never_a_server_error() {
 
     let far = format!("{media}?_HLS_msn=999999999999");
     let paths = [
-        "/live", "/live/", "/live//", "/live/live", "/live/live/", "/live/../../etc/passwd", "/live/%2e%2e/x", "/live/LIVE/index.m3u8",
-        "/live/live/index.m3u8/", "/live/nobody/index.m3u8", "/live/live/00000000000000000000/source.m3u8", "/live/live/x/source.m3u8", "/%00", "/\u{e9}",
-        "//", "/live/live/index.m3u8%00", "/meta/keys/x.json", "/live/live/current", "/favicon.ico",
+        "/live",
+        "/live/",
+        "/live//",
+        "/live/live",
+        "/live/live/",
+        "/live/../../etc/passwd",
+        "/live/%2e%2e/x",
+        "/live/LIVE/index.m3u8",
+        "/live/live/index.m3u8/",
+        "/live/nobody/index.m3u8",
+        "/live/live/00000000000000000000/source.m3u8",
+        "/live/live/x/source.m3u8",
+        "/%00",
+        "/\u{e9}",
+        "//",
+        "/live/live/index.m3u8%00",
+        "/meta/keys/x.json",
+        "/live/live/current",
+        "/favicon.ico",
     ];
-    let below = ["nothing.m3u8", "source/0.0.0.m4s", "source/-1.m4s", "source/99999999999999999999999.m4s", "source/0.m4s.m4s", "head", "log/0000000000", "init/source/zz.mp4"];
+    let below = [
+        "nothing.m3u8",
+        "source/0.0.0.m4s",
+        "source/-1.m4s",
+        "source/99999999999999999999999.m4s",
+        "source/0.m4s.m4s",
+        "head",
+        "log/0000000000",
+        "init/source/zz.mp4",
+    ];
     let queries = [
-        "_HLS_part=0", "_HLS_msn=", "_HLS_msn=-1", "_HLS_msn=x", "_HLS_msn=1e9", "_HLS_msn=18446744073709551616", "_HLS_msn=0&_HLS_msn=1",
-        "_HLS_msn=0&_HLS_part=x", "_HLS_msn=0&_HLS_part=4294967296", "_HLS_skip=MAYBE", "%", "%ff=%fe", "&&&&", "=",
+        "_HLS_part=0",
+        "_HLS_msn=",
+        "_HLS_msn=-1",
+        "_HLS_msn=x",
+        "_HLS_msn=1e9",
+        "_HLS_msn=18446744073709551616",
+        "_HLS_msn=0&_HLS_msn=1",
+        "_HLS_msn=0&_HLS_part=x",
+        "_HLS_msn=0&_HLS_part=4294967296",
+        "_HLS_skip=MAYBE",
+        "%",
+        "%ff=%fe",
+        "&&&&",
+        "=",
     ];
     let long = format!("/live/{}/index.m3u8", "a".repeat(3000));
     let all = paths
@@ -61,7 +117,16 @@ fn odd_requests_get_a_clear_no_and_never_a_server_error() {
         let status = status(platform.edge, method, media, &[]);
         assert!((400..500).contains(&status), "{method} gave {status}");
     }
-    for range in ["bytes=", "bytes=5-2", "bytes=-0", "bytes=99999999999-", "bytes=a-b", "lines=1-2", "bytes=0-1,5-6,9-11", "bytes=18446744073709551615-"] {
+    for range in [
+        "bytes=",
+        "bytes=5-2",
+        "bytes=-0",
+        "bytes=99999999999-",
+        "bytes=a-b",
+        "lines=1-2",
+        "bytes=0-1,5-6,9-11",
+        "bytes=18446744073709551615-",
+    ] {
         let status = status(platform.edge, "GET", &format!("{folder}/source/0.0.m4s"), &[("range", range)]);
         assert!(status < 500, "range {range} gave {status}");
     }
@@ -150,6 +215,9 @@ fn garbage() -> Vec<(&'static str, Vec<u8>)> {
         ("an array of 2^32 elements", message(20, &array)),
         ("an object without an end", message(20, &deep)),
         ("a message of 16 MiB that never ends", [vec![3, 0, 0, 0, 0xFF, 0xFF, 0xFF, 9, 0, 0, 0, 0], vec![1; 10_000]].concat()),
-        ("many messages begun at once", (2..64).flat_map(|stream| [vec![stream, 0, 0, 0, 0xFF, 0xFF, 0xFF, 9, 0, 0, 0, 0], vec![0; 128]].concat()).collect()),
+        (
+            "many messages begun at once",
+            (2..64).flat_map(|stream| [vec![stream, 0, 0, 0, 0xFF, 0xFF, 0xFF, 9, 0, 0, 0, 0], vec![0; 128]].concat()).collect(),
+        ),
     ]
 }

@@ -25,13 +25,48 @@ const PICTURE: [&str; 8] = ["-c:v", "libx264", "-preset", "ultrafast", "-g", "60
 const SOUND: [&str; 4] = ["-c:a", "aac", "-b:a", "64k"];
 
 const SOURCES: &[Source] = &[
-    Source { name: "film24", arguments: &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=24", "-f", "lavfi", "-i", "sine=r=48000", "-t", "7"], video: true, audio: true },
-    Source { name: "pal25", arguments: &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi", "-i", "sine=r=44100", "-t", "7"], video: true, audio: true },
-    Source { name: "ntsc2997", arguments: &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30000/1001", "-f", "lavfi", "-i", "sine=r=48000", "-t", "7"], video: true, audio: true },
-    Source { name: "ntsc5994", arguments: &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=60000/1001", "-f", "lavfi", "-i", "sine=r=48000", "-t", "7"], video: true, audio: true },
+    Source {
+        name: "film24",
+        arguments: &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=24", "-f", "lavfi", "-i", "sine=r=48000", "-t", "7"],
+        video: true,
+        audio: true,
+    },
+    Source {
+        name: "pal25",
+        arguments: &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=25", "-f", "lavfi", "-i", "sine=r=44100", "-t", "7"],
+        video: true,
+        audio: true,
+    },
+    Source {
+        name: "ntsc2997",
+        arguments: &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30000/1001", "-f", "lavfi", "-i", "sine=r=48000", "-t", "7"],
+        video: true,
+        audio: true,
+    },
+    Source {
+        name: "ntsc5994",
+        arguments: &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=60000/1001", "-f", "lavfi", "-i", "sine=r=48000", "-t", "7"],
+        video: true,
+        audio: true,
+    },
     Source {
         name: "bframes",
-        arguments: &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-f", "lavfi", "-i", "sine=r=48000", "-t", "7", "-bf", "2", "-b_strategy", "0"],
+        arguments: &[
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=320x180:r=30",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=r=48000",
+            "-t",
+            "7",
+            "-bf",
+            "2",
+            "-b_strategy",
+            "0",
+        ],
         video: true,
         audio: true,
     },
@@ -43,7 +78,12 @@ const SOURCES: &[Source] = &[
         audio: true,
     },
     Source { name: "radio", arguments: &["-f", "lavfi", "-i", "sine=r=48000", "-t", "7"], video: false, audio: true },
-    Source { name: "short", arguments: &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-f", "lavfi", "-i", "sine=r=48000", "-t", "0.7"], video: true, audio: true },
+    Source {
+        name: "short",
+        arguments: &["-f", "lavfi", "-i", "testsrc2=s=320x180:r=30", "-f", "lavfi", "-i", "sine=r=48000", "-t", "0.7"],
+        video: true,
+        audio: true,
+    },
 ];
 
 fn file(folder: &Path, source: &Source) -> String {
@@ -66,7 +106,8 @@ fn every_frame_that_was_pushed_is_in_every_playlist() {
     let folder = tempfile::tempdir().unwrap();
     let platform = Platform::start(|_| {});
     let files: Vec<_> = SOURCES.iter().map(|source| file(folder.path(), source)).collect();
-    let pushes: Vec<Push> = SOURCES.iter().zip(&files).map(|(source, file)| platform.push(source.name, &["-re", "-i", file, "-c", "copy"])).collect();
+    let pushes: Vec<Push> =
+        SOURCES.iter().zip(&files).map(|(source, file)| platform.push(source.name, &["-re", "-i", file, "-c", "copy"])).collect();
     for push in pushes {
         push.finish().unwrap();
     }
@@ -75,7 +116,10 @@ fn every_frame_that_was_pushed_is_in_every_playlist() {
         let tracks = [("v:0", source.video), ("a:0", source.audio)];
         for (track, _) in tracks.iter().filter(|(_, there)| *there) {
             let pushed = ffmpeg::packets(file, track);
-            for address in [platform.url(&format!("/live/{}/index.m3u8", source.name)), platform.bucket_url(&format!("/live/{}/index.m3u8", source.name))] {
+            for address in [
+                platform.url(&format!("/live/{}/index.m3u8", source.name)),
+                platform.bucket_url(&format!("/live/{}/index.m3u8", source.name)),
+            ] {
                 let played = ffmpeg::packets(&address, track);
                 compare(source.name, track, &address, &pushed, &played);
             }

@@ -2,4 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 //! Integration tests: the real parts together. The list below is the list of what is tested.
 
+mod bad_input;
+mod live_path;
+mod players;
 mod store;
+mod up;

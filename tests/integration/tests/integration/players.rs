@@ -21,7 +21,8 @@ fn recording(platform: &Platform) -> [String; 2] {
 
 /// Runs a player with a bound, and returns what it printed.
 fn play(program: &str, arguments: &[&str]) -> String {
-    let mut child = Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+    let mut child =
+        Command::new(program).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
     let mut stdout = child.stdout.take().unwrap();
     let reader = thread::spawn(move || {
         let mut text = Vec::new();
@@ -53,7 +54,18 @@ fn ffmpeg_ffprobe_and_gstreamer_play_every_frame() {
     }
     if there("ffprobe") {
         for address in &addresses {
-            let count = ["-v", "error", "-select_streams", "v:0", "-count_frames", "-show_entries", "stream=nb_read_frames", "-of", "default=nokey=1:noprint_wrappers=1", address];
+            let count = [
+                "-v",
+                "error",
+                "-select_streams",
+                "v:0",
+                "-count_frames",
+                "-show_entries",
+                "stream=nb_read_frames",
+                "-of",
+                "default=nokey=1:noprint_wrappers=1",
+                address,
+            ];
             let frames = play("ffprobe", &count);
             assert_eq!(frames.lines().next(), Some(FRAMES.to_string().as_str()), "ffprobe {address}");
         }
@@ -64,8 +76,22 @@ fn ffmpeg_ffprobe_and_gstreamer_play_every_frame() {
         for address in &addresses {
             // Each decoded picture of the demuxer's output is one line of the identity element.
             let pipeline = [
-                "-v", "-m", "souphttpsrc", &format!("location={address}"), "!", "hlsdemux", "!", "decodebin", "!", "video/x-raw", "!", "identity",
-                "silent=false", "!", "fakesink", "sync=false",
+                "-v",
+                "-m",
+                "souphttpsrc",
+                &format!("location={address}"),
+                "!",
+                "hlsdemux",
+                "!",
+                "decodebin",
+                "!",
+                "video/x-raw",
+                "!",
+                "identity",
+                "silent=false",
+                "!",
+                "fakesink",
+                "sync=false",
             ];
             let said = play("gst-launch-1.0", &pipeline.map(str::to_owned).each_ref().map(String::as_str));
             let frames = said.lines().filter(|line| line.contains("last-message = chain")).count();

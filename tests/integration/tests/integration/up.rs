@@ -131,7 +131,8 @@ fn ctrl_c_ends_the_stream_and_leaves_nothing_running() {
     assert!(children(pid).is_empty(), "{:?}", children(pid));
     // The store is on the disk: what the static playlist says there is what a viewer would get.
     let stored = files(&data.path().join("store")).into_iter().filter(|file| file.extension().is_some_and(|extension| extension == "m3u8"));
-    let texts: Vec<String> = stored.filter_map(|file| fs::read(file).ok()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
+    let texts: Vec<String> =
+        stored.filter_map(|file| fs::read(file).ok()).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).collect();
     assert!(texts.iter().any(|text| text.contains("#EXT-X-ENDLIST")), "no static playlist has an end: {texts:?}");
 }
 
@@ -180,7 +181,16 @@ fn what_is_missing_is_said_in_one_sentence() {
         (&FREE, &[("TIDEGATE_WEB", "/nowhere")], &["functions.wasm", "infra/build"]),
         (&[&FREE[..], &["--store", "films"]].concat(), &[], &["embedded, minio, or s3://NAME"]),
         (&[&FREE[..], &["--source", "/nowhere/film.mp4"]].concat(), &[], &["/nowhere/film.mp4"]),
-        (&[&FREE[..], &["--store", "s3://films"]].concat(), &[("AWS_ENDPOINT_URL", "http://127.0.0.1:9"), ("AWS_ACCESS_KEY_ID", "a"), ("AWS_SECRET_ACCESS_KEY", "b"), ("AWS_REGION", "us-east-1")], &["127.0.0.1:9"]),
+        (
+            &[&FREE[..], &["--store", "s3://films"]].concat(),
+            &[
+                ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+                ("AWS_ACCESS_KEY_ID", "a"),
+                ("AWS_SECRET_ACCESS_KEY", "b"),
+                ("AWS_REGION", "us-east-1"),
+            ],
+            &["127.0.0.1:9"],
+        ),
     ];
     for (arguments, environment, words) in cases {
         let data = tempfile::tempdir().unwrap();

@@ -1,0 +1,165 @@
+use std::{net::SocketAddr, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use tidegate_stream::StreamId;
+
+/// Live streaming with a bucket as its origin.
+#[derive(Parser, Debug)]
+#[command(name = "tidegate", version, about, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do; `up` when nothing is named.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the command line can do.
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Run the whole platform in this process, with a live picture to look at.
+    Up(Box<UpOptions>),
+    /// Make streams and stream keys in a bucket.
+    #[command(subcommand)]
+    Stream(StreamCommand),
+}
+
+/// Options of `tidegate up`. Each default is what a laptop wants.
+#[derive(Args, Clone, Debug)]
+pub struct UpOptions {
+    /// Where viewers connect.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "TIDEGATE_LISTEN")]
+    pub listen: SocketAddr,
+    /// Where encoders such as OBS connect.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1935", env = "TIDEGATE_RTMP")]
+    pub rtmp: SocketAddr,
+    /// Where the embedded store or MinIO answers.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9000", env = "TIDEGATE_STORE_LISTEN")]
+    pub store_listen: SocketAddr,
+    /// The bucket: `embedded`, `minio` (starts one), or `s3://NAME` with the ordinary AWS environment variables.
+    #[arg(long, default_value = "embedded", env = "TIDEGATE_STORE")]
+    pub store: Store,
+    /// Where the embedded store, MinIO and the stream keys are kept.
+    #[arg(long, value_name = "FOLDER", env = "TIDEGATE_DATA")]
+    pub data: Option<PathBuf>,
+    /// Show this in place of the demo: a file (in a loop) or an `http(s)://`, `rtmp://`, `srt://` address to pull.
+    #[arg(long, value_name = "FILE OR ADDRESS", conflicts_with = "no_demo")]
+    pub source: Option<String>,
+    /// No source of our own: wait for an encoder such as OBS.
+    #[arg(long)]
+    pub no_demo: bool,
+    /// Length of a part. Short parts mean less delay and more requests.
+    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = clap::value_parser!(u32).range(100..=2000))]
+    pub part_ms: u32,
+    /// Which qualities are made: `default` (never above the source) or `none` (the source as it is).
+    #[arg(long, default_value = "default")]
+    pub ladder: LadderChoice,
+    /// Stop by itself after this long.
+    #[arg(long = "for", value_name = "SECONDS", env = "TIDEGATE_UP_FOR")]
+    pub seconds: Option<u64>,
+    /// Say more: `info`, `debug`, or a filter such as `tidegate_host=debug`.
+    #[arg(long, value_name = "FILTER", default_value = "warn", env = "TIDEGATE_LOG")]
+    pub log: String,
+}
+
+/// Which bucket is used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Store {
+    /// Our own S3 server on this disk.
+    Embedded,
+    /// A real MinIO on this disk, started and stopped by us.
+    Minio,
+    /// Any S3, by the ordinary AWS environment variables.
+    S3 {
+        /// The bucket.
+        bucket: String,
+    },
+}
+
+impl std::str::FromStr for Store {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "embedded" => Ok(Self::Embedded),
+            "minio" => Ok(Self::Minio),
+            _ => match text.strip_prefix("s3://").map(|name| name.trim_end_matches('/')) {
+                Some(bucket) if !bucket.is_empty() && !bucket.contains('/') => Ok(Self::S3 { bucket: bucket.into() }),
+                _ => Err("use embedded, minio, or s3://NAME".into()),
+            },
+        }
+    }
+}
+
+/// Which rungs are encoded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum LadderChoice {
+    /// Low, medium and high, as far as they are below the source.
+    Default,
+    /// The source as it is, and nothing else.
+    None,
+}
+
+/// Commands about streams.
+#[derive(Subcommand, Debug)]
+pub enum StreamCommand {
+    /// Write the document of a stream, so that it has a title.
+    Create {
+        /// The name of the stream in addresses: a-z, 0-9, `-` and `_`.
+        stream: StreamId,
+        /// One line for people.
+        #[arg(long, default_value = "")]
+        title: String,
+        /// The bucket.
+        #[command(flatten)]
+        bucket: BucketOptions,
+    },
+    /// Make a stream key, which lets an encoder publish the stream. It is shown once; the bucket keeps its hash.
+    Key {
+        /// The name of the stream.
+        stream: StreamId,
+        /// The bucket.
+        #[command(flatten)]
+        bucket: BucketOptions,
+    },
+}
+
+/// Which bucket a command speaks to.
+#[derive(Args, Clone, Debug)]
+pub struct BucketOptions {
+    /// `s3://NAME`, with the ordinary AWS environment variables (AWS_ENDPOINT_URL for any S3 that is not AWS).
+    #[arg(long, env = "TIDEGATE_STORE")]
+    pub store: Store,
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        // The defaults live in one place, the attributes above; a bare `up` reads them there.
+        let cli = Cli::parse_from(["tidegate", "up"]);
+        cli.command.unwrap_or_else(|| unreachable!("`up` is a command"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_options_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_means_up_with_its_defaults() {
+        let Command::Up(options) = Command::default() else { panic!("`up` is the default") };
+        assert_eq!((options.store, options.part_ms, options.ladder), (Store::Embedded, 500, LadderChoice::Default));
+    }
+
+    #[test]
+    fn buckets_are_named_as_everywhere() {
+        assert_eq!("s3://films/".parse(), Ok(Store::S3 { bucket: "films".into() }));
+        for bad in ["", "s3://", "s3://a/b", "films", "http://x"] {
+            assert!(bad.parse::<Store>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,30 @@
+#![allow(clippy::disallowed_methods, reason = "the command line: it reads the environment, files and the clock, and starts everything")]
+//! The command line: the whole platform in one process, and the tools around it.
+//!
+//! In scope: reading options, starting and stopping the parts in the right order, the demo source, and sentences that say
+//! what to do when something is missing.
+//! Out of scope: what the parts do.
+//!
+//! Invariant: whatever ends it, nothing that was started here goes on running.
+#![deny(unsafe_code)]
+
+pub mod demo;
+
+mod child;
+mod cli;
+mod place;
+mod stream;
+mod up;
+
+pub use cli::{Cli, Command, UpOptions};
+
+/// Runs one command until it is done.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match cli.command.unwrap_or_default() {
+            Command::Up(options) => up::run(*options).await,
+            Command::Stream(command) => stream::run(command).await,
+        }
+    })
+}

@@ -1,0 +1,90 @@
+//! Where things lie on this machine.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, bail};
+
+/// What the build has made for the edge and the browser.
+pub(crate) struct Web {
+    /// The functions component.
+    pub(crate) component: PathBuf,
+    /// The folder with the player.
+    pub(crate) player: PathBuf,
+}
+
+/// Finds what the build has made; in a source checkout where it is missing, builds it.
+pub(crate) fn web() -> anyhow::Result<Web> {
+    let folder = web_folder()?;
+    let web = Web { component: folder.join("functions.wasm"), player: folder.join("player") };
+    if web.component.is_file() && web.player.is_dir() {
+        return Ok(web);
+    }
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build");
+    if env::var_os("TIDEGATE_WEB").is_some() || !script.is_file() {
+        bail!("{} is missing: build it with infra/build web, or name its folder in TIDEGATE_WEB", web.component.display());
+    }
+    tracing::warn!("the component and the player are not built: running infra/build web");
+    let target = folder.parent().context("the folder of the build has no parent")?;
+    let status = Command::new(&script).arg("web").env("CARGO_TARGET_DIR", target).status().context("infra/build does not start")?;
+    if !(status.success() && web.component.is_file()) {
+        bail!("infra/build web failed: see above");
+    }
+    Ok(web)
+}
+
+/// `tidegate` beside the folder of the binary (`<target>/debug/tidegate` has `<target>/tidegate`).
+fn web_folder() -> anyhow::Result<PathBuf> {
+    if let Some(named) = env::var_os("TIDEGATE_WEB") {
+        return Ok(named.into());
+    }
+    let binary = env::current_exe().context("the path of this program is not known")?;
+    let target =
+        binary.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file() || folder.join("tidegate/functions.wasm").is_file());
+    let target = target.or_else(|| binary.parent()).context("the program lies in no folder")?;
+    Ok(target.join("tidegate"))
+}
+
+/// Where streams, keys and objects are kept when nothing else is said.
+pub(crate) fn data() -> anyhow::Result<PathBuf> {
+    let base = folder("XDG_DATA_HOME", ".local/share")?;
+    Ok(base.join("tidegate"))
+}
+
+/// Where tools and compiled components are kept; losing it costs time only.
+pub(crate) fn cache() -> anyhow::Result<PathBuf> {
+    Ok(folder("XDG_CACHE_HOME", ".cache")?.join("tidegate"))
+}
+
+fn folder(variable: &str, below_home: &str) -> anyhow::Result<PathBuf> {
+    // The XDG rules: a relative path counts as not set.
+    if let Some(set) = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute()) {
+        return Ok(set);
+    }
+    let home = env::var_os("HOME").filter(|home| !home.is_empty()).context("HOME is not set: name a folder with --data")?;
+    Ok(PathBuf::from(home).join(below_home))
+}
+
+/// Finds a program: named by a variable, installed by infra/tools, or on the PATH.
+pub(crate) fn tool(name: &str, variable: &str) -> Option<PathBuf> {
+    if let Some(named) = env::var_os(variable) {
+        return Some(named.into());
+    }
+    let ours = cache().ok().map(|cache| cache.join("tools/bin"));
+    let path = env::var_os("PATH").unwrap_or_default();
+    ours.into_iter().chain(env::split_paths(&path)).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// The ffmpeg that is used, or the sentence that says how to get one.
+pub(crate) fn ffmpeg() -> anyhow::Result<PathBuf> {
+    let found = tool("ffmpeg", "TIDEGATE_FFMPEG")
+        .context("there is no ffmpeg: run infra/tools, install ffmpeg >= 5.1, or name one in TIDEGATE_FFMPEG")?;
+    let answers = Command::new(&found).args(["-hide_banner", "-version"]).output().is_ok_and(|output| output.status.success());
+    if !answers {
+        bail!("{} is no ffmpeg that runs: run infra/tools, or name another in TIDEGATE_FFMPEG", found.display());
+    }
+    Ok(found)
+}

@@ -1,0 +1,61 @@
+//! Streams and their keys, as documents in the bucket.
+
+use anyhow::{Context as _, bail};
+use tidegate_ingest_worker::store::{Bucket as _, Condition, PutError, Store};
+use tidegate_stream::{Key, KeyDocument, KeyHash, StreamDocument, StreamId};
+
+use crate::{
+    cli::{self, BucketOptions, StreamCommand},
+    up::bucket::{Bucket, random_hex},
+};
+
+pub(crate) async fn run(command: StreamCommand) -> anyhow::Result<()> {
+    match command {
+        StreamCommand::Create { stream, title, bucket } => {
+            let store = open(&bucket).await?;
+            let key = Key::StreamDocument { stream: stream.clone() };
+            let document = StreamDocument { id: stream.clone(), title, description: String::new(), tags: Vec::new() };
+            match store.put(&key, serde_json::to_vec(&document)?.into(), Condition::Absent).await {
+                Ok(_) => println(&format!("stream {stream} is there")),
+                Err(PutError::Exists) => bail!("the stream {stream} is there already"),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        StreamCommand::Key { stream, bucket } => {
+            let store = open(&bucket).await?;
+            let stream_key = new_key()?;
+            admit(&store, &stream, &stream_key).await?;
+            println(&stream_key);
+        }
+    }
+    Ok(())
+}
+
+/// Lets whoever has the key publish the stream. The bucket gets the hash of the key, never the key.
+pub(crate) async fn admit(store: &Store, stream: &StreamId, stream_key: &str) -> anyhow::Result<()> {
+    let key = Key::StreamKey { hash: KeyHash::of(stream_key) };
+    let document = serde_json::to_vec(&KeyDocument { stream: stream.clone() })?;
+    match store.put(&key, document.into(), Condition::Absent).await {
+        Ok(_) | Err(PutError::Exists) => Ok(()),
+        Err(error) => Err(error).with_context(|| format!("the key of the stream {stream} cannot be stored")),
+    }
+}
+
+/// 128 bits, so that nobody guesses it.
+pub(crate) fn new_key() -> anyhow::Result<String> {
+    Ok(random_hex(16)?)
+}
+
+async fn open(options: &BucketOptions) -> anyhow::Result<Store> {
+    match &options.store {
+        cli::Store::S3 { bucket } => Ok(Bucket::remote(bucket).await?.store),
+        cli::Store::Embedded | cli::Store::Minio => {
+            bail!("streams of a store that `tidegate up` runs are made by it: name the bucket with --store s3://NAME and AWS_ENDPOINT_URL")
+        }
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "the answer to the command")]
+fn println(text: &str) {
+    println!("{text}");
+}
