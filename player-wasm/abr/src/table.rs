@@ -11,7 +11,7 @@ use alloc::{vec, vec::Vec};
 
 use crate::{
     config::{Config, Mode},
-    number::{exp, grid},
+    number::exp,
     parameters::{Parameters, REGIMES},
     residuals::{CLASSES, POINTS, Residuals, WEIGHTS},
     scenario::{effective_rate, errors},
@@ -141,6 +141,8 @@ impl Builder {
         let table = Residuals::of(self.config.mode());
         let own = &p.regimes[regime.min(REGIMES - 1)];
         let bits = self.config.ladder_bps[q] * self.config.segment_s;
+        let moments: Vec<(Moment, f64)> = (0..self.axes.buffer_points).map(|b| self.moment(b as f64 * self.axes.buffer_step)).collect();
+        let (last, per_step) = ((self.axes.buffer_points - 1) as f64, 1.0 / self.axes.buffer_step);
         for lean in 0..LEAN_POINTS {
             let delta = LEAN_FIRST + lean as f64 * LEAN_STEP;
             let errors = errors(table, own, regime, table.centres[regime][class], delta);
@@ -156,13 +158,14 @@ impl Builder {
                     let (slow, fast) = (slow + own.slow * (x - slow), fast + own.fast * (x - fast));
                     self.places[state * POINTS + j] = self.axes.place(slow, fast - slow);
                     let bps = 1000.0 * exp(x);
-                    for b in 0..self.axes.buffer_points {
-                        let (at, lateness) = self.moment(b as f64 * self.axes.buffer_step);
+                    let start = (state * POINTS + j) * self.axes.buffer_points;
+                    let places = &mut self.buffers[start..][..moments.len()];
+                    let gains = &mut self.gains[gains..][..moments.len()];
+                    for ((place, gain), &(at, lateness)) in places.iter_mut().zip(gains).zip(&moments) {
                         let after = self.stage.segment(at, bits, PLANNED_RTT_S, bps);
-                        let (low, more) = grid(after.buffer, 0.0, self.axes.buffer_step, self.axes.buffer_points);
-                        self.buffers[(state * POINTS + j) * self.axes.buffer_points + b] = (low as f64 + more) as f32;
-                        let price = STALL_PRICE * p.stall_factor * after.stall + lateness;
-                        self.gains[gains + b] -= (WEIGHTS[j] * price) as f32;
+                        let next = after.buffer * per_step;
+                        *place = (if next < last { next } else { last }) as f32;
+                        *gain -= (WEIGHTS[j] * (STALL_PRICE * p.stall_factor * after.stall + lateness)) as f32;
                     }
                 }
             }
