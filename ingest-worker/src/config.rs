@@ -203,13 +203,21 @@ impl Config {
             });
         }
         if self.ladder.len() > RUNGS_MAX {
-            return Err(ConfigError::Value { key: "ladder", value: format!("{} rungs long", self.ladder.len()), expected: "at most 8 rungs long" });
+            return Err(ConfigError::Value {
+                key: "ladder",
+                value: format!("{} rungs long", self.ladder.len()),
+                expected: "at most 8 rungs long",
+            });
         }
         let mut names: Vec<_> = self.ladder.iter().map(|rung| rung.name.as_str()).collect();
         names.extend(["source", "audio"]);
         names.sort_unstable();
         if let Some([name, _]) = names.windows(2).filter_map(|pair| pair.first_chunk::<2>()).find(|[a, b]| a == b) {
-            return Err(ConfigError::Value { key: "ladder.name", value: (*name).into(), expected: "unlike all others, `source` and `audio`" });
+            return Err(ConfigError::Value {
+                key: "ladder.name",
+                value: (*name).into(),
+                expected: "unlike all others, `source` and `audio`",
+            });
         }
         for rung in &self.ladder {
             within("ladder.height", rung.height, 32..=4320, "32 to 4320")?;
@@ -279,7 +287,10 @@ mod tests {
         assert_eq!(config.transcode.mode, Mode::Exact);
         assert_eq!(config.store.bucket, "other");
         let wrong = |name: &str| (name == "TIDEGATE_RTMP_SILENCE_S").then(|| "soon".to_owned());
-        assert_eq!(Config::load("", wrong).unwrap_err().to_string(), "TIDEGATE_RTMP_SILENCE_S=soon cannot be used: a whole number is expected");
+        assert_eq!(
+            Config::load("", wrong).unwrap_err().to_string(),
+            "TIDEGATE_RTMP_SILENCE_S=soon cannot be used: a whole number is expected"
+        );
     }
 
     #[test]
@@ -288,7 +299,8 @@ mod tests {
             assert!(matches!(Config::load(bad, nothing), Err(ConfigError::Toml(_))), "{bad}");
         }
         let twice = "[[ladder]]\nname='a'\nheight=360\nbitrate_kbps=500\n[[ladder]]\nname='a'\nheight=720\nbitrate_kbps=900";
-        for bad in ["[package]\npart_ms = 10", "[package]\npart_ms = 2000", "[[ladder]]\nname='audio'\nheight=360\nbitrate_kbps=500", twice] {
+        for bad in ["[package]\npart_ms = 10", "[package]\npart_ms = 2000", "[[ladder]]\nname='audio'\nheight=360\nbitrate_kbps=500", twice]
+        {
             assert!(matches!(Config::load(bad, nothing), Err(ConfigError::Value { .. })), "{bad}");
         }
     }

@@ -39,8 +39,10 @@ pub(crate) async fn serve(listener: TcpListener, metrics: Arc<Metrics>, stop: Ca
                 let response = answer(&request, &metrics);
                 async { Ok::<_, Infallible>(response) }
             });
-            let connection =
-                http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEADER_TIME_MAX).serve_connection(TokioIo::new(stream), service);
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADER_TIME_MAX)
+                .serve_connection(TokioIo::new(stream), service);
             let _ = tokio::time::timeout(CONNECTION_TIME_MAX, connection).await;
             drop(permit);
         });

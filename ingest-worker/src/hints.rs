@@ -78,7 +78,13 @@ mod tests {
 
     #[test]
     fn a_push_and_a_file_say_the_same() {
-        let pairs = || vec![("framerate", Amf0Value::Number(30.0)), ("videodatarate", Amf0Value::Number(2500.0)), ("videocodecid", Amf0Value::Number(7.0))];
+        let pairs = || {
+            vec![
+                ("framerate", Amf0Value::Number(30.0)),
+                ("videodatarate", Amf0Value::Number(2500.0)),
+                ("videocodecid", Amf0Value::Number(7.0)),
+            ]
+        };
         let hints = Hints { frame_rate: Some(30.0), video_bps: Some(2_500_000), video: Some(true), audio: Some(false) };
         assert_eq!(Hints::read(&script(&["@setDataFrame", "onMetaData"], pairs())), Some(hints));
         assert_eq!(Hints::read(&script(&["onMetaData"], pairs())), Some(hints));

@@ -39,6 +39,8 @@ pub(crate) struct Encode {
 
 /// Below this a picture is no use and encoders refuse it.
 const SIDE_MIN: u32 = 32;
+/// Below this rate control gives up.
+const BITRATE_MIN_KBPS: u32 = 50;
 
 /// Which rungs are encoded for a source: never larger than it, never at a higher rate, none twice, best first.
 #[must_use]
@@ -59,8 +61,13 @@ pub(crate) fn ladder(asked: &[Rung], source: SourceVideo) -> Vec<Encode> {
         } else {
             (even(side.into()), scaled(source.height))
         };
-        let bitrate_kbps = source_kbps.map_or(rung.bitrate_kbps, |source| rung.bitrate_kbps.min(source));
-        let repeats_source = (width, height) == (even(source.width.into()), even(source.height.into())) && source_kbps.is_some_and(|source| bitrate_kbps >= source);
+        // A rung that is made smaller needs fewer bits, in step with its pixels.
+        let pixels = |side: u32| u64::from(side) * u64::from(side);
+        let scaled_kbps = u64::from(rung.bitrate_kbps) * pixels(side) / pixels(rung.height).max(1);
+        let asked_kbps = u32::try_from(scaled_kbps).unwrap_or(rung.bitrate_kbps).max(BITRATE_MIN_KBPS);
+        let bitrate_kbps = source_kbps.map_or(asked_kbps, |source| asked_kbps.min(source));
+        let repeats_source = (width, height) == (even(source.width.into()), even(source.height.into()))
+            && source_kbps.is_some_and(|source| bitrate_kbps >= source);
         let repeats_rung = chosen.last().is_some_and(|above| (above.width, above.height) == (width, height));
         if !repeats_source && !repeats_rung {
             chosen.push(Encode { rendition: rung.name.clone(), width, height, bitrate_kbps });
@@ -95,8 +102,9 @@ mod tests {
 
     #[test]
     fn nothing_is_encoded_above_the_size_of_the_source_nor_twice() {
-        assert_eq!(chosen(640, 360, None), ["high 640x360 2800k", "low 480x270 500k"]);
-        assert_eq!(chosen(320, 180, None), ["high 320x180 2800k"]);
+        assert_eq!(chosen(640, 360, None), ["high 640x360 700k", "low 480x270 500k"]);
+        assert_eq!(chosen(960, 540, Some(1_900_000)), ["high 960x540 1575k", "medium 852x480 1200k", "low 480x270 500k"]);
+        assert_eq!(chosen(320, 180, None), ["high 320x180 175k"]);
     }
 
     #[test]
@@ -108,7 +116,7 @@ mod tests {
 
     #[test]
     fn odd_and_tiny_sources_end_in_even_sizes_or_in_none() {
-        assert_eq!(chosen(853, 479, None), ["high 852x478 2800k", "low 480x270 500k"]);
+        assert_eq!(chosen(853, 479, None), ["high 852x478 1239k", "low 480x270 500k"]);
         assert_eq!(chosen(16, 16, None), Vec::<String>::new());
         assert_eq!(chosen(0, 0, None), Vec::<String>::new());
     }

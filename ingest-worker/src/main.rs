@@ -1,7 +1,7 @@
 #![allow(clippy::disallowed_methods, reason = "a program: it reads its environment and its configuration file")]
 //! The ingest worker as a program of its own.
 
-use std::{env, fs, net::SocketAddr, path::PathBuf};
+use std::{env, fs, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::Parser;
@@ -36,10 +36,23 @@ struct Options {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // One sentence for the person who started it; never a backtrace.
+            #[expect(clippy::print_stderr, reason = "why the program ends belongs on its terminal")]
+            {
+                eprintln!("{error:#}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let options = Options::parse();
     let config = configure(&options)?;
     let store = Store::connect(config.store.clone().into()).await?;
     store.ensure_bucket().await?;

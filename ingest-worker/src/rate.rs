@@ -3,8 +3,7 @@
 use tidegate_stream::FrameRate;
 
 /// Rates that cameras and encoders have; a measured one is nearly always one of these.
-const COMMON: [(u32, u32); 9] =
-    [(24_000, 1001), (24, 1), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60_000, 1001), (60, 1), (120, 1)];
+const COMMON: [(u32, u32); 9] = [(24_000, 1001), (24, 1), (25, 1), (30_000, 1001), (30, 1), (50, 1), (60_000, 1001), (60, 1), (120, 1)];
 /// How far a rate may be from a common one to be taken for it: 29.97 and 30 are 0.1 % apart, 1 ms of rounding is less over many frames.
 const NEAR: f64 = 0.0004;
 

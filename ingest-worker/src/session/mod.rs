@@ -62,7 +62,7 @@ pub(crate) async fn publish<S: Source>(shared: Arc<Shared>, stream: StreamId, mu
             Outcome::Ended => break,
             Outcome::Reopen { known: now, gops: found, first } => {
                 info!(%stream, "a new session begins, since the source is not what it was");
-                (known, gops, pending) = (now, found, Some(first));
+                (known, gops, pending) = (*now, found, Some(first));
                 short_sessions = if began.elapsed() < SESSION_TIME_MIN { short_sessions + 1 } else { 0 };
             }
             Outcome::Failed(reason) => {

@@ -56,7 +56,7 @@ pub(super) enum Outcome {
     /// Another set of renditions is needed.
     Reopen {
         /// What is known of the source.
-        known: Known,
+        known: Box<Known>,
         /// What its key frames need.
         gops: Gops,
         /// The tag that the next session begins with.
@@ -122,7 +122,7 @@ impl<'a> Session<'a> {
     /// Runs until the source ends, the store gives up, or another set of renditions is needed.
     pub(super) async fn run<S: Source>(mut self, source: &mut S, backlog: VecDeque<Tag>, stop: &CancellationToken) -> Outcome {
         let outcome = match self.work(source, backlog, stop).await {
-            Ok(Next::Reopen(gops, first)) => Outcome::Reopen { known: self.known.clone(), gops, first },
+            Ok(Next::Reopen(gops, first)) => Outcome::Reopen { known: Box::new(self.known.clone()), gops, first },
             Ok(Next::Go | Next::End) => Outcome::Ended,
             Err(error) => return Outcome::Failed(error.to_string()),
         };
@@ -216,9 +216,7 @@ impl<'a> Session<'a> {
         match media {
             Media::VideoFrame { cts_ms, sync, data } => {
                 self.metrics.input_frames.fetch_add(1, Relaxed);
-                if sync
-                    && let Some(gops) = self.key_frame(dts_ms)
-                {
+                if sync && let Some(gops) = self.key_frame(dts_ms) {
                     return Ok(Next::Reopen(gops, tag));
                 }
                 self.clock_of_source(dts_ms).await?;
@@ -263,7 +261,7 @@ impl<'a> Session<'a> {
     async fn clock_of_source(&mut self, dts_ms: i64) -> Result<(), WriterError> {
         let before = self.newest_ms.replace(dts_ms);
         let Some(step) = before.map(|before| dts_ms - before) else { return Ok(()) };
-        if step > JUMP_FORWARD_MS || step < -JUMP_BACK_MS {
+        if !(-JUMP_BACK_MS..=JUMP_FORWARD_MS).contains(&step) {
             warn!(stream = %self.stream, step_ms = step, "the source's clock has jumped");
             self.discontinuity().await?;
             self.newest_ms = Some(dts_ms);

@@ -260,7 +260,8 @@ async fn report(ffmpeg: &Path, pull: &Pull) -> Result<String, PullError> {
     let mut text = Vec::new();
     if let Some(stderr) = child.stderr.take() {
         let read = timeout(OPEN_TIME_MAX, stderr.take(REPORT_BYTES_MAX).read_to_end(&mut text)).await;
-        read.map_err(|_| error(format!("it did not show what it has within {} s", OPEN_TIME_MAX.as_secs())))?.map_err(|e| error(e.to_string()))?;
+        read.map_err(|_| error(format!("it did not show what it has within {} s", OPEN_TIME_MAX.as_secs())))?
+            .map_err(|e| error(e.to_string()))?;
     }
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
@@ -273,7 +274,9 @@ fn codecs(report: &str) -> Codecs {
         match streams.find_map(|line| Some(line.split_once(&mark)?.1)) {
             None => Need::Absent,
             // ffmpeg copies 10-bit and 4:2:2 pictures too, but browsers do not show them.
-            Some(rest) if rest.starts_with(copied) && (kind == "Audio" || rest.contains("yuv420p(") || rest.contains("yuv420p,")) => Need::Copy,
+            Some(rest) if rest.starts_with(copied) && (kind == "Audio" || rest.contains("yuv420p(") || rest.contains("yuv420p,")) => {
+                Need::Copy
+            }
             Some(rest) if rest.starts_with(copied) && rest.contains("yuvj420p") => Need::Copy,
             Some(_) => Need::Encode,
         }

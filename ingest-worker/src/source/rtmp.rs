@@ -86,8 +86,12 @@ impl RtmpServer {
     }
 
     /// Accepts publishers until `stop`, and runs `session` for each one that opens a stream.
-    pub(crate) async fn serve<F>(self, stop: CancellationToken, tasks: TaskTracker, session: impl Fn(StreamId, RtmpSource) -> F + Clone + Send + 'static)
-    where
+    pub(crate) async fn serve<F>(
+        self,
+        stop: CancellationToken,
+        tasks: TaskTracker,
+        session: impl Fn(StreamId, RtmpSource) -> F + Clone + Send + 'static,
+    ) where
         F: Future<Output = ()> + Send + 'static,
     {
         let slots = Arc::new(Semaphore::new(self.config.connections));
@@ -126,7 +130,13 @@ impl RtmpServer {
 }
 
 /// From a connection to a publisher with a place; `None` where it is refused, or where a waiting session took it over.
-async fn open(stream: TcpStream, peer: IpAddr, keys: &StreamKeys, registry: &Registry<Connection>, config: &RtmpConfig) -> Option<RtmpSource> {
+async fn open(
+    stream: TcpStream,
+    peer: IpAddr,
+    keys: &StreamKeys,
+    registry: &Registry<Connection>,
+    config: &RtmpConfig,
+) -> Option<RtmpSource> {
     let mut connection = Connection::new(stream, Duration::from_secs(config.silence_s)).ok()?;
     let publish = match timeout(HANDSHAKE_TIME_MAX, connection.handshake()).await {
         Ok(Ok(publish)) => publish,
@@ -180,7 +190,12 @@ impl Source for RtmpSource {
             if let Some(connection) = &mut self.connection {
                 let reason = match connection.next().await {
                     Ok(tag) => return Item::Tag(tag),
-                    Err(Ended::Said) => return Item::End,
+                    Err(Ended::Said) => {
+                        if let Some(connection) = self.connection.take() {
+                            tokio::spawn(connection.linger());
+                        }
+                        return Item::End;
+                    }
                     Err(Ended::Lost(reason)) => reason,
                 };
                 self.connection = None;

@@ -48,7 +48,8 @@ const NEWEST: (u32, u32) = (9, 0);
 impl Ffmpeg {
     /// Finds ffmpeg: the configured one, that of the environment, the one of the installation, the system's.
     pub async fn find(configured: Option<&Path>) -> Result<Self, FfmpegError> {
-        let named = configured.map(Path::to_owned).or_else(|| env::var_os("TIDEGATE_FFMPEG").filter(|path| !path.is_empty()).map(PathBuf::from));
+        let named =
+            configured.map(Path::to_owned).or_else(|| env::var_os("TIDEGATE_FFMPEG").filter(|path| !path.is_empty()).map(PathBuf::from));
         let path = match named {
             Some(path) => path,
             None => installed().or_else(on_path).ok_or(FfmpegError::Missing)?,

@@ -66,7 +66,7 @@ const APP: &str = "live";
 const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 /// One read: about 20 ms of a 25 Mbit/s push.
 const READ_BYTES: usize = 64 * 1024;
-/// How long a refused peer may take to read why.
+/// How long a peer may take to read what we said last, and to close.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
 /// By convention commands travel on this chunk stream.
 const COMMAND_CHUNK_STREAM: u32 = 3;
@@ -133,15 +133,24 @@ impl Connection {
         let farewell = async {
             self.output.extend_from_slice(&bad_name(publish.stream_id, reason)?);
             self.write_all().await?;
+            Ok::<_, HandshakeError>(())
+        };
+        let _ = timeout(FAREWELL_TIME_MAX, farewell).await;
+        self.linger().await;
+    }
+
+    /// Closes when the peer has: closing with unread bytes would reset the connection, and the peer might never see the
+    /// answer, or take the end of its own stream for a failure.
+    pub(crate) async fn linger(mut self) {
+        let read = async {
             self.stream.shutdown().await?;
-            // Closing with unread bytes would reset the connection, and the peer might never see the answer.
             self.input.clear();
             while self.stream.read_buf(&mut self.input).await? > 0 {
                 self.input.clear();
             }
-            Ok::<_, HandshakeError>(())
+            io::Result::Ok(())
         };
-        let _ = timeout(FAREWELL_TIME_MAX, farewell).await;
+        let _ = timeout(FAREWELL_TIME_MAX, read).await;
     }
 
     /// The next tag. Dropping the future loses nothing.
@@ -210,11 +219,8 @@ fn check_app(app: &str) -> Result<(), HandshakeError> {
 /// `onStatus` with the one code that every encoder shows as a wrong stream key.
 fn bad_name(stream_id: u32, reason: &str) -> Result<Vec<u8>, RtmpError> {
     let text = |text: &str| Amf0Value::String(text.into());
-    let status = vec![
-        ("level".into(), text("error")),
-        ("code".into(), text("NetStream.Publish.BadName")),
-        ("description".into(), text(reason)),
-    ];
+    let status =
+        vec![("level".into(), text("error")), ("code".into(), text("NetStream.Publish.BadName")), ("description".into(), text(reason))];
     let command = Command { name: "onStatus".into(), transaction_id: 0.0, arguments: vec![Amf0Value::Null, Amf0Value::Object(status)] };
     let mut writer = ChunkWriter::new();
     writer.set_chunk_size(DEFAULT_CHUNK_SIZE);
