@@ -19,7 +19,7 @@ use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHand
 pub use self::imports::{ImportError, check_imports};
 use self::{
     compiled::load,
-    engine::{Ticker, new_engine},
+    engine::{new_engine, tick},
     worker::{Functions, Reuse},
 };
 use crate::{Config, HostError, Limits, Metrics, objects::Objects, wire};
@@ -65,7 +65,6 @@ pub(crate) struct Guest {
     permits: Arc<Semaphore>,
     limits: Limits,
     metrics: Arc<Metrics>,
-    _ticker: Ticker,
 }
 
 impl Guest {
@@ -76,10 +75,10 @@ impl Guest {
         let pre = engine::link(&engine, &component).map_err(HostError::Engine)?;
         let functions = |reuse| Functions::new(&engine, &pre, objects, &config.limits, reuse, metrics);
         let permits = Arc::new(Semaphore::new(config.limits.guest_calls));
+        tick(&engine, permits.clone(), config.limits.guest_calls);
         Ok(Self {
             shared: ProxyHandler::new(functions(Reuse::Shared)),
             alone: ProxyHandler::new(functions(Reuse::Once)),
-            _ticker: Ticker::start(&engine, permits.clone(), config.limits.guest_calls),
             permits,
             limits: config.limits.clone(),
             metrics: metrics.clone(),

@@ -1,7 +1,4 @@
-use std::{
-    sync::{Arc, mpsc},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::Semaphore;
 use wasmtime::{
@@ -69,24 +66,16 @@ pub(super) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<S
     ServicePre::new(linker.instantiate_pre(component)?)
 }
 
-/// The thread that moves the engine's epoch; it ends when this is dropped.
-pub(super) struct Ticker(#[expect(dead_code, reason = "dropping it ends the thread")] mpsc::Sender<()>);
-
-impl Ticker {
-    /// Ticks, slowly while none of the `most` permits is taken.
-    pub(super) fn start(engine: &Engine, permits: Arc<Semaphore>, most: usize) -> Self {
-        let engine = engine.weak();
-        let (sender, receiver) = mpsc::channel();
-        std::thread::spawn(move || {
-            loop {
-                let pause = if permits.available_permits() < most { TICK } else { REST };
-                if receiver.recv_timeout(pause) != Err(mpsc::RecvTimeoutError::Timeout) {
-                    return;
-                }
-                let Some(engine) = engine.upgrade() else { return };
-                engine.increment_epoch();
-            }
-        });
-        Self(sender)
-    }
+/// Moves the engine's epoch from a thread of its own, slowly while none of the `most` permits is taken.
+///
+/// The thread ends with the engine, and that with its last store: a store without ticks could never be taken from a busy loop.
+pub(super) fn tick(engine: &Engine, permits: Arc<Semaphore>, most: usize) {
+    let engine = engine.weak();
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(if permits.available_permits() < most { TICK } else { REST });
+            let Some(engine) = engine.upgrade() else { return };
+            engine.increment_epoch();
+        }
+    });
 }

@@ -67,6 +67,24 @@ async fn an_endless_loop_is_a_504_and_others_go_on() {
     edge.stopped().await;
 }
 
+#[test]
+fn a_host_that_stops_while_the_component_loops_leaves_no_thread_behind() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let edge = Edge::start_with(|config| config.limits.drain = Duration::from_millis(100)).await;
+        let _endless = edge.many(1, "/spin");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        edge.stopped().await;
+    });
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // Waits for the threads, and so for the loop.
+        drop(runtime);
+        done.send(()).unwrap();
+    });
+    assert_eq!(ended.recv_timeout(Duration::from_secs(5)), Ok(()), "the component loops on");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_without_end_is_a_502() {
     let edge = Edge::start().await;
