@@ -26,7 +26,9 @@ impl Embedded {
     pub fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().to_path_buf();
-        Self { _dir: Some(dir), ..Self::start_in(&path) }
+        let mut embedded = Self::start_in(&path);
+        embedded._dir = Some(dir);
+        embedded
     }
 
     /// Starts one with a folder that stays.

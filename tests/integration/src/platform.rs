@@ -35,7 +35,9 @@ impl Platform {
     pub fn start(change: impl FnOnce(&mut Config)) -> Self {
         let embedded = Embedded::start();
         let s3 = embedded.s3.clone();
-        Self { _embedded: Some(embedded), ..Self::over(s3, PreferWait::Auto, change) }
+        let mut platform = Self::over(s3, PreferWait::Auto, change);
+        platform._embedded = Some(embedded);
+        platform
     }
 
     /// Starts worker and edge over a store that runs.

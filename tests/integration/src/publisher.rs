@@ -246,10 +246,16 @@ impl Amf {
 }
 
 /// The server's chunks, put together to command messages.
-#[derive(Default)]
 struct Answers {
     chunk_size: usize,
-    streams: [Partial; 64],
+    streams: Vec<Partial>,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        // Chunk stream ids that fit the one-byte header.
+        Self { chunk_size: 128, streams: vec![Partial::default(); 64] }
+    }
 }
 
 #[derive(Default, Clone)]
