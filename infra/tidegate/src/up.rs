@@ -151,6 +151,8 @@ fn worker_config(options: &UpOptions, ffmpeg: &Path) -> WorkerConfig {
     let mut config = WorkerConfig::default();
     config.ffmpeg = ffmpeg.to_owned();
     config.rtmp.listen = options.rtmp;
+    // Nobody collects figures from a laptop, and the port may be taken.
+    config.metrics.listen = None;
     config.package.part_ms = options.part_ms;
     if options.ladder == LadderChoice::None {
         config.ladder.clear();

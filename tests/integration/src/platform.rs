@@ -46,6 +46,7 @@ impl Platform {
         config.ffmpeg = ffmpeg::program();
         config.rtmp.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.rtmp.reconnect_window_s = 4;
+        config.metrics.listen = None;
         config.ladder.clear();
         change(&mut config);
         let stop = CancellationToken::new();
