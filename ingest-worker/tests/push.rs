@@ -210,7 +210,7 @@ async fn every_pushed_picture_is_in_the_source_and_in_every_rung() {
     let mut pusher = push(&format!("{PICTURE} {SOUND}"), &format!("-t 5 {H264} -c:a aac"), &running.url());
     assert!(exit(&mut pusher).await);
     let recorded = running.ended().await;
-    assert_eq!(recorded.names(), ["source", "medium", "low", "audio"], "no rung has more than the source");
+    assert_eq!(recorded.names(), ["source", "high", "low", "audio"], "480 lines give no second rung of 480");
     let counts = recorded.counts();
     assert_eq!(counts[..3], [(150, 0), (150, 0), (150, 0)]);
     assert!(counts[3].0 > 230 && counts[3].1 == 0, "{counts:?}");
@@ -289,7 +289,7 @@ async fn key_frames_ten_seconds_apart_are_encoded_again_in_a_new_session() {
     let long = "-c:v libx264 -preset ultrafast -tune zerolatency -g 150 -keyint_min 150 -sc_threshold 0 -b:v 2000k";
     assert!(exit(&mut push(PICTURE, &format!("-t 12 {long}"), &running.url())).await);
     let recorded = running.ended().await;
-    assert_eq!(recorded.names(), ["medium", "low"]);
+    assert_eq!(recorded.names(), ["high", "low"]);
     assert_eq!(recorded.counts()[0], (7 * 30, 0), "all from the second key frame on");
     let longest = recorded.timeline.segments().iter().map(|segment| segment.tracks[0].duration).max().unwrap();
     let track = recorded.timeline.track(&recorded.timeline.segments()[0], 0).unwrap();
