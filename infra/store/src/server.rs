@@ -11,13 +11,13 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use s3s::{Body, auth::SimpleAuth, service::S3Service, service::S3ServiceBuilder, validation::NameValidation};
+use s3s::{Body, auth::SecretKey, service::S3Service, service::S3ServiceBuilder, validation::NameValidation};
 use tokio::{net::TcpListener, sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, debug, info, instrument::WithSubscriber as _, subscriber::NoSubscriber, warn};
 
 use crate::{
-    access::Access,
+    access::{Access, Keys},
     backend::{Backend, MAX_WAIT},
     cors,
     disk::{Disk, DiskError, Durability},
@@ -116,7 +116,7 @@ impl EmbeddedStore {
         })?;
         let closing = CancellationToken::new();
         let mut builder = S3ServiceBuilder::new(Backend::new(Arc::clone(&disk), closing.clone()));
-        builder.set_auth(SimpleAuth::from_single(config.access_key.clone(), config.secret_key.clone()));
+        builder.set_auth(Keys { access_key: config.access_key.clone(), secret_key: SecretKey::from(config.secret_key.clone()) });
         builder.set_access(Access { public_prefixes: config.public_prefixes.clone() });
         Ok(Self { disk, service: builder.build(), config: Arc::new(config), closing })
     }

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidegate_ingest_worker::store::Store;
+use tidegate_ingest_worker::store::{Store, StoreError};
 
 use crate::{Child, S3, http::Client, skip};
 
@@ -67,7 +67,12 @@ impl Minio {
     fn make_bucket(&self) {
         let make = async {
             let store = Store::connect(self.s3.store_config()).await.unwrap();
-            store.ensure_bucket().await.unwrap();
+            // It says that it is live, and even ready, before it takes requests.
+            let start = Instant::now();
+            while let Err(error) = store.ensure_bucket().await {
+                assert!(matches!(error, StoreError::Unavailable(_)) && start.elapsed() < START_LIMIT, "{error}");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
             // A reader that may not list is told 403 where nothing lies, and could not tell "not yet" from "not allowed".
             let policy = r#"{"Version":"2012-10-17","Statement":[
                 {"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::BUCKET/live/*"},
