@@ -325,6 +325,12 @@ impl<'a> Session<'a> {
             Failed { reason } => {
                 self.metrics.ffmpeg_restarts.fetch_add(1, Relaxed);
                 warn!(stream = %self.stream, reason, "ffmpeg has failed; it starts again at the next key frame");
+                // Nothing waits for the rungs until their new configurations come, unless they are all there is.
+                if self.plan.source.is_some() {
+                    for rendition in self.plan.places.values().copied().collect::<Vec<_>>() {
+                        self.package(Input::Absent { rendition }).await?;
+                    }
+                }
             }
             Dropped { rendition, reason } => {
                 warn!(stream = %self.stream, %rendition, reason, "a rung is given up for this session");
