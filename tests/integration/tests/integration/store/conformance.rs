@@ -169,7 +169,7 @@ async fn wrong_keys_are_refused(s3: &S3) {
 async fn pages_list_every_key_once(store: &Store) {
     let (client, bucket) = (store.client(), store.bucket());
     let mut keys: Vec<String> = (0..23).map(|n| format!("list/a/{n:02}")).collect();
-    keys.extend(["list/a-b", "list/a.b/c", "list/b/c/d", "list/ é+&", "list/b"].map(String::from));
+    keys.extend(["list/a-b", "list/a.b/c", "list/b/c/d", "list/ é+&", "list/bb"].map(String::from));
     join_all(keys.iter().map(|key| put_raw(client, bucket, key))).await;
     keys.sort();
     for size in [1, 7, 1000] {
@@ -177,7 +177,7 @@ async fn pages_list_every_key_once(store: &Store) {
     }
     assert_eq!(
         list(client, bucket, "list/", Some("/"), None, 2).await,
-        ["list/ é+&", "list/a-b", "list/a.b/", "list/a/", "list/b", "list/b/"],
+        ["list/ é+&", "list/a-b", "list/a.b/", "list/a/", "list/b/", "list/bb"],
         "common prefixes in their places, pages of 2"
     );
     assert_eq!(list(client, bucket, "list/a/", None, Some("list/a/19"), 1000).await, ["list/a/20", "list/a/21", "list/a/22"]);
