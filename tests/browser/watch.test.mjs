@@ -47,6 +47,36 @@ test("the picture stays near the live edge by the clock in its pixels", { timeou
   assert.ok(result.p95 < 5_000, `p95 is ${result.p95} ms`);
 });
 
+test("a slow link lowers the quality, a fast one raises it again, and the picture goes on", { timeout: 180_000 }, async (t) => {
+  const link = await page.context().newCDPSession(page);
+  const limit = (kbps) => {
+    const bytes = kbps < 0 ? -1 : (kbps * 1000) / 8;
+    return link.send("Network.emulateNetworkConditions", { offline: false, latency: 5, downloadThroughput: bytes, uploadThroughput: -1 });
+  };
+  const height = (wanted, timeout) => page.waitForFunction(
+    ([low, high]) => {
+      const tall = document.getElementById("player").shadowRoot.querySelector("video").videoHeight;
+      return tall >= low && tall <= high;
+    },
+    wanted,
+    { timeout, polling: 200 },
+  );
+  await link.send("Network.enable");
+  await height([540, 540], 30_000);
+  const begun = performance.now();
+  await limit(1_000);
+  await height([1, 480], 45_000);
+  t.diagnostic(`lower after ${Math.round(performance.now() - begun)} ms at 1 Mbit/s`);
+  await limit(-1);
+  const raised = performance.now();
+  await height([540, 540], 60_000);
+  t.diagnostic(`higher after ${Math.round(performance.now() - raised)} ms`);
+  const result = summary(await watch(page, 10));
+  t.diagnostic(`glass to glass afterwards: ${JSON.stringify(result)}`);
+  assert.ok(result.shown > 10 * 20, "the picture moves");
+  assert.ok(result.p95 < 8_000, `p95 is ${result.p95} ms`);
+});
+
 test("stopping the platform ends the stream and leaves nothing running", { timeout: 60_000 }, async () => {
   const { code } = await platform.stop();
   platform = undefined;
