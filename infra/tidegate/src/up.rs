@@ -148,8 +148,7 @@ async fn serve(
 }
 
 fn worker_config(options: &UpOptions, ffmpeg: &Path) -> WorkerConfig {
-    let mut config = WorkerConfig::default();
-    config.ffmpeg = ffmpeg.to_owned();
+    let mut config = WorkerConfig { ffmpeg: ffmpeg.to_owned(), ..WorkerConfig::default() };
     config.rtmp.listen = options.rtmp;
     // Nobody collects figures from a laptop, and the port may be taken.
     config.metrics.listen = None;

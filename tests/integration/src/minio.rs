@@ -92,7 +92,7 @@ impl Minio {
 }
 
 fn find() -> Option<PathBuf> {
-    if let Some(named) = env::var_os("TIDEGATE_MINIO") {
+    if let Some(named) = env::var_os("TIDEGATE_MINIO").filter(|named| !named.is_empty()) {
         return Some(named.into());
     }
     let cache = env::var_os("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| Some(Path::new(&env::var_os("HOME")?).join(".cache")));

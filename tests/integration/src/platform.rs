@@ -42,8 +42,7 @@ impl Platform {
 
     /// Starts worker and edge over a store that runs.
     pub fn over(s3: S3, prefer_wait: PreferWait, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::default();
-        config.ffmpeg = ffmpeg::program();
+        let mut config = Config { ffmpeg: ffmpeg::program(), ..Config::default() };
         config.rtmp.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.rtmp.reconnect_window_s = 4;
         config.metrics.listen = None;

@@ -200,7 +200,7 @@ impl Picture {
 
     fn blend(&mut self, x: usize, y: usize, colour: Colour, share: f32) {
         mix(&mut self.luma[y * WIDTH + x], colour.y, share);
-        if x % 2 == 0 && y % 2 == 0 {
+        if x.is_multiple_of(2) && y.is_multiple_of(2) {
             let at = y / 2 * WIDTH / 2 + x / 2;
             mix(&mut self.chroma[0][at], colour.u, share);
             mix(&mut self.chroma[1][at], colour.v, share);

@@ -164,13 +164,19 @@ fn the_stream_key_stays_the_same_from_run_to_run() {
     assert!(keys[0].len() >= 32);
 }
 
+/// Arguments, environment, and what the sentence has to name.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
+
+/// Arguments, environment, and words that the sentence has to have.
+type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
+
 #[test]
 fn what_is_missing_is_said_in_one_sentence() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let port = taken.local_addr().unwrap().port().to_string();
     let free = "127.0.0.1:0";
-    let cases: &[(&[&str], &[(&str, &str)], &[&str])] = &[
+    let cases: &[Case<'_>] = &[
         (&["--listen", &address, "--rtmp", free, "--store-listen", free], &[], &[&port, "--listen"]),
         (&["--listen", free, "--rtmp", &address, "--store-listen", free], &[], &[&port, "--rtmp"]),
         (&["--listen", free, "--rtmp", free, "--store-listen", &address], &[], &[&port, "--store-listen"]),

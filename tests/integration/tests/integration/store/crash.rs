@@ -52,7 +52,8 @@ async fn store_killed_while_it_writes_keeps_whole_objects_and_all_that_it_answer
         let embedded = Embedded::start_in(&dir.path().join("store"));
         assert_eq!(fs::read_dir(dir.path().join("store/tmp")).unwrap().count(), 0, "drafts are swept");
         let store = Store::connect(embedded.s3.store_config()).await.unwrap();
-        for (key, etag) in answered.lock().unwrap().iter() {
+        let answered = std::mem::take(&mut *answered.lock().unwrap());
+        for (key, etag) in &answered {
             let there = store.get(key).await.unwrap().unwrap_or_else(|| panic!("round {round}: {key} was answered and is gone"));
             assert_eq!((&there.etag, is_whole(key, &there.bytes)), (etag, true), "round {round}: {key}");
         }
