@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     disk::{Disk, DiskError, Precondition},
     list::{Query, list, start_of},
-    object::{Draft, Headers, Object},
+    object::{Draft, Finished, Headers, Object},
     path::encode_url,
     read::{PIECE_BYTES, ReadConditions, body, part_of},
     wait::{Waits, preferred_wait},
@@ -87,38 +87,57 @@ impl Backend {
         }
     }
 
-    async fn receive(&self, mut body: StreamingBlob) -> S3Result<Draft> {
-        let mut draft = self.blocking(Disk::draft).await?;
-        let mut pieces: Vec<Bytes> = Vec::new();
-        let mut held = 0;
+    /// Reads a body: what is small stays in memory, so that one visit to the disk does for the whole write.
+    async fn receive(&self, mut body: StreamingBlob) -> S3Result<Received> {
+        let mut received = Received::default();
         loop {
             let next = tokio::time::timeout(BODY_PAUSE, body.next()).await;
             let next = next.map_err(|_| s3_error!(RequestTimeout, "The body stopped coming."))?;
-            let ends = next.is_none();
-            if let Some(piece) = next {
-                // A signature that does not fit the body is found here, at its end.
-                let piece = piece.map_err(|error| match error.downcast::<S3Error>() {
-                    Ok(error) => *error,
-                    Err(error) => S3Error::with_source(S3ErrorCode::IncompleteBody, error),
-                })?;
-                held += piece.len();
-                pieces.push(piece);
-            }
-            if draft.len() + held as u64 > MAX_OBJECT_BYTES {
+            let Some(piece) = next else { return Ok(received) };
+            // A signature that does not fit the body is found here, at its end.
+            let piece = piece.map_err(|error| match error.downcast::<S3Error>() {
+                Ok(error) => *error,
+                Err(error) => S3Error::with_source(S3ErrorCode::IncompleteBody, error),
+            })?;
+            received.len += piece.len() as u64;
+            received.held += piece.len();
+            received.pieces.push(piece);
+            if received.len > MAX_OBJECT_BYTES {
                 return Err(too_large());
             }
-            if ends || held >= PIECE_BYTES {
-                let write = std::mem::take(&mut pieces);
-                held = 0;
-                let write = move |_: &Disk| -> Result<Draft, DiskError> {
-                    write.iter().try_for_each(|piece| draft.write(piece))?;
-                    Ok(draft)
-                };
-                draft = self.blocking(write).await?;
+            if received.held >= PIECE_BYTES {
+                received = self.blocking(|disk| received.write(disk)).await?;
             }
-            if ends {
-                return Ok(draft);
-            }
+        }
+    }
+}
+
+/// A body on its way to the disk.
+#[derive(Default)]
+struct Received {
+    len: u64,
+    draft: Option<Draft>,
+    pieces: Vec<Bytes>,
+    held: usize,
+}
+
+impl Received {
+    /// Writes what is held in memory.
+    fn write(mut self, disk: &Disk) -> Result<Self, DiskError> {
+        let draft = match self.draft.take() {
+            Some(draft) => draft,
+            None => disk.draft()?,
+        };
+        let draft = self.draft.insert(draft);
+        self.pieces.drain(..).try_for_each(|piece| draft.write(&piece))?;
+        self.held = 0;
+        Ok(self)
+    }
+
+    fn finish(self, disk: &Disk, headers: Headers) -> Result<Finished, DiskError> {
+        match self.write(disk)?.draft {
+            Some(draft) => disk.finish(draft, headers),
+            None => disk.finish(disk.draft()?, headers),
         }
     }
 }
@@ -197,17 +216,17 @@ impl S3 for Backend {
             content_disposition: input.content_disposition,
             metadata: input.metadata.into_iter().flatten().collect(),
         };
-        let draft = match input.body {
+        let received = match input.body {
             Some(body) => self.receive(body).await?,
-            None => self.blocking(Disk::draft).await?,
+            None => Received::default(),
         };
-        if input.content_length.is_some_and(|len| len != draft.len() as i64) {
+        if input.content_length.is_some_and(|len| len != received.len as i64) {
             return Err(s3_error!(IncompleteBody));
         }
         let (bucket, key, md5) = (input.bucket, input.key, input.content_md5);
         let waits = Arc::clone(&self.waits);
         let etag = self.blocking(move |disk| {
-            let finished = disk.finish(draft, headers)?;
+            let finished = received.finish(disk, headers)?;
             if md5.is_some_and(|wanted| wanted != finished.content_md5()) {
                 return Err(DiskError::Digest);
             }
@@ -307,7 +326,7 @@ impl S3 for Backend {
         let bucket = req.input.bucket;
         let location = Some(format!("/{bucket}"));
         if self.blocking(move |disk| disk.create_bucket(&bucket)).await? {
-            Ok(S3Response::new(CreateBucketOutput { location, ..CreateBucketOutput::default() }))
+            Ok(S3Response::new(CreateBucketOutput { location }))
         } else {
             Err(s3_error!(BucketAlreadyOwnedByYou))
         }
@@ -321,7 +340,7 @@ impl S3 for Backend {
     async fn get_bucket_location(&self, req: S3Request<GetBucketLocationInput>) -> S3Result<S3Response<GetBucketLocationOutput>> {
         self.blocking(move |disk| disk.bucket(&req.input.bucket)).await?;
         let location_constraint = Some(BucketLocationConstraint::from(String::new()));
-        Ok(S3Response::new(GetBucketLocationOutput { location_constraint, ..GetBucketLocationOutput::default() }))
+        Ok(S3Response::new(GetBucketLocationOutput { location_constraint }))
     }
 
     async fn list_buckets(&self, _: S3Request<ListBucketsInput>) -> S3Result<S3Response<ListBucketsOutput>> {

@@ -46,7 +46,6 @@ pub(crate) struct Draft {
     file: File,
     path: PathBuf,
     md5: Md5,
-    len: u64,
 }
 
 /// What ends every file: the trailer's length in 4 bytes and this. A file without it is no object.
@@ -108,19 +107,13 @@ impl Draft {
     /// Starts a draft in a new file.
     pub(crate) fn create(path: PathBuf) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        Ok(Self { file, path, md5: Md5::new(), len: 0 })
+        Ok(Self { file, path, md5: Md5::new() })
     }
 
     /// Adds to the body.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.md5.update(bytes);
-        self.len += bytes.len() as u64;
         self.file.write_all(bytes)
-    }
-
-    /// How long the body is so far.
-    pub(crate) fn len(&self) -> u64 {
-        self.len
     }
 
     /// Ends the body; the file can be renamed into its place after this.
