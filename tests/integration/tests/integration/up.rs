@@ -167,9 +167,6 @@ fn the_stream_key_stays_the_same_from_run_to_run() {
 /// Arguments, environment, and what the sentence has to name.
 type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
 
-/// Arguments, environment, and words that the sentence has to have.
-type Case<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a [&'a str]);
-
 #[test]
 fn what_is_missing_is_said_in_one_sentence() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
