@@ -75,7 +75,7 @@ pub fn gate(timeline: &Timeline, directives: &Directives, now_utc_us: i64) -> Ve
             Verdict::Wait(wait(timeline, now_utc_us))
         };
     };
-    // "After ENDLIST all directives are ignored" (rfc8216bis, 6.2.5.2).
+    // Once the playlist has ended, directives have no effect (rfc8216bis, 6.2.5.2).
     if timeline.ended() {
         return Verdict::Ready { as_of: AsOf::End, named: false };
     }
@@ -92,7 +92,7 @@ pub fn gate(timeline: &Timeline, directives: &Directives, now_utc_us: i64) -> Ve
         // A segment is complete as of the first part of the next one.
         None => Position { msn: msn.next(), part: PartIndex(0) },
         Some(part) => match timeline.segment(msn).filter(|_| timeline.is_closed(msn)) {
-            // "A part beyond the last of its segment is part 0 of the next" (rfc8216bis, 6.2.5.2).
+            // A part after the last one of a closed segment means part 0 of the next (rfc8216bis, 6.2.5.2).
             Some(closed) if part.0 as usize >= closed.parts.len() => Position { msn: msn.next(), part: PartIndex(0) },
             _ => Position { msn, part },
         },
@@ -116,7 +116,7 @@ const NAMED_LAG_SEGMENTS: u64 = 2;
 /// `_HLS_msn` may be at most this far ahead of the last segment (rfc8216bis, 6.2.5.2).
 const MSN_AHEAD_MAX: u64 = 2;
 
-/// The Advance Part Limit: "three if the part target is 1 s or more, else three divided by it" (rfc8216bis, 6.2.5.2).
+/// The Advance Part Limit: 3 parts for part targets of 1 s and above, else 3 s worth of parts (rfc8216bis, 6.2.5.2).
 fn advance_part_limit(timeline: &Timeline) -> u32 {
     match timeline.session().part_target_us() {
         0 | 1_000_000.. => 3,
