@@ -1,0 +1,23 @@
+//! The words between functions and the hosts that run them.
+//!
+//! A function is pure. Its job takes a [`Request`] and is then driven: `poll(&mut state, &world)` says what comes next as an
+//! [`Output`]; whatever is not an [`Answer`] is done by the host, and what came of it goes to `handle(&mut state, &world, input)`.
+//! Time and randomness come in the [`World`]; there is no other way to get at them.
+//!
+//! In scope: the types of that conversation. Out of scope: what any function does (`functions/manifest`, `functions/metadata`, …)
+//! and how a host carries it out (`functions/spin`, `functions/host`, `functions/lambda`).
+//!
+//! Invariant: nothing here knows a host, and nothing here knows a playlist.
+#![no_std]
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+extern crate alloc;
+
+mod answer;
+mod output;
+mod request;
+
+pub use answer::{Answer, Header, Piece};
+pub use output::{Condition, Fetched, Input, Loaded, Output, Stored};
+pub use request::{Request, Waited, World};
