@@ -30,13 +30,14 @@ mod schedule;
 mod shared;
 mod stats;
 mod throughput;
-mod uri;
 
 pub use config::Config;
 pub use engine::Engine;
 pub use input::{AppendFailure, Input, Playhead, Timing, Track};
 pub use output::{Event, MediaKind, Output, Reason};
 pub use stats::Stats;
+
+use tidegate_hls::uri;
 
 /// How many bytes of an arrived file the engine looks at: the boxes before the media of a fragment of 10 s fit.
 pub const HEAD_BYTES: usize = 16_384;

@@ -46,4 +46,4 @@ pub use config::{CodecConfig, ConfigError};
 pub use init::write_init;
 pub use read::{Boxes, Mp4Box, ReadError};
 pub use read_chunk::{Chunk, Defaults, ProducerTime, SAMPLES_MAX, read_chunk, read_chunks};
-pub use read_init::{Init, read_init};
+pub use read_init::{Init, TrackHead, read_init, read_track_head};

@@ -1,6 +1,6 @@
 use alloc::string::String;
 
-use crate::{Boxes, CodecConfig, Defaults, ReadError, read::Fields};
+use crate::{Boxes, CodecConfig, Defaults, Mp4Box, ReadError, read::Fields};
 
 /// What an init segment says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,23 +30,44 @@ impl Init {
     }
 }
 
+/// What an init segment says about its first track, whatever its codec.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TrackHead {
+    /// Ticks per second.
+    pub timescale: u32,
+    /// The type of its sample entry, as `avc1`.
+    pub entry: [u8; 4],
+    /// What samples have that say nothing of their own.
+    pub defaults: Defaults,
+}
+
 /// Reads the first track of an init segment.
 pub fn read_init(bytes: &[u8]) -> Result<Init, ReadError> {
-    let moov = Boxes::new(bytes).find(b"moov")?;
-    let mdia = Boxes::new(Boxes::new(moov).find(b"trak")?).find(b"mdia")?;
-    let timescale = mdhd(Boxes::new(mdia).find(b"mdhd")?).filter(|scale| *scale > 0).ok_or(ReadError::Fields(*b"mdhd"))?;
-    let minf = Boxes::new(mdia).find(b"minf")?;
-    let stsd = Boxes::new(Boxes::new(minf).find(b"stbl")?).find(b"stsd")?;
-    let entry = Boxes::new(stsd.get(8..).unwrap_or_default()).next().ok_or(ReadError::Missing(*b"stsd"))??;
+    let (TrackHead { timescale, defaults, .. }, entry) = head(bytes)?;
     let config = match &entry.kind {
         b"avc1" | b"avc3" => avc1(entry.body),
         b"mp4a" => mp4a(entry.body),
         _ => return Err(ReadError::Codec(entry.kind)),
     };
     let config = config.ok_or(ReadError::Fields(entry.kind))?;
+    Ok(Init { timescale, config, defaults })
+}
+
+/// Reads the first track of an init segment without its codec configuration: chunks can be read with that.
+pub fn read_track_head(bytes: &[u8]) -> Result<TrackHead, ReadError> {
+    head(bytes).map(|(head, _)| head)
+}
+
+fn head(bytes: &[u8]) -> Result<(TrackHead, Mp4Box<'_>), ReadError> {
+    let moov = Boxes::new(bytes).find(b"moov")?;
+    let mdia = Boxes::new(Boxes::new(moov).find(b"trak")?).find(b"mdia")?;
+    let timescale = mdhd(Boxes::new(mdia).find(b"mdhd")?).filter(|scale| *scale > 0).ok_or(ReadError::Fields(*b"mdhd"))?;
+    let minf = Boxes::new(mdia).find(b"minf")?;
+    let stsd = Boxes::new(Boxes::new(minf).find(b"stbl")?).find(b"stsd")?;
+    let entry = Boxes::new(stsd.get(8..).unwrap_or_default()).next().ok_or(ReadError::Missing(*b"stsd"))??;
     let defaults = Boxes::new(moov).find(b"mvex").and_then(|mvex| Boxes::new(mvex).find(b"trex"));
     let defaults = trex(defaults?).ok_or(ReadError::Fields(*b"trex"))?;
-    Ok(Init { timescale, config, defaults })
+    Ok((TrackHead { timescale, entry: entry.kind, defaults }, entry))
 }
 
 fn mdhd(body: &[u8]) -> Option<u32> {

@@ -156,3 +156,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_head_of_a_track_reads_whatever_its_codec() {
+    let mut init = write_init(&CodecConfig::aac(AAC_48K).unwrap(), 48_000);
+    let head = read_track_head(&init).unwrap();
+    assert_eq!((head.timescale, &head.entry, head.defaults), (48_000, b"mp4a", read_init(&init).unwrap().defaults));
+    let at = init.windows(4).position(|four| four == b"mp4a").unwrap();
+    init[at..at + 4].copy_from_slice(b"Opus");
+    assert_eq!(read_track_head(&init).unwrap().entry, *b"Opus");
+    assert_eq!(read_init(&init), Err(ReadError::Codec(*b"Opus")));
+}

@@ -21,6 +21,7 @@ pub mod read;
 #[cfg(test)]
 mod sample;
 mod segment;
+pub mod uri;
 
 pub use bucket::{static_media, static_multivariant};
 pub use media::{AS_OF_LAG_SEGMENTS, AsOf, Skip, media};

@@ -4,7 +4,7 @@ mod attributes;
 mod delta;
 mod media;
 mod multivariant;
-mod value;
+pub mod value;
 
 use alloc::string::String;
 

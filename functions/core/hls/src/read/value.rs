@@ -1,5 +1,8 @@
+//! Values of tags and attributes, each read on its own: what does not read is `None`.
+
 /// Reads a decimal integer: digits alone.
-pub(super) fn integer(text: &str) -> Option<u64> {
+#[must_use]
+pub fn integer(text: &str) -> Option<u64> {
     if text.is_empty() || text.len() > 20 || !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
@@ -7,7 +10,8 @@ pub(super) fn integer(text: &str) -> Option<u64> {
 }
 
 /// Reads a decimal number into millionths, rounded to the nearest.
-pub(super) fn millionths(text: &str) -> Option<u64> {
+#[must_use]
+pub fn millionths(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if (whole.is_empty() && fraction.is_empty()) || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -23,7 +27,8 @@ pub(super) fn millionths(text: &str) -> Option<u64> {
 }
 
 /// Reads a decimal number with a sign into millionths.
-pub(super) fn signed_millionths(text: &str) -> Option<i64> {
+#[must_use]
+pub fn signed_millionths(text: &str) -> Option<i64> {
     match text.strip_prefix('-') {
         Some(rest) => i64::try_from(millionths(rest)?).ok()?.checked_neg(),
         None => i64::try_from(millionths(text)?).ok(),
@@ -31,7 +36,8 @@ pub(super) fn signed_millionths(text: &str) -> Option<i64> {
 }
 
 /// Reads `<n>[@<o>]`.
-pub(super) fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
+#[must_use]
+pub fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
     match text.split_once('@') {
         Some((length, offset)) => Some((integer(length)?, Some(integer(offset)?))),
         None => Some((integer(text)?, None)),
@@ -39,13 +45,15 @@ pub(super) fn byte_range(text: &str) -> Option<(u64, Option<u64>)> {
 }
 
 /// Reads `<width>x<height>`.
-pub(super) fn resolution(text: &str) -> Option<(u32, u32)> {
+#[must_use]
+pub fn resolution(text: &str) -> Option<(u32, u32)> {
     let (width, height) = text.split_once(['x', 'X'])?;
     Some((u32::try_from(integer(width)?).ok()?, u32::try_from(integer(height)?).ok()?))
 }
 
 /// Reads a date of ISO 8601 into us since 1970; without a zone it is taken as UTC.
-pub(super) fn date(text: &str) -> Option<i64> {
+#[must_use]
+pub fn date(text: &str) -> Option<i64> {
     let (day, time) = text.split_once(['T', 't', ' '])?;
     let mut parts = day.split('-');
     let mut next = |len: usize| parts.next().filter(|part| part.len() == len).and_then(integer);

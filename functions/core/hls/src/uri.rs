@@ -3,7 +3,8 @@
 use alloc::{format, string::String, vec::Vec};
 
 /// Resolves a reference against the address of the playlist that holds it.
-pub(crate) fn resolve(base: &str, reference: &str) -> String {
+#[must_use]
+pub fn resolve(base: &str, reference: &str) -> String {
     let reference = reference.trim();
     if has_scheme(reference) {
         return reference.into();
@@ -40,7 +41,8 @@ pub(crate) fn resolve(base: &str, reference: &str) -> String {
 }
 
 /// Adds a query to an address that may have one already.
-pub(crate) fn with_query(url: &str, query: &str) -> String {
+#[must_use]
+pub fn with_query(url: &str, query: &str) -> String {
     if query.is_empty() {
         return url.into();
     }
@@ -50,7 +52,8 @@ pub(crate) fn with_query(url: &str, query: &str) -> String {
 }
 
 /// The address without delivery directives of an earlier request (`_HLS_…`), which a redirect may have kept.
-pub(crate) fn without_directives(url: &str) -> String {
+#[must_use]
+pub fn without_directives(url: &str) -> String {
     let Some((path, query)) = url.split_once('?') else { return url.into() };
     let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("_HLS_")).collect();
     with_query(path, &kept.join("&"))
