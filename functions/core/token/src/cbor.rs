@@ -7,9 +7,9 @@ pub(crate) enum Value {
     Integer(i64),
     Bytes(Vec<u8>),
     Text(String),
-    Array(Vec<Value>),
-    Map(Vec<(Value, Value)>),
-    Tag(u64, alloc::boxed::Box<Value>),
+    Array(Vec<Self>),
+    Map(Vec<(Self, Self)>),
+    Tag(u64, alloc::boxed::Box<Self>),
     /// A number with a fraction, or one that no integer holds.
     Float(f64),
     /// `false`, `true`, `null`, `undefined`.

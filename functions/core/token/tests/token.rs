@@ -1,4 +1,5 @@
 //! Tokens as a whole: what opens and what does not, and with which reason.
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up fails")]
 use proptest::prelude::*;
 use tidegate_token::{Asked, Claims, Key, Keys, Match, MatchKind, OpenError, Refusal, Renewal, RenewalKind, Revocations, Token, UriPart};
 
