@@ -15,10 +15,31 @@ pub struct Config {
     pub component: PathBuf,
     /// Where compiled components are kept; `None` compiles at each start.
     pub cache_dir: Option<PathBuf>,
+    /// What the functions find in their environment, beside `TIDEGATE_UPSTREAM`.
+    pub environment: Vec<(String, String)>,
+    /// Foreign origins (`host:port`) that functions may read though their addresses are not public.
+    pub private_origins: Vec<String>,
     /// Files of the watch page and the player.
     pub statics: Statics,
     /// Every bound of the host.
     pub limits: Limits,
+}
+
+impl Config {
+    /// A host of this component for viewers at `listen`, with everything else as it is by default.
+    #[must_use]
+    pub fn new(listen: SocketAddr, upstream: Upstream, component: PathBuf) -> Self {
+        Self {
+            listen,
+            upstream,
+            component,
+            cache_dir: None,
+            environment: Vec::new(),
+            private_origins: Vec::new(),
+            statics: Statics::default(),
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// Where objects come from: a bucket, the embedded store, or another edge.
@@ -79,6 +100,14 @@ pub struct Limits {
     pub object: usize,
     /// Keys watched at once.
     pub watchers: usize,
+    /// Foreign addresses read at once; more queue.
+    pub loads: usize,
+    /// How long a foreign origin may take. One that holds a blocking request does so for three target durations.
+    pub load_time: Duration,
+    /// Body of a foreign origin's answer, decoded, in bytes.
+    pub load_body: usize,
+    /// Object that the functions write, in bytes.
+    pub store_body: usize,
     /// How long requests in flight may go on when the host stops.
     pub drain: Duration,
 }
@@ -100,6 +129,10 @@ impl Default for Limits {
             objects: 256 << 20,
             object: 32 << 20,
             watchers: 4096,
+            loads: 256,
+            load_time: Duration::from_secs(20),
+            load_body: 4 << 20,
+            store_body: 8 << 20,
             drain: Duration::from_secs(3),
         }
     }

@@ -2,7 +2,7 @@
 //! The edge host: runs the functions component on wasmtime and moves bytes.
 //!
 //! In scope: viewers' connections; identical requests, asked once; answers kept as their Cache-Control says; requests parked
-//! until an object exists; objects read once, kept and sent in pieces; the bounds of all that.
+//! until an object exists; objects read once, kept, sent in pieces and written; foreign addresses, guarded; the bounds of all that.
 //! Out of scope: what a request means, what an object means: that is the component's.
 //!
 //! Invariant: whatever a viewer, the component or the upstream does, the cost is bounded by [`Limits`], and a failure is the
@@ -10,6 +10,7 @@
 mod answer;
 mod body;
 mod config;
+mod foreign;
 mod front;
 mod guest;
 mod gzip;

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::Context as _;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use clap::Parser;
-use tidegate_host::{Config, Host, Limits, PreferWait, Statics, Upstream};
+use tidegate_host::{Config, Host, PreferWait, Statics, Upstream};
 use tokio_util::sync::CancellationToken;
 
 /// Serves live streams from a bucket to viewers.
@@ -39,6 +39,12 @@ struct Flags {
     /// Where compiled components are kept; without it each start compiles.
     #[arg(long, env = "TIDEGATE_CACHE")]
     cache: Option<PathBuf>,
+    /// A setting that the functions find in their environment, as NAME=VALUE.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
+    environment: Vec<(String, String)>,
+    /// A foreign origin, as HOST:PORT, that functions may read though its address is not public.
+    #[arg(long = "private-origin", value_name = "HOST:PORT")]
+    private_origins: Vec<String>,
     /// A folder of files that are served as they are.
     #[arg(long)]
     files: Option<PathBuf>,
@@ -71,7 +77,18 @@ fn config(flags: Flags) -> anyhow::Result<Config> {
         Some(folder) => Statics::default().folder("/", folder).with_context(|| format!("cannot read {}", folder.display()))?,
         None => Statics::default(),
     };
-    Ok(Config { listen: flags.listen, upstream, component: flags.component, cache_dir: flags.cache, statics, limits: Limits::default() })
+    Ok(Config {
+        cache_dir: flags.cache,
+        environment: flags.environment,
+        private_origins: flags.private_origins,
+        statics,
+        ..Config::new(flags.listen, upstream, flags.component)
+    })
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Ends at Ctrl-C or SIGTERM.

@@ -16,11 +16,14 @@ pub struct Metrics {
     pub(crate) guest_traps: Counter,
     pub(crate) guest_timeouts: Counter,
     pub(crate) guest_fetches: Counter,
+    pub(crate) guest_writes: Counter,
+    pub(crate) guest_loads: Counter,
     pub(crate) waits: Counter,
     pub(crate) watchers: Gauge,
     pub(crate) watch_polls: Counter,
     pub(crate) objects_kept: Counter,
     pub(crate) upstream_gets: Counter,
+    pub(crate) upstream_writes: Counter,
     pub(crate) upstream_bytes: Counter,
 }
 
@@ -79,10 +82,13 @@ impl Metrics {
             ("guest_traps", "Calls of the component that ended in a trap.", self.guest_traps.value()),
             ("guest_timeouts", "Calls of the component that took too long.", self.guest_timeouts.value()),
             ("guest_fetches", "Objects that the component read.", self.guest_fetches.value()),
+            ("guest_writes", "Objects that the component wrote or deleted.", self.guest_writes.value()),
+            ("guest_loads", "Foreign addresses that the component read.", self.guest_loads.value()),
             ("waits", "Answers that waited for a key.", self.waits.value()),
             ("watch_polls", "GETs that looked for a watched key.", self.watch_polls.value()),
             ("objects_kept", "Objects read from memory.", self.objects_kept.value()),
             ("upstream_gets", "GETs sent upstream.", self.upstream_gets.value()),
+            ("upstream_writes", "PUTs and DELETEs sent upstream.", self.upstream_writes.value()),
             ("upstream_bytes", "Bytes of objects read from upstream.", self.upstream_bytes.value()),
         ];
         let mut text = String::new();

@@ -1,4 +1,4 @@
-//! Objects of the upstream: read once, kept, watched. Knows keys and bytes, nothing of what they mean.
+//! Objects of the upstream: read once, kept, watched, written. Knows keys and bytes, nothing of what they mean.
 mod key;
 mod schedule;
 mod sign;
@@ -18,6 +18,7 @@ use futures_util::{
 };
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::upstream::{Write, Written};
 pub use self::{
     key::ObjectKey,
     upstream::{FetchError, Object},
@@ -122,6 +123,19 @@ impl Objects {
             }
             (Err(error), _) => Err(error),
         }
+    }
+
+    /// The object as it is in the store at this moment, for who is about to change it.
+    pub(crate) async fn fresh(&self, key: &ObjectKey) -> Result<Option<Arc<Object>>, FetchError> {
+        self.fetch(key, None).await
+    }
+
+    /// Writes or deletes an object; who reads it here from now on sees what became of it.
+    pub(crate) async fn write(&self, key: &ObjectKey, write: Write) -> Result<Written, FetchError> {
+        let written = self.upstream.write(key, &write).await;
+        // Whatever the store said, what is kept may be old.
+        lock(&self.kept).remove(key.as_str());
+        written
     }
 
     /// Cancelled when the host stops.

@@ -1,4 +1,4 @@
-//! The headers in which host and component talk: `tidegate-wait` and `tidegate-send`.
+//! The headers in which host and component talk: `tidegate-wait`, `tidegate-send` and `tidegate-load`.
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -11,6 +11,8 @@ pub(crate) const HOST: &str = "tidegate-host";
 pub(crate) const WAITED: &str = "tidegate-waited";
 const WAIT: &str = "tidegate-wait";
 const SEND: &str = "tidegate-send";
+/// The limits that the component sets for something that is not ours.
+const LOAD: &str = "tidegate-load";
 
 /// Pieces of one answer. A segment that is cut out of the records of its parts needs one for each part.
 const PIECES: usize = 256;
@@ -29,6 +31,13 @@ pub(crate) struct Wait {
 pub(crate) struct Piece {
     pub(crate) key: ObjectKey,
     pub(crate) range: Option<(u64, u64)>,
+}
+
+/// How much to read of something that is not ours, and for how long.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Load {
+    pub(crate) max_bytes: Option<usize>,
+    pub(crate) timeout: Option<Duration>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -65,6 +74,15 @@ pub(crate) fn pieces(headers: &HeaderMap) -> Result<Vec<Piece>, WireError> {
     Ok(pieces)
 }
 
+/// The limits of a load; those that are not named, or do not read, are the host's.
+pub(crate) fn load(headers: &HeaderMap) -> Load {
+    let fields = headers.get(LOAD).and_then(|value| Fields::parse(value.to_str().ok()?)).unwrap_or_default();
+    Load {
+        max_bytes: fields.max_bytes.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX)),
+        timeout: fields.timeout_ms.map(Duration::from_millis),
+    }
+}
+
 /// Takes out of `headers` what is between host and component, and what belongs to the connection.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     let ours: Vec<_> = headers.keys().filter(|name| name.as_str().starts_with("tidegate-")).cloned().collect();
@@ -82,6 +100,7 @@ struct Fields {
     range: Option<(u64, u64)>,
     expect_ms: Option<u64>,
     timeout_ms: Option<u64>,
+    max_bytes: Option<u64>,
 }
 
 impl Fields {
@@ -102,6 +121,7 @@ impl Fields {
                 }
                 "expect-ms" => fields.expect_ms = Some(number(value)?),
                 "timeout-ms" => fields.timeout_ms = Some(number(value)?),
+                "max-bytes" => fields.max_bytes = Some(number(value)?),
                 _ => {}
             }
         }
@@ -137,6 +157,15 @@ mod tests {
             ["", "key=a", "timeout-ms=5", "key=../a; timeout-ms=5", "key=a; timeout-ms=-5", "key=a; timeout-ms=5x", "key=a timeout-ms=5"]
         {
             assert_eq!(wait(&headers(WAIT, &[bad])), Err(WireError::Wait), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_load_names_what_limits_it_wants() {
+        let both = load(&headers(LOAD, &["max-bytes=1000; timeout-ms=250"]));
+        assert_eq!(both, Load { max_bytes: Some(1000), timeout: Some(Duration::from_millis(250)) });
+        for none in [&[][..], &["max-bytes=-1"], &["nonsense"]] {
+            assert_eq!(load(&headers(LOAD, none)), Load::default());
         }
     }
 

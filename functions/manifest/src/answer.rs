@@ -1,47 +1,6 @@
 use std::borrow::Cow;
 
-/// A response header: name in lower case, value.
-pub type Header = (&'static str, Cow<'static, str>);
-
-/// What a request comes to.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Answer {
-    /// Send this. For HEAD the adapter leaves out the body.
-    Respond {
-        /// The status code.
-        status: u16,
-        /// The headers, without content-length.
-        headers: Vec<Header>,
-        /// The body.
-        body: String,
-    },
-    /// Ask again with [`Waited::There`](crate::Waited::There) when the object exists, or with
-    /// [`Waited::Timeout`](crate::Waited::Timeout) when it did not come in time.
-    Wait {
-        /// The object.
-        key: String,
-        /// It is expected in this many ms.
-        expect_ms: u64,
-        /// Wait no longer than this many ms.
-        timeout_ms: u64,
-    },
-    /// Send these pieces one after the other as a 200 (or a 206 of a range of them). Where the first object does not exist: 404.
-    Send {
-        /// The pieces; never none.
-        pieces: Vec<Piece>,
-        /// The headers, without content-length.
-        headers: Vec<Header>,
-    },
-}
-
-/// A range of bytes of an object.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Piece {
-    /// The object.
-    pub key: String,
-    /// First and last byte, both inclusive; `None`: all of it.
-    pub range: Option<(u64, u64)>,
-}
+use tidegate_function::{Answer, Header, Piece};
 
 /// How long caches may keep an answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -84,7 +43,7 @@ fn headers(content_type: &'static str, keep: Keep) -> Vec<Header> {
 
 /// A playlist.
 pub(crate) fn playlist(body: String, keep: Keep) -> Answer {
-    Answer::Respond { status: 200, headers: headers("application/vnd.apple.mpegurl", keep), body }
+    Answer::Respond { status: 200, headers: headers("application/vnd.apple.mpegurl", keep), body: body.into_bytes() }
 }
 
 /// Media, which lies in these objects and never changes.
@@ -102,7 +61,7 @@ pub(crate) fn refusal(status: u16, why: impl core::fmt::Display) -> Answer {
         503 => headers.push(("retry-after", Cow::Borrowed("1"))),
         _ => {}
     }
-    Answer::Respond { status, headers, body: format!("{why}\n") }
+    Answer::Respond { status, headers, body: format!("{why}\n").into_bytes() }
 }
 
 /// The answer to a browser that asks whether it may ask.
@@ -112,5 +71,5 @@ pub(crate) fn preflight() -> Answer {
     headers.push(("access-control-allow-headers", Cow::Borrowed("*")));
     headers.push(("access-control-max-age", Cow::Borrowed("86400")));
     headers.push(("allow", Cow::Borrowed(METHODS)));
-    Answer::Respond { status: 204, headers, body: String::new() }
+    Answer::Respond { status: 204, headers, body: Vec::new() }
 }

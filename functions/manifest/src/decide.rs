@@ -1,11 +1,9 @@
 use tidegate_edge::{AsOf, Directives, Skip, Verdict, gate};
+use tidegate_function::{Answer, Piece, Waited};
 use tidegate_hls::{MultivariantOptions, media, multivariant};
 use tidegate_stream::{Key, Msn, Part, PartIndex, Position, RenditionId, RenditionKind, Segment, Timeline};
 
-use crate::{
-    Answer, Piece, Waited,
-    answer::{self, Keep, playlist, refusal},
-};
+use crate::answer::{self, Keep, playlist, refusal};
 
 /// What of a session is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]

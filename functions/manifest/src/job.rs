@@ -1,8 +1,9 @@
 use tidegate_edge::{Directives, Fetched as Outcome, Named};
+use tidegate_function::{Answer, Fetched, Input, Output, Request, Waited, World};
 use tidegate_stream::{Current, Key, Path, SessionId, StreamId};
 
 use crate::{
-    Answer, Request, State, Waited,
+    State,
     answer::{preflight, refusal},
     decide::{Decision, Target, decide, settle},
 };
@@ -31,31 +32,6 @@ enum Plan {
     Of(StreamId, SessionId, Target),
 }
 
-/// What a job wants next.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Output {
-    /// Read this object and give what came of it to [`Job::handle`].
-    Fetch {
-        /// The object.
-        key: String,
-        /// First and last byte, both inclusive, as in a Range header (the object may be shorter); `None`: all of it.
-        range: Option<(u64, u64)>,
-    },
-    /// The job is done.
-    Answer(Answer),
-}
-
-/// What came of a fetch.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Fetched {
-    /// The bytes (status 200 or 206).
-    Got(Vec<u8>),
-    /// There is no such object (404; 416 too).
-    Missing,
-    /// Anything else: the store did not answer, or not properly.
-    Failed,
-}
-
 /// Objects that one request may read: the chapters of a recording of 24 h, and records beside them. What was read stays known, so
 /// that the next request goes on from there.
 const MAX_READS: usize = 1000;
@@ -68,8 +44,18 @@ impl Job {
         Self { plan, waited: request.waited, asked: None, reads: 0, failed: false, woken: false }
     }
 
-    /// Says what comes next; until [`Self::handle`] is called it says the same.
-    pub fn poll(&mut self, state: &mut State, now_utc_ms: u64) -> Output {
+    fn fetch(&mut self, key: Key, range: Option<(u64, u64)>) -> Output {
+        let name = key.to_string();
+        self.asked = Some(key);
+        Output::Fetch { key: name, range, fresh: false }
+    }
+}
+
+impl tidegate_function::Job for Job {
+    type State = State;
+
+    fn poll(&mut self, state: &mut State, world: &World) -> Output {
+        let now_utc_ms = world.now_utc_ms;
         let (stream, session, target) = match &self.plan {
             Plan::Done(answer) => return Output::Answer(answer.clone()),
             Plan::Of(stream, session, target) => (stream.clone(), session.clone(), target.clone()),
@@ -108,21 +94,15 @@ impl Job {
         })
     }
 
-    fn fetch(&mut self, key: Key, range: Option<(u64, u64)>) -> Output {
-        let name = key.to_string();
-        self.asked = Some(key);
-        Output::Fetch { key: name, range }
-    }
-
-    /// Takes what came of the fetch that [`Self::poll`] asked for.
-    pub fn handle(&mut self, state: &mut State, now_utc_ms: u64, fetched: Fetched) {
-        let Some(key) = self.asked.take() else { return };
+    fn handle(&mut self, state: &mut State, world: &World, input: Input) {
+        let (Some(key), Input::Fetched(fetched)) = (self.asked.take(), input) else { return };
+        let now_utc_ms = world.now_utc_ms;
         self.reads += 1;
         self.failed |= fetched == Fetched::Failed;
         match (&self.plan, &key) {
             (Plan::Newest(stream), Key::Current { .. }) => {
                 let named = match &fetched {
-                    Fetched::Got(bytes) => {
+                    Fetched::Got { bytes, .. } => {
                         serde_json::from_slice(bytes).map_or(Named::Unknown, |current: Current| Named::Session(current.session))
                     }
                     Fetched::Missing => Named::Nothing,
@@ -135,7 +115,7 @@ impl Job {
             (Plan::Newest(_) | Plan::Of(..), key) => {
                 let Some((stream, session)) = owner(key) else { return };
                 let outcome = match &fetched {
-                    Fetched::Got(bytes) => Outcome::Got(bytes),
+                    Fetched::Got { bytes, .. } => Outcome::Got(bytes),
                     Fetched::Missing => Outcome::Missing,
                     Fetched::Failed => Outcome::Failed,
                 };

@@ -6,8 +6,9 @@ mod component {
 
     use bytes::Bytes;
     use spin_sdk::http::body::IncomingBodyExt as _;
-    use spin_sdk::http::{FullBody, Request, Response, get};
+    use spin_sdk::http::{EmptyBody, FullBody, Request, Response, get, send};
     use spin_sdk::http_service;
+    use spin_sdk::wasip3::random::random::get_random_bytes;
 
     static CALLS: AtomicU32 = AtomicU32::new(0);
 
@@ -37,6 +38,46 @@ mod component {
                 }
                 Err(error) => answer(500, &[], &format!("{error}")),
             },
+            // store/<key>?<condition>: the address itself is what is written
+            "store" | "delete" => {
+                let method = if verb == "store" { "PUT" } else { "DELETE" };
+                let mut request = Request::<()>::builder().method(method).uri(format!("{upstream}/{rest}"));
+                request = request.header("content-type", "text/plain").header("content-length", path.len());
+                if let Some((name, value)) = query.split_once('=') {
+                    request = request.header(name, value.replace("%22", "\""));
+                }
+                let response = send(request.body(FullBody::new(Bytes::from(path.clone())))?).await?;
+                let etag = response.headers().get("etag").and_then(|etag| etag.to_str().ok()).unwrap_or("none");
+                answer(200, &[("cache-control", "no-store")], &format!("{} {etag}", response.status().as_u16()))
+            }
+            "fresh" => {
+                let request = Request::<()>::get(format!("{upstream}/{rest}")).header("cache-control", "no-cache");
+                let response = send(request.body(EmptyBody::new())?).await?;
+                let status = response.status().as_u16();
+                let bytes = response.into_body().bytes().await?;
+                answer(status, &[("cache-control", "no-store")], &String::from_utf8_lossy(&bytes))
+            }
+            // load/<limits>/<address without http://>
+            "load" => {
+                let (limits, address) = rest.split_once('/').unwrap_or((rest, ""));
+                let request = Request::<()>::get(format!("http://{address}")).header("tidegate-load", limits.replace(',', "; "));
+                match send(request.body(EmptyBody::new())?).await {
+                    Ok(response) => {
+                        let status = response.status();
+                        let coding = response.headers().contains_key("content-encoding");
+                        let bytes = response.into_body().bytes().await?;
+                        let text = format!(
+                            "{status} coding={coding} {} {}",
+                            bytes.len(),
+                            String::from_utf8_lossy(bytes.get(..20).unwrap_or(&bytes))
+                        );
+                        answer(200, &[("cache-control", "no-store")], &text)
+                    }
+                    Err(error) => answer(200, &[("cache-control", "no-store")], &format!("{error:?}")),
+                }
+            }
+            "random" => answer(200, &[("cache-control", "no-store")], &format!("{:?}", get_random_bytes(32))),
+            "setting" => answer(200, &[("cache-control", "no-store")], &std::env::var(rest).unwrap_or_default()),
             "foreign" => match get(format!("http://{rest}/")).await {
                 Ok(response) => answer(200, &[], &format!("reached {}", response.status())),
                 Err(error) => answer(403, &[], &format!("{error}")),

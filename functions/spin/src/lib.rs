@@ -1,16 +1,23 @@
 #![cfg_attr(
     target_arch = "wasm32",
-    allow(clippy::disallowed_methods, reason = "a shell: it reads the clock and the environment for the function")
+    allow(clippy::disallowed_methods, reason = "a shell: it reads the clock and the environment for the functions")
 )]
 //! The functions as one WASM component for Spin and for our host.
 //!
-//! In scope: WASI HTTP around the pure function; what our host would do for it (waiting, sending pieces) where there is none.
-//! Out of scope: what a request means (`tidegate-manifest`).
+//! In scope: which function a request is for; WASI HTTP around the pure functions; what our host would do for them (waiting, sending
+//! pieces, decoding) where there is none.
+//! Out of scope: what a request means.
 //!
 //! Invariant: no task awaits another. What instances share between requests is only read and written, never awaited.
 //!
 //! On other targets than WebAssembly this crate is empty.
 #[cfg(target_arch = "wasm32")]
+mod answer;
+#[cfg(target_arch = "wasm32")]
 mod component;
 #[cfg(target_arch = "wasm32")]
-mod upstream;
+mod dispatch;
+#[cfg(target_arch = "wasm32")]
+mod shell;
+#[cfg(target_arch = "wasm32")]
+mod world;

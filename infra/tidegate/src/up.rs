@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow, bail};
-use tidegate_host::{Host, Limits};
+use tidegate_host::Host;
 use tidegate_ingest_worker::{Config as WorkerConfig, Pull, Worker};
 use tidegate_stream::StreamId;
 use tokio::{
@@ -84,12 +84,9 @@ async fn serve(
     let streams = if matches!(show, Show::Nothing) { vec![studio] } else { vec![demo.clone(), studio] };
 
     let host = Host::bind(tidegate_host::Config {
-        listen: options.listen,
-        upstream: bucket.upstream.clone(),
-        component: web.component,
         cache_dir: Some(place::cache()?.join("components")),
         statics: watch::statics(&web.player, &streams)?,
-        limits: Limits::default(),
+        ..tidegate_host::Config::new(options.listen, bucket.upstream.clone(), web.component)
     })
     .await?;
     let worker = Worker::bind(worker_config(options, &ffmpeg), bucket.store.clone()).await?;

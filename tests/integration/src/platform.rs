@@ -2,7 +2,7 @@
 
 use std::{env, net::SocketAddr, path::PathBuf, sync::Arc, sync::mpsc, thread::JoinHandle, time::Duration};
 
-use tidegate_host::{Host, Limits, PreferWait, Statics, Upstream};
+use tidegate_host::{Host, PreferWait, Upstream};
 use tidegate_ingest_worker::{
     Config, Metrics, Worker,
     store::{Bucket as _, Condition, Store},
@@ -171,12 +171,8 @@ fn edge(s3: &S3, prefer_wait: PreferWait) -> tidegate_host::Config {
     };
     let component = web().join("functions.wasm");
     tidegate_host::Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-        upstream,
-        component,
         cache_dir: Some(web().join("compiled")),
-        statics: Statics::default(),
-        limits: Limits::default(),
+        ..tidegate_host::Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), upstream, component)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The words between functions and the hosts that run them.
 //!
-//! A function is pure. Its job takes a [`Request`] and is then driven: `poll(&mut state, &world)` says what comes next as an
+//! A function is pure. Its [`Job`] takes a [`Request`] and is then driven: `poll(&mut state, &world)` says what comes next as an
 //! [`Output`]; whatever is not an [`Answer`] is done by the host, and what came of it goes to `handle(&mut state, &world, input)`.
 //! Time and randomness come in the [`World`]; there is no other way to get at them.
 //!
@@ -15,9 +15,11 @@
 extern crate alloc;
 
 mod answer;
+mod job;
 mod output;
 mod request;
 
 pub use answer::{Answer, Header, Piece};
+pub use job::Job;
 pub use output::{Condition, Fetched, Input, Loaded, Output, Stored};
 pub use request::{Request, Waited, World};

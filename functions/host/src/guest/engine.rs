@@ -62,6 +62,7 @@ pub(super) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<S
     cli::terminal_stderr::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
     random::insecure_seed::add_to_linker::<_, WasiRandom>(to, |instance| instance.ctx().ctx.random())?;
     wasmtime_wasi::p3::clocks::add_to_linker(to)?;
+    wasmtime_wasi::p3::random::add_to_linker(to)?;
     wasmtime_wasi_http::p3::add_to_linker(to)?;
     ServicePre::new(linker.instantiate_pre(component)?)
 }

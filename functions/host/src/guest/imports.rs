@@ -1,10 +1,11 @@
 use wasmtime::{Engine, component::Component};
 
-/// What a component may import so that it runs on Spin as well as here: WASI 0.3 HTTP and clocks, and the part of WASI 0.2
+/// What a component may import so that it runs on Spin as well as here: WASI 0.3 HTTP, clocks and randomness, and the part of WASI 0.2
 /// that Rust's standard library brings along. No files, no sockets.
-const ALLOWED_IMPORTS: [(&str, &str); 6] = [
+const ALLOWED_IMPORTS: [(&str, &str); 7] = [
     ("wasi:http/", "@0.3.0"),
     ("wasi:clocks/", "@0.3.0"),
+    ("wasi:random/", "@0.3.0"),
     ("wasi:clocks/", "@0.2."),
     ("wasi:cli/", "@0.2."),
     ("wasi:io/", "@0.2."),

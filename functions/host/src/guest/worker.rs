@@ -1,7 +1,10 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -20,7 +23,7 @@ use wasmtime_wasi_http::{
 };
 
 use super::outbound::{Outbound, UPSTREAM};
-use crate::{Limits, Metrics, objects::Objects};
+use crate::{Config, Limits, Metrics, foreign::Foreign, objects::Objects};
 
 /// Requests that share an instance at one time: the blast radius of a trap.
 const CONCURRENT: usize = 16;
@@ -47,8 +50,9 @@ pub(super) struct Functions {
     engine: Engine,
     pre: ServicePre<Instance>,
     objects: Arc<Objects>,
-    memory: usize,
-    time: Duration,
+    foreign: Arc<Foreign>,
+    environment: Vec<(String, String)>,
+    limits: Limits,
     reuse: Reuse,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
@@ -72,7 +76,8 @@ impl Functions {
         engine: &Engine,
         pre: &ServicePre<Instance>,
         objects: &Arc<Objects>,
-        limits: &Limits,
+        foreign: &Arc<Foreign>,
+        config: &Config,
         reuse: Reuse,
         metrics: &Arc<Metrics>,
     ) -> Self {
@@ -81,8 +86,9 @@ impl Functions {
             pre: pre.clone(),
             stop: objects.stop().clone(),
             objects: objects.clone(),
-            memory: limits.guest_memory,
-            time: limits.guest_time,
+            foreign: foreign.clone(),
+            environment: config.environment.clone(),
+            limits: config.limits.clone(),
             reuse,
             metrics: metrics.clone(),
         }
@@ -107,13 +113,21 @@ impl HandlerState for Functions {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> wasmtime::Result<Ready<Instance, Expiration, Worker>> {
+        let loading = Arc::new(AtomicUsize::new(0));
+        let outbound = Outbound {
+            objects: self.objects.clone(),
+            foreign: self.foreign.clone(),
+            metrics: self.metrics.clone(),
+            store_body: self.limits.store_body,
+            loading: loading.clone(),
+        };
         let instance = Instance {
             table: ResourceTable::new(),
             // A panic says why on stderr, and only there.
-            wasi: WasiCtxBuilder::new().env("TIDEGATE_UPSTREAM", UPSTREAM).inherit_stderr().build(),
+            wasi: WasiCtxBuilder::new().envs(&self.environment).env("TIDEGATE_UPSTREAM", UPSTREAM).inherit_stderr().build(),
             http: WasiHttpCtx::new(),
-            outbound: Outbound::new(self.objects.clone(), self.metrics.clone()),
-            limits: StoreLimitsBuilder::new().memory_size(self.memory).table_elements(TABLE_ELEMENTS).build(),
+            outbound,
+            limits: StoreLimitsBuilder::new().memory_size(self.limits.guest_memory).table_elements(TABLE_ELEMENTS).build(),
         };
         let mut store = Store::new(&self.engine, instance);
         store.limiter(|instance| &mut instance.limits);
@@ -124,7 +138,7 @@ impl HandlerState for Functions {
             store,
             proxy,
             view: Instance::http,
-            expiration: Expiration::new(self.time),
+            expiration: Expiration::new(&self.limits, loading),
             state: Worker { reuse: self.reuse, stop: self.stop.clone() },
         })
     }
@@ -167,12 +181,15 @@ impl WorkerState for Worker {
 /// When an instance has to go, polled from outside the store, so that a busy loop inside does not keep it.
 pub(super) struct Expiration {
     time: Duration,
+    /// What a request may take longer while a foreign origin is read.
+    load_time: Duration,
+    loading: Arc<AtomicUsize>,
     sleep: Pin<Box<Sleep>>,
 }
 
 impl Expiration {
-    fn new(time: Duration) -> Self {
-        Self { time, sleep: Box::pin(tokio::time::sleep(IDLE)) }
+    fn new(limits: &Limits, loading: Arc<AtomicUsize>) -> Self {
+        Self { time: limits.guest_time, load_time: limits.load_time, loading, sleep: Box::pin(tokio::time::sleep(IDLE)) }
     }
 }
 
@@ -180,6 +197,7 @@ impl WorkerExpiration for Expiration {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
         let allowed = match status {
             WorkerStatus::Idle => IDLE,
+            WorkerStatus::Requests if self.loading.load(Relaxed) > 0 => self.time + self.load_time,
             WorkerStatus::Requests => self.time,
             WorkerStatus::PostReturn => POST_RETURN,
         };

@@ -17,7 +17,7 @@ use super::FetchError;
 /// Credentials that expire are asked for again this long before.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
-/// Signs GETs with SigV4 as S3 wants it.
+/// Signs requests with SigV4 as S3 wants it.
 pub(super) struct Signer {
     provider: SharedCredentialsProvider,
     region: String,
@@ -30,7 +30,7 @@ impl Signer {
     }
 
     /// Adds the signature to `request`; every header that it has at this point is signed.
-    pub(super) async fn sign<B>(&self, request: &mut http::Request<B>) -> Result<(), FetchError> {
+    pub(super) async fn sign<B>(&self, request: &mut http::Request<B>, body: &[u8]) -> Result<(), FetchError> {
         let identity = self.credentials().await?.into();
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Single;
@@ -47,7 +47,7 @@ impl Signer {
             .into();
         let uri = request.uri().to_string();
         let headers = request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let signable = SignableRequest::new(request.method().as_str(), uri, headers, SignableBody::Bytes(&[]));
+        let signable = SignableRequest::new(request.method().as_str(), uri, headers, SignableBody::Bytes(body));
         let signature = signable.and_then(|signable| sign(signable, &params)).map_err(|error| FetchError::Sign(error.to_string()))?;
         signature.into_parts().0.apply_to_request_http1x(request);
         Ok(())

@@ -7,9 +7,9 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt as _, Empty};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
@@ -100,7 +100,25 @@ pub(super) struct Ask {
     pub(super) limit: usize,
 }
 
-/// GETs from the upstream, over connections that stay open.
+/// What a write asks for.
+#[derive(Clone, Debug)]
+pub(crate) struct Write {
+    /// PUT or DELETE.
+    pub(crate) method: Method,
+    /// The media type, and what has to hold for the write to happen.
+    pub(crate) headers: HeaderMap,
+    /// All bytes of the object.
+    pub(crate) body: Bytes,
+}
+
+/// What the upstream said to a write: done, no such object, or a condition that does not hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub(crate) status: StatusCode,
+    pub(crate) etag: Option<HeaderValue>,
+}
+
+/// Reads and writes of the upstream, over connections that stay open.
 pub(super) struct UpstreamClient {
     client: Connections,
     base: String,
@@ -111,14 +129,14 @@ pub(super) struct UpstreamClient {
 }
 
 enum Connections {
-    Plain(Client<HttpConnector, Empty<Bytes>>),
-    Tls(Client<HttpsConnector<HttpConnector>, Empty<Bytes>>),
+    Plain(Client<HttpConnector, Full<Bytes>>),
+    Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
 }
 
 const CAN_WAIT: u8 = u8::MAX;
 
 impl Connections {
-    fn request(&self, request: Request<Empty<Bytes>>) -> ResponseFuture {
+    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
         match self {
             Self::Plain(client) => client.request(request),
             Self::Tls(client) => client.request(request),
@@ -189,7 +207,7 @@ impl UpstreamClient {
     pub(super) async fn get_once(&self, key: &ObjectKey, ask: &Ask) -> Result<Found, FetchError> {
         self.metrics.upstream_gets.add(1);
         let mut request =
-            Request::get(format!("{}{key}", self.base)).body(Empty::new()).map_err(|error| FetchError::Address(error.to_string()))?;
+            Request::get(format!("{}{key}", self.base)).body(Full::default()).map_err(|error| FetchError::Address(error.to_string()))?;
         if let Some((first, last)) = ask.range {
             insert(request.headers_mut(), header::RANGE, format!("bytes={first}-{last}"));
         }
@@ -197,7 +215,7 @@ impl UpstreamClient {
             request.headers_mut().insert(header::IF_NONE_MATCH, etag.clone());
         }
         if let Some(signer) = &self.signer {
-            signer.sign(&mut request).await?;
+            signer.sign(&mut request, &[]).await?;
         }
         // `Prefer` is not signed: a proxy may take it away.
         if let Some(wait) = ask.wait {
@@ -210,6 +228,43 @@ impl UpstreamClient {
             self.note_wait(response.headers());
         }
         timeout(BODY, self.read(response, ask)).await.map_err(|_| FetchError::Slow(BODY))?
+    }
+
+    /// Writes or deletes an object. Tried again only where the upstream says that it has done nothing: a write whose answer was lost
+    /// would meet itself.
+    pub(super) async fn write(&self, key: &ObjectKey, write: &Write) -> Result<Written, FetchError> {
+        let mut pause = BACKOFF;
+        for _ in 1..TRIES {
+            match self.write_once(key, write).await {
+                // Somebody else writes at this moment (S3's ConditionalRequestConflict), or too many do.
+                Ok(Written { status: StatusCode::CONFLICT, .. }) | Err(FetchError::Status(StatusCode::SERVICE_UNAVAILABLE, _)) => {}
+                settled => return settled,
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 4;
+        }
+        self.write_once(key, write).await
+    }
+
+    async fn write_once(&self, key: &ObjectKey, write: &Write) -> Result<Written, FetchError> {
+        self.metrics.upstream_writes.add(1);
+        let address = |error: http::Error| FetchError::Address(error.to_string());
+        let request = Request::builder().method(write.method.clone()).uri(format!("{}{key}", self.base));
+        let mut request = request.body(Full::new(write.body.clone())).map_err(address)?;
+        *request.headers_mut() = write.headers.clone();
+        if let Some(signer) = &self.signer {
+            signer.sign(&mut request, &write.body).await?;
+        }
+        let response = timeout(HEAD, self.client.request(request)).await.map_err(|_| FetchError::Slow(HEAD))?;
+        let (head, body) = response.map_err(|error| FetchError::Unreachable(causes(&error)))?.into_parts();
+        let text = timeout(BODY, collect(body, ERROR_BODY)).await.map_err(|_| FetchError::Slow(BODY))?.unwrap_or_default();
+        let settled = head.status.is_success()
+            || matches!(head.status, StatusCode::NOT_FOUND | StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED);
+        if !settled {
+            let text = String::from_utf8_lossy(&text).chars().take(200).collect();
+            return Err(FetchError::Status(head.status, text));
+        }
+        Ok(Written { status: head.status, etag: head.headers.get(header::ETAG).cloned() })
     }
 
     fn note_wait(&self, headers: &HeaderMap) {

@@ -6,8 +6,10 @@
 )]
 //! The host with a component and an upstream that do what the test says.
 mod component;
+mod foreign;
 mod objects;
 mod requests;
 mod setup;
 mod upstream;
 mod waits;
+mod writes;

@@ -45,19 +45,18 @@ impl Answer {
 }
 
 pub(crate) fn config(store: &Store) -> Config {
+    let upstream = Upstream {
+        endpoint: store.endpoint(),
+        bucket: "bucket".into(),
+        region: "us-east-1".into(),
+        credentials: None,
+        prefer_wait: PreferWait::Never,
+    };
     Config {
-        listen: "127.0.0.1:0".parse().unwrap(),
-        upstream: Upstream {
-            endpoint: store.endpoint(),
-            bucket: "bucket".into(),
-            region: "us-east-1".into(),
-            credentials: None,
-            prefer_wait: PreferWait::Never,
-        },
-        component: scripted().to_owned(),
         cache_dir: Some(target().join("tidegate/compiled")),
         statics: Statics::default().file("/", "<p>watch</p>").file("/player/player.js", "export {}"),
         limits: Limits { instances: 16, guest_time: Duration::from_secs(2), ..Limits::default() },
+        ..Config::new("127.0.0.1:0".parse().unwrap(), upstream, scripted().to_owned())
     }
 }
 

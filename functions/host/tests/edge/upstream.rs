@@ -6,8 +6,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::Notify};
@@ -40,6 +40,7 @@ struct State {
 
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
+    pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
 }
@@ -93,12 +94,33 @@ impl Store {
         state.requests.iter().filter(|seen| seen.path == format!("/bucket/{key}")).cloned().collect()
     }
 
+    async fn write(&self, request: Request<Incoming>, key: &str) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let mut state = self.inner.state.lock().unwrap();
+        let known = state.objects.get(key).map(|(bytes, _)| etag_of(bytes));
+        let header = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap());
+        let refused = header("if-none-match").is_some_and(|_| known.is_some())
+            || header("if-match").is_some_and(|etag| known.as_deref() != Some(etag));
+        let response = Response::builder();
+        if refused {
+            return response.status(StatusCode::PRECONDITION_FAILED).body(Full::from("<Error/>")).unwrap();
+        }
+        if head.method == Method::DELETE {
+            state.objects.remove(key);
+            return response.status(StatusCode::NO_CONTENT).body(Full::default()).unwrap();
+        }
+        let response = response.header("etag", etag_of(&body)).body(Full::default()).unwrap();
+        state.objects.insert(key.into(), (body, ""));
+        response
+    }
+
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let path = request.uri().path().to_owned();
         let key = path.trim_start_matches("/bucket/").to_owned();
         let waits = {
             let mut state = self.inner.state.lock().unwrap();
-            state.requests.push(Seen { path, headers: request.headers().clone() });
+            state.requests.push(Seen { method: request.method().clone(), path, headers: request.headers().clone() });
             if state.fail.0 > 0 {
                 state.fail.0 -= 1;
                 return Response::builder().status(state.fail.1).body(Full::from("<Error/>")).unwrap();
@@ -106,6 +128,9 @@ impl Store {
             (state.waits && request.headers().contains_key("prefer"), state.slow)
         };
         tokio::time::sleep(waits.1).await;
+        if request.method() != Method::GET {
+            return self.write(request, &key).await;
+        }
         loop {
             let changed = self.inner.changed.notified();
             let object = self.inner.state.lock().unwrap().objects.get(&key).cloned();
@@ -118,8 +143,12 @@ impl Store {
     }
 }
 
+fn etag_of(bytes: &[u8]) -> String {
+    format!("\"{:x}\"", bytes.iter().fold(bytes.len() as u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte)))
+}
+
 fn found(request: &Request<Incoming>, bytes: Bytes, control: &str, waited: bool) -> Response<Full<Bytes>> {
-    let etag = format!("\"{:x}\"", bytes.iter().fold(bytes.len() as u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte)));
+    let etag = etag_of(&bytes);
     let mut response = Response::builder().header("etag", &etag);
     if !control.is_empty() {
         response = response.header("cache-control", control);

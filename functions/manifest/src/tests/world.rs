@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use tidegate_function::{Answer, Fetched, Input, Job as _, Output, Request};
 use tidegate_stream::{
     ConfigHash, Current, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId,
     RenditionKind, Segment, Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart, encode_record, encode_segment,
 };
 
-use super::get;
+use super::{at, get};
 use crate::*;
 
 /// Record n holds the half second from here + n * 0.5 s on, and is there when that is over.
@@ -136,21 +137,23 @@ impl World {
         let Some(object) = self.objects.get(key) else { return Fetched::Missing };
         let (first, last) = range.unwrap_or((0, u64::MAX));
         let end = (last.saturating_add(1)).min(object.len() as u64) as usize;
-        Fetched::Got(object[(first as usize).min(end)..end].to_vec())
+        Fetched::Got { bytes: object[(first as usize).min(end)..end].to_vec(), etag: None }
     }
 
     /// Runs one request to its answer; returns the keys that were read too.
     pub(super) fn run(&self, state: &mut State, request: Request, now_ms: u64) -> (Answer, Vec<String>) {
         let mut job = Job::new(request);
         let mut reads = Vec::new();
+        let now = at(now_ms);
         loop {
-            match job.poll(state, now_ms) {
+            match job.poll(state, &now) {
                 Output::Answer(answer) => return (answer, reads),
-                Output::Fetch { key, range } => {
+                other @ (Output::Store { .. } | Output::Delete { .. } | Output::Load { .. }) => panic!("{other:?}"),
+                Output::Fetch { key, range, .. } => {
                     assert!(reads.len() < 2000, "a job has to come to an end");
                     let fetched = self.fetch(&key, range);
                     reads.push(key);
-                    job.handle(state, now_ms, fetched);
+                    job.handle(state, &now, Input::Fetched(fetched));
                 }
             }
         }
@@ -171,7 +174,7 @@ impl World {
     pub(super) fn body(&self, answer: &Answer) -> String {
         let Answer::Send { pieces, .. } = answer else { panic!("{answer:?}") };
         let bytes = pieces.iter().flat_map(|piece| match self.fetch(&piece.key, piece.range) {
-            Fetched::Got(bytes) => bytes,
+            Fetched::Got { bytes, .. } => bytes,
             other => panic!("{other:?} for {piece:?}"),
         });
         String::from_utf8(bytes.collect()).unwrap()

@@ -1,0 +1,53 @@
+use bytes::Bytes;
+use spin_sdk::http::{BoxBody, FullBody, Response, StatusCode, box_body};
+use tidegate_function::{Fetched, Header, Piece};
+
+use crate::shell::Shell;
+
+/// An answer; the server around leaves out the body for HEAD.
+///
+/// Without content-length, the last packet of an answer waits 40 ms on hosts that leave Nagle's algorithm on, as Spin does.
+pub(crate) fn respond(status: u16, headers: &[Header], body: Vec<u8>) -> anyhow::Result<Response<BoxBody>> {
+    let mut response = Response::builder().status(status).header("content-length", body.len());
+    for (name, value) in headers {
+        response = response.header(*name, value.as_ref());
+    }
+    Ok(response.body(box_body(FullBody::new(Bytes::from(body))))?)
+}
+
+/// The host asks again when the object is there.
+pub(crate) fn wait_by_host(key: &str, expect_ms: u64, timeout_ms: u64) -> anyhow::Result<Response<BoxBody>> {
+    let wait = format!("key={key}; expect-ms={expect_ms}; timeout-ms={timeout_ms}");
+    let response = Response::builder().status(StatusCode::NO_CONTENT).header("tidegate-wait", wait);
+    Ok(response.body(box_body(FullBody::new(Bytes::new())))?)
+}
+
+/// The host sends the pieces.
+pub(crate) fn send_by_host(pieces: &[Piece], headers: &[Header]) -> anyhow::Result<Response<BoxBody>> {
+    let mut response = Response::builder().header("content-length", "0");
+    for (name, value) in headers {
+        response = response.header(*name, value.as_ref());
+    }
+    for Piece { key, range } in pieces {
+        let piece = match range {
+            Some((first, last)) => format!("key={key}; range={first}-{last}"),
+            None => format!("key={key}"),
+        };
+        response = response.header("tidegate-send", piece);
+    }
+    Ok(response.body(box_body(FullBody::new(Bytes::new())))?)
+}
+
+/// Fetches the pieces and sends them. All of them first: a status cannot be taken back, and they are a few seconds of media.
+pub(crate) async fn send(shell: &Shell, pieces: Vec<Piece>, headers: &[Header]) -> anyhow::Result<Response<BoxBody>> {
+    let mut body = Vec::new();
+    for piece in pieces {
+        match shell.fetch(&piece.key, piece.range, false).await {
+            Fetched::Got { bytes, .. } if body.is_empty() => body = bytes,
+            Fetched::Got { bytes, .. } => body.extend_from_slice(&bytes),
+            Fetched::Missing => return respond(404, &[], b"the media is no longer there\n".to_vec()),
+            Fetched::Failed => return respond(503, &[], b"the store does not answer\n".to_vec()),
+        }
+    }
+    respond(200, headers, body)
+}

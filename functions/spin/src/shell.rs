@@ -1,0 +1,195 @@
+//! What is around the functions: the store that objects lie in, and what is not ours.
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    task::Poll,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use spin_sdk::{
+    http::{BoxBody, EmptyBody, FullBody, HeaderMap, Response, box_body, send},
+    wasip3::http::types::ErrorCode,
+};
+use tidegate_function::{Condition, Fetched, Loaded, Stored};
+
+/// The largest object that is read: a segment bundle of 2 s at 60 Mbit/s. Our host keeps larger ones out of here.
+const OBJECT_BYTES: usize = 16 << 20;
+/// The largest body of a request. Our host has the same bound.
+const REQUEST_BYTES: usize = 64 << 10;
+
+/// The host around this component and what it lets reach.
+pub(crate) struct Shell {
+    /// Where objects come from, without a slash at the end.
+    upstream: String,
+    /// Our host is there: it waits, sends and decodes for us.
+    pub(crate) has_host: bool,
+}
+
+impl Shell {
+    /// The address in `TIDEGATE_UPSTREAM`; without one every fetch fails.
+    pub(crate) fn new(headers: &HeaderMap) -> Self {
+        let upstream = std::env::var("TIDEGATE_UPSTREAM").unwrap_or_default();
+        let has_host = headers.get("tidegate-host").is_some_and(|value| value == "1");
+        Self { upstream: upstream.trim_end_matches('/').to_owned(), has_host }
+    }
+
+    /// Reads an object; `fresh` past what the host has kept.
+    pub(crate) async fn fetch(&self, key: &str, range: Option<(u64, u64)>, fresh: bool) -> Fetched {
+        self.get(key, range, fresh).await.unwrap_or(Fetched::Failed)
+    }
+
+    async fn get(&self, key: &str, range: Option<(u64, u64)>, fresh: bool) -> Option<Fetched> {
+        let mut request = spin_sdk::http::Request::get(format!("{}/{key}", self.upstream));
+        if let Some((first, last)) = range {
+            request = request.header("range", format!("bytes={first}-{last}"));
+        }
+        if fresh {
+            request = request.header("cache-control", "no-cache");
+        }
+        let response = send(request.body(EmptyBody::new()).ok()?).await.ok()?;
+        let etag = etag(&response);
+        match (response.status().as_u16(), range) {
+            (200, None) | (206, Some(_)) => read(response.into_body(), OBJECT_BYTES).await.ok().map(|bytes| Fetched::Got { bytes, etag }),
+            // A server may leave ranges alone and send everything.
+            (200, Some(_)) => {
+                let bytes = read(response.into_body(), OBJECT_BYTES).await.ok()?;
+                Some(cut(Fetched::Got { bytes, etag }, range))
+            }
+            (404 | 416, _) => Some(Fetched::Missing),
+            _ => None,
+        }
+    }
+
+    /// Writes an object if the condition holds.
+    pub(crate) async fn store(&self, key: &str, body: Vec<u8>, content_type: &str, condition: &Condition) -> Stored {
+        let request = spin_sdk::http::Request::put(format!("{}/{key}", self.upstream)).header("content-type", content_type);
+        let request = match condition {
+            Condition::None => request,
+            Condition::Absent => request.header("if-none-match", "*"),
+            Condition::Match(etag) => request.header("if-match", etag),
+        };
+        let request = request.header("content-length", body.len()).body(box_body(FullBody::new(Bytes::from(body))));
+        let Some(response) = written(request.ok()).await else { return Stored::Failed };
+        match response.status().as_u16() {
+            200..=299 => Stored::Done { etag: etag(&response) },
+            409 | 412 => Stored::Conflict,
+            // S3 says this of `If-Match` where there is no object.
+            404 if matches!(condition, Condition::Match(_)) => Stored::Conflict,
+            _ => Stored::Failed,
+        }
+    }
+
+    /// Deletes an object, if it is there.
+    pub(crate) async fn delete(&self, key: &str) -> Stored {
+        let request = spin_sdk::http::Request::delete(format!("{}/{key}", self.upstream));
+        match written(request.body(box_body(EmptyBody::new())).ok()).await.map(|response| response.status().as_u16()) {
+            Some(200..=299 | 404) => Stored::Done { etag: None },
+            Some(_) | None => Stored::Failed,
+        }
+    }
+
+    /// Reads something that is not ours. Our host keeps the limits too, and cheaper: it stops before the bytes come in here.
+    pub(crate) async fn load(&self, url: &str, headers: &[(String, String)], max_bytes: usize, timeout_ms: u32) -> Loaded {
+        let mut request = spin_sdk::http::Request::get(url);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request = if self.has_host {
+            request.header("tidegate-load", format!("max-bytes={max_bytes}; timeout-ms={timeout_ms}"))
+        } else {
+            // Nobody here decodes.
+            request.header("accept-encoding", "identity")
+        };
+        let Ok(request) = request.body(EmptyBody::new()) else { return Loaded::Failed };
+        if self.has_host {
+            return loaded(request, max_bytes).await;
+        }
+        let mut sleep = pin!(spin_sdk::time::sleep(Duration::from_millis(timeout_ms.into())));
+        let mut load = pin!(loaded(request, max_bytes));
+        poll_fn(|cx| match load.as_mut().poll(cx) {
+            Poll::Pending => sleep.as_mut().poll(cx).map(|()| Loaded::Failed),
+            ready => ready,
+        })
+        .await
+    }
+}
+
+async fn written(request: Option<spin_sdk::http::Request<BoxBody>>) -> Option<Response> {
+    send(request?).await.ok()
+}
+
+async fn loaded(request: spin_sdk::http::Request<EmptyBody>, max_bytes: usize) -> Loaded {
+    let response = match send(request).await {
+        Ok(response) => response,
+        Err(error) => return refused(&error),
+    };
+    let (head, body) = response.into_parts();
+    if head.headers.get("content-encoding").is_some_and(|coding| coding != "identity") {
+        return Loaded::Failed;
+    }
+    match read(body, max_bytes).await {
+        Ok(body) => {
+            let headers = head.headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+            Loaded::Got { status: head.status.as_u16(), headers: headers.collect(), body }
+        }
+        Err(Unread::TooLong) => Loaded::TooLarge,
+        Err(Unread::Broken) => Loaded::Failed,
+    }
+}
+
+fn refused(error: &ErrorCode) -> Loaded {
+    if matches!(error, ErrorCode::HttpRequestDenied | ErrorCode::DestinationIpProhibited) {
+        Loaded::Denied
+    } else if matches!(error, ErrorCode::HttpResponseBodySize(_)) {
+        Loaded::TooLarge
+    } else {
+        Loaded::Failed
+    }
+}
+
+fn etag(response: &Response) -> Option<String> {
+    response.headers().get("etag").and_then(|value| value.to_str().ok()).map(str::to_owned)
+}
+
+enum Unread {
+    TooLong,
+    Broken,
+}
+
+/// The body of a request, unless it is too long or breaks off.
+pub(crate) async fn body(incoming: impl http_body::Body<Data = Bytes> + Unpin) -> Option<Vec<u8>> {
+    read(incoming, REQUEST_BYTES).await.ok()
+}
+
+async fn read(mut body: impl http_body::Body<Data = Bytes> + Unpin, max_bytes: usize) -> Result<Vec<u8>, Unread> {
+    use http_body_util::BodyExt as _;
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(chunk) = frame.map_err(|_| Unread::Broken)?.into_data() else { continue };
+        if all.len() + chunk.len() > max_bytes {
+            return Err(Unread::TooLong);
+        }
+        all.extend_from_slice(&chunk);
+    }
+    Ok(all)
+}
+
+/// The bytes of `range`, as far as they are there.
+pub(crate) fn cut(fetched: Fetched, range: Option<(u64, u64)>) -> Fetched {
+    match (fetched, range) {
+        (Fetched::Got { mut bytes, etag }, Some((first, last))) => {
+            let len = bytes.len();
+            let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(len);
+            bytes.truncate(within(last.saturating_add(1)));
+            bytes.drain(..within(first).min(bytes.len()));
+            Fetched::Got { bytes, etag }
+        }
+        (other, _) => other,
+    }
+}
+
+/// How long until the next look for an object that is late: soon at first, then every tenth of a second.
+pub(crate) fn poll_pause(late: Duration) -> Duration {
+    (Duration::from_millis(15) + late / 12).min(Duration::from_millis(100))
+}
