@@ -22,7 +22,7 @@ async fn origin(answer: Vec<u8>) -> String {
             let answer = answer.clone();
             tokio::spawn(async move {
                 let mut request = [0; 4096];
-                stream.read(&mut request).await.ok();
+                assert!(stream.read(&mut request).await.is_ok_and(|read| read > 0));
                 if answer.is_empty() {
                     tokio::time::sleep(Duration::from_secs(60)).await;
                 }
