@@ -28,4 +28,5 @@ mod wait;
 
 pub use backend::{MAX_OBJECT_BYTES, MAX_WAIT};
 pub use disk::Durability;
-pub use server::{Config, EmbeddedStore, Expiry, OpenError};
+pub use server::{Config, EmbeddedStore, OpenError};
+pub use sweep::Expiry;

@@ -21,7 +21,7 @@ use crate::{
     backend::{Backend, MAX_WAIT},
     cors,
     disk::{Disk, DiskError, Durability},
-    sweep::sweep,
+    sweep::{Expiry, sweep},
 };
 
 /// How an embedded store is made.
@@ -43,15 +43,6 @@ pub struct Config {
     pub durability: Durability,
     /// Objects that are removed by their age, in [`Self::bucket`].
     pub expiry: Vec<Expiry>,
-}
-
-/// Objects below a prefix that are removed once they are old.
-#[derive(Clone, Debug)]
-pub struct Expiry {
-    /// The prefix.
-    pub prefix: String,
-    /// The age.
-    pub max_age: Duration,
 }
 
 /// Why a store cannot be opened.

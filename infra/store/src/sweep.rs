@@ -1,10 +1,22 @@
-use std::{io, path::Path, time::SystemTime};
+use std::{
+    io,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use crate::{
     disk::{Disk, DiskError, Precondition},
     list::{Query, list},
-    server::Expiry,
 };
+
+/// Objects below a prefix that are removed once they are old.
+#[derive(Clone, Debug)]
+pub struct Expiry {
+    /// The prefix.
+    pub prefix: String,
+    /// The age.
+    pub max_age: Duration,
+}
 
 /// Objects that one pass looks at between two looks at the clock; keeps the memory of a pass small.
 const PAGE: usize = 1000;
@@ -37,8 +49,6 @@ pub(crate) fn sweep(disk: &Disk, bucket: &str, rule: &Expiry, now: SystemTime) -
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{disk::Durability, object::Headers};
 
