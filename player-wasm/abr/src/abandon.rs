@@ -31,7 +31,8 @@ impl Abr {
     fn view(&self, progress: &Progress<'_>) -> Option<View> {
         let rtt = self.rtt.seconds(self.config.rtt_s);
         let at = self.moment(&progress.state);
-        let chunk = progress.chunk.min(self.stage.part_count() - 1);
+        let last = self.stage.part_count() - 1;
+        let chunk = if progress.whole { last } else { progress.chunk.min(last) };
         let since_start = self.stage.since_start(at, progress.buffered_chunks.min(self.stage.part_count()));
         let mut elapsed = bounded(progress.chunk_elapsed_s, 0.0, 3600.0) - rtt;
         if let Some(known) = progress.chunk_transfer_s {
@@ -95,7 +96,7 @@ impl Abr {
     fn left(&self, progress: &Progress<'_>, running: usize, view: &View) -> (f64, Option<Parts>) {
         let expected = self.expected_bits[running];
         let known = progress.chunk_bits > 0.0;
-        if self.config.mode() != Mode::LowLatency {
+        if self.config.mode() != Mode::LowLatency || progress.whole {
             let total = if known { progress.chunk_bits } else { expected };
             return (bounded(total - view.loaded, LEAST_SHARE * total, 1e12), None);
         }

@@ -40,6 +40,8 @@ pub struct Abr {
 
 #[derive(Debug, Clone)]
 enum Work {
+    /// Nothing is allocated until there is time to build.
+    Planned,
     Building(Box<Builder>),
     Ready(Arc<Tables>),
 }
@@ -75,9 +77,7 @@ pub(crate) struct Choice {
 impl Abr {
     /// A session without tables; [`Abr::idle`] builds them.
     pub fn new(config: Config) -> Self {
-        let config = config.sane();
-        let builder = Box::new(Builder::new(&config));
-        Self::start(config, Work::Building(builder))
+        Self::start(config.sane(), Work::Planned)
     }
 
     /// A session with the tables of an earlier one, if they fit.
@@ -102,8 +102,34 @@ impl Abr {
         }
     }
 
-    /// Builds the tables, at most `slices` slices of about 0.1 ms; true when they are ready.
+    /// A session of another kind that goes on with what this one has learned of the link.
+    pub fn again(&self, config: Config) -> Self {
+        let mut next = Self::new(config);
+        self.belief.recent().for_each(|x| next.belief.observe(next.parameters, x, 0.0));
+        next.rtt = self.rtt.clone();
+        next.transfers = self.transfers.clone();
+        next
+    }
+
+    /// What the link is expected to carry, in bits per second; `None` before the first decision after a transfer.
+    pub fn forecast_bps(&self) -> Option<f64> {
+        let forecasts = self.belief.forecasts(self.parameters, 0.0);
+        (!self.belief.is_empty()).then(|| 1000.0 * exp(forecasts.iter().map(|f| f.weight * f.rate).sum()))
+    }
+
+    /// What is believed of the link, without a choice.
+    pub fn reasons(&self) -> Why {
+        self.why(Rule::Value, &self.belief.forecasts(self.parameters, 0.0), Vec::new())
+    }
+
+    /// Builds the tables, at most `slices` slices of about 0.1 ms; true when they are ready. A single rung needs none.
     pub fn idle(&mut self, slices: u32) -> bool {
+        if self.config.ladder_bps.len() < 2 {
+            return true;
+        }
+        if matches!(self.work, Work::Planned) && slices > 0 {
+            self.work = Work::Building(Box::new(Builder::new(&self.config)));
+        }
         if let Work::Building(builder) = &mut self.work
             && (0..slices).any(|_| builder.slice())
         {
@@ -117,7 +143,7 @@ impl Abr {
     pub fn tables(&self) -> Option<&Arc<Tables>> {
         match &self.work {
             Work::Ready(tables) => Some(tables),
-            Work::Building(_) => None,
+            Work::Planned | Work::Building(_) => None,
         }
     }
 

@@ -52,6 +52,12 @@ impl Belief {
         self.samples == 0
     }
 
+    /// The last rates, oldest first.
+    pub(crate) fn recent(&self) -> impl Iterator<Item = f64> + '_ {
+        let known = (self.samples as usize).min(AHEAD);
+        self.recent.iter().skip(AHEAD - known).copied()
+    }
+
     /// Takes in the rate `x` of what was transferred since the last decision; `inner` is how far its parts were from it.
     pub(crate) fn observe(&mut self, p: &Parameters, x: f64, inner: f64) {
         self.samples = self.samples.saturating_add(1);

@@ -124,7 +124,7 @@ impl Config {
 
     /// Seconds from the end of a chunk's media to its first byte being there for viewers, as the planner counts on it: encoding
     /// and publishing took this long in the live settings that the parameters were fitted to.
-    pub(crate) fn publish_s(&self) -> f64 {
+    pub fn publish_s(&self) -> f64 {
         match self.mode() {
             Mode::Vod => 0.0,
             Mode::Live => 0.4,
@@ -133,7 +133,7 @@ impl Config {
     }
 
     /// Least distance between live and the end of the buffer at the moment of a decision.
-    pub(crate) fn edge_s(&self) -> f64 {
+    pub fn edge_s(&self) -> f64 {
         match self.mode() {
             Mode::Vod => 0.0,
             Mode::Live => self.segment_s + self.publish_s(),

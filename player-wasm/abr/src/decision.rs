@@ -66,6 +66,8 @@ pub struct Progress<'a> {
     pub chunk: usize,
     /// Chunks of this segment that are playable.
     pub buffered_chunks: usize,
+    /// The request brings the whole segment, also where segments have parts.
+    pub whole: bool,
 }
 
 /// The choice and why it was made.

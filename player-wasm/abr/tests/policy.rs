@@ -101,6 +101,7 @@ fn request(buffer_s: f64, loaded: f64) -> Progress<'static> {
         chunk_bits: 12e6,
         chunk: 0,
         buffered_chunks: 0,
+        whole: false,
     }
 }
 
@@ -155,6 +156,7 @@ fn numbers_without_sense_never_stop_a_session() {
                 chunk_bits: next(),
                 chunk: i % 11,
                 buffered_chunks: i % 13,
+                whole: false,
             });
         }
     }

@@ -1,6 +1,6 @@
 // <tidegate-player>: mirrors the basics of HTMLMediaElement around one playback.
 
-import type { EngineEvent, EngineStats } from "./engine.js";
+import type { Decision, EngineEvent, EngineStats } from "./engine.js";
 import { Playback } from "./playback.js";
 
 /** Figures of the engine and of the element. */
@@ -96,6 +96,11 @@ export class TidegatePlayer extends Base {
     const { droppedVideoFrames, totalVideoFrames } = video.getVideoPlaybackQuality();
     const { currentTime, readyState } = video;
     return { ...stats, currentTime, readyState, droppedFrames: droppedVideoFrames, totalFrames: totalVideoFrames };
+  }
+
+  /** Why the qualities of late were chosen, oldest first; from the decision with number `since` on. */
+  decisions(since = 0): Decision[] {
+    return this.#playback?.decisions(since) ?? [];
   }
 
   get src(): string { return this.#url("src"); }

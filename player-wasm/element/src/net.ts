@@ -12,9 +12,20 @@ export interface Loaded {
   total: number;
 }
 
+/** A request for media that runs. `total` is NaN where the server does not say it; `ttfb` is that of now before the first byte. */
+export interface Running {
+  id: number;
+  bytes: number;
+  total: number;
+  ttfb: number;
+  elapsed: number;
+}
+
 interface Kept {
   abort: AbortController;
   bytes?: Uint8Array<ArrayBuffer>;
+  /** While the body of a media request comes. */
+  body?: { started: number; first: number; length: number; total: number };
 }
 
 export class Net {
@@ -33,15 +44,29 @@ export class Net {
   media(id: number, url: string, range: [number, number] | undefined, loaded: (result: Loaded) => void, failed: (status: number) => void): void {
     const headers: Record<string, string> = range ? { Range: `bytes=${range[0]}-${range[1]}` } : {};
     const started = performance.now();
+    const body = { started, first: 0, length: 0, total: NaN };
     void this.#request(id, url, headers, failed, async (response, alive, heard) => {
-      const { bytes, first } = await readAll(response, heard);
+      body.total = Number.parseInt(response.headers.get("content-length") ?? "", 10);
+      const bytes = await readAll(response, heard, body);
       const ended = performance.now();
+      const first = body.first || ended;
       const kept = this.#kept.get(id);
       if (!alive() || !kept) return;
       // A server without ranges sends the whole file.
       kept.bytes = range && response.status === 200 ? bytes.slice(range[0], range[1] + 1) : bytes;
+      delete kept.body;
       loaded({ bytes: kept.bytes, head: kept.bytes.subarray(0, HEAD_BYTES), ttfb: first - started, total: ended - started });
     });
+    const kept = this.#kept.get(id);
+    if (kept) kept.body = body;
+  }
+
+  /** How far the requests for media are. */
+  running(): Running[] {
+    const now = performance.now();
+    return [...this.#kept].flatMap(([id, { body }]) =>
+      body ? [{ id, bytes: body.length, total: body.total, ttfb: (body.first || now) - body.started, elapsed: now - body.started }] : [],
+    );
   }
 
   bytes(id: number): Uint8Array<ArrayBuffer> | undefined {
@@ -94,25 +119,23 @@ export class Net {
   }
 }
 
-/** Reads a body as it comes, so that its first byte has a time. */
-async function readAll(response: Response, heard: () => void): Promise<{ bytes: Uint8Array<ArrayBuffer>; first: number }> {
+/** Reads a body as it comes, so that its first byte has a time and its progress can be told. */
+async function readAll(response: Response, heard: () => void, body: { first: number; length: number }): Promise<Uint8Array<ArrayBuffer>> {
   const reader = response.body?.getReader();
   const chunks: Uint8Array[] = [];
-  let first = 0;
-  let length = 0;
   while (reader) {
     const { done, value } = await reader.read();
-    first ||= performance.now();
+    body.first ||= performance.now();
     if (done) break;
     heard();
     chunks.push(value);
-    length += value.byteLength;
+    body.length += value.byteLength;
   }
-  const bytes = new Uint8Array(length);
+  const bytes = new Uint8Array(body.length);
   let at = 0;
   for (const chunk of chunks) {
     bytes.set(chunk, at);
     at += chunk.byteLength;
   }
-  return { bytes, first: first || performance.now() };
+  return bytes;
 }

@@ -1,11 +1,13 @@
 // One playback: does what the engine says, tells it what happened.
 
-import { type EngineEvent, type EngineStats, type Output, Player, loadEngine } from "./engine.js";
+import { type Decision, Do, type EngineEvent, type EngineStats, Player, REASONS, type Track, loadEngine, readDecisions, readStats } from "./engine.js";
 import { Media } from "./media.js";
 import { Net } from "./net.js";
 
 /** How often the engine hears where the playhead is. */
 const TICK_MS = 100;
+/** Slices of about 0.1 ms that the engine works for at a time, while the page has nothing else to do. */
+const IDLE_SLICES = 10;
 const TOLD_ON = ["timeupdate", "waiting", "playing", "seeked", "pause", "play", "ended", "canplay"];
 
 export interface Options {
@@ -25,6 +27,7 @@ export class Playback {
   #listeners = new AbortController();
   #ownSeek: number | undefined;
   #pumping = false;
+  #idle = false;
 
   constructor(video: HTMLVideoElement, said: (event: EngineEvent) => void) {
     this.#video = video;
@@ -43,7 +46,7 @@ export class Playback {
     if (this.#listeners.signal.aborted) return;
     // Date.now() follows corrections of the clock, timeOrigin does not.
     const utcAtZero = Date.now() - performance.now();
-    this.#engine = new Player(utcAtZero, options.latency, options.expectedBandwidth);
+    this.#engine = new Player(utcAtZero, options.latency ?? NaN, options.expectedBandwidth ?? NaN);
     const signal = this.#listeners.signal;
     for (const name of TOLD_ON) this.#video.addEventListener(name, () => this.#tellPlayhead(), { signal });
     this.#video.addEventListener("loadedmetadata", () => this.#ownSeek !== undefined && this.#seek(this.#ownSeek), { signal });
@@ -51,6 +54,10 @@ export class Playback {
     this.#timer = setInterval(() => {
       this.#tellPlayhead();
       this.#tell((engine, now) => engine.handle_tick(now));
+      for (const { id, bytes, total, ttfb, elapsed } of this.#net.running()) {
+        this.#tell((engine, now) => engine.handle_progress(now, id, bytes, total, ttfb, elapsed));
+      }
+      this.#whileIdle();
     }, TICK_MS);
     this.#tell((engine, now) => engine.handle_load(now, url));
   }
@@ -60,7 +67,12 @@ export class Playback {
   }
 
   get stats(): EngineStats | undefined {
-    return this.#engine && (JSON.parse(this.#engine.stats()) as EngineStats);
+    return this.#engine && readStats(this.#engine.stats());
+  }
+
+  /** The decisions about quality from a number on; the engine keeps the last ones. */
+  decisions(since: number): Decision[] {
+    return this.#engine ? readDecisions(this.#engine.decisions(since)) : [];
   }
 
   close(): void {
@@ -100,66 +112,101 @@ export class Playback {
     if (this.#pumping) return;
     this.#pumping = true;
     try {
-      let text: string | undefined;
-      while ((text = this.#engine?.poll())) this.#do(JSON.parse(text) as Output);
+      let what: Do | undefined;
+      while ((what = this.#engine?.poll())) this.#do(this.#engine as Player, what);
     } finally {
       this.#pumping = false;
     }
   }
 
-  #do(output: Output): void {
-    switch (output.do) {
-      case "fetchPlaylist": {
-        const { id, url } = output;
+  /** The tables behind the decisions are built while the page is idle, never on the way to a picture. */
+  #whileIdle(): void {
+    if (this.#idle || !this.#engine || this.#engine.idle(0)) return;
+    this.#idle = true;
+    const work = (deadline?: IdleDeadline) => {
+      this.#idle = false;
+      let done = !this.#engine;
+      do done ||= this.#engine?.idle(IDLE_SLICES) ?? true;
+      while (!done && deadline && deadline.timeRemaining() > 2);
+      if (!done) this.#whileIdle();
+    };
+    // Safari has no idle callbacks; a millisecond now and then is not noticed.
+    if ("requestIdleCallback" in globalThis) requestIdleCallback(work, { timeout: 1000 });
+    else setTimeout(work, 16);
+  }
+
+  #do(engine: Player, what: Do): void {
+    const number = (at: number) => engine.number(at);
+    const say = (event: EngineEvent) => this.#said(event);
+    switch (what) {
+      case Do.FetchPlaylist: {
+        const id = number(0);
         this.#net.playlist(
           id,
-          url,
+          engine.text(0),
           (from, text) => this.#tell((engine, now) => engine.handle_playlist_loaded(now, id, from, text)),
           (status) => this.#tell((engine, now) => engine.handle_failed(now, id, status)),
         );
         break;
       }
-      case "fetchMedia": {
-        const { id, url, first, last } = output;
+      case Do.FetchMedia: {
+        const id = number(0);
+        const [first, last] = [number(3), number(4)];
         this.#net.media(
           id,
-          url,
-          first !== undefined && last !== undefined ? [first, last] : undefined,
+          engine.text(0),
+          Number.isNaN(first) ? undefined : [first, last],
           ({ bytes, head, ttfb, total }) =>
             this.#tell((engine, now) => engine.handle_media_loaded(now, id, bytes.byteLength, head, ttfb, total)),
           (status) => this.#tell((engine, now) => engine.handle_failed(now, id, status)),
         );
         break;
       }
-      case "drop":
-        this.#net.drop(output.id);
+      case Do.Drop:
+        this.#net.drop(number(0));
         break;
-      case "openTracks":
-        this.#media.open([output.video, output.audio]);
+      case Do.OpenTracks:
+        this.#media.open([engine.text(0) || undefined, engine.text(1) || undefined]);
         break;
-      case "append": {
-        const bytes = this.#net.bytes(output.id);
-        if (bytes) this.#media.append(output.track, bytes, output.offset);
-        else queueMicrotask(() => this.#tell((engine, now) => engine.handle_append_failed(now, output.track, false)));
+      case Do.Append: {
+        const track = number(1) as Track;
+        const bytes = this.#net.bytes(number(0));
+        if (bytes) this.#media.append(track, bytes, number(2));
+        else queueMicrotask(() => this.#tell((engine, now) => engine.handle_append_failed(now, track, false)));
         break;
       }
-      case "remove":
-        this.#media.remove(output.track, output.from, output.to);
+      case Do.Remove:
+        this.#media.remove(number(1) as Track, number(2), number(3));
         break;
-      case "seek":
-        this.#seek(output.to);
+      case Do.Seek:
+        this.#seek(number(0));
         break;
-      case "rate":
-        this.#video.playbackRate = output.rate;
+      case Do.Rate:
+        this.#video.playbackRate = number(0);
         break;
-      case "seekable":
-        this.#media.seekable(output.from, output.to, output.live);
+      case Do.Seekable:
+        this.#media.seekable(number(0), number(1), number(2) > 0);
         break;
-      case "endOfStream":
+      case Do.EndOfStream:
         this.#media.endOfStream();
         break;
-      case "event":
-        this.#said(output);
+      case Do.Offline:
+        say({ name: "offline" });
+        break;
+      case Do.Playing:
+        say({ name: "playing" });
+        break;
+      case Do.Level:
+        say({ name: "level", rung: number(0), rungs: number(1), bandwidth: number(2), height: number(3) });
+        break;
+      case Do.Ended:
+        say({ name: "ended" });
+        break;
+      case Do.NewSession:
+        say({ name: "newSession" });
+        break;
+      case Do.Failed:
+        say({ name: "error", reason: REASONS[number(0)] ?? "playlist" });
         break;
     }
   }

@@ -1,17 +1,19 @@
 use alloc::{string::String, vec::Vec};
 
+use tidegate_abr::{CatchUp, Config as Plan, Mode, Progress, State};
+
 use crate::{
     AppendFailure, Config, Event, Input, Output, Playhead, Reason, Stats, Timing, Track,
-    abr::{Abr, Situation},
+    chooser::{Choice, Chooser, Moment},
     follower::{Answer, back_off_ms},
     ladder::{Ladder, mime_types},
-    lane::{Arrived, Lane},
-    latency::{Bounds, Latency},
+    lane::{Arrived, Lane, Running},
+    latency::{Bounds, Latency, MAX_CHANGE},
     playback::Playback,
     playlist::{Place, Playlist},
     read::{self, Read},
     shared::Shared,
-    throughput::Throughput,
+    transfers::Transfer,
 };
 
 /// Media that cannot be decoded ends playback after this many appends in a row.
@@ -24,8 +26,10 @@ const GONE_MS: f64 = 30_000.0;
 const WATCH_MS: f64 = 3_000.0;
 /// A live playlist without news for this many target durations may belong to a session that nobody ended.
 const STALE_TARGETS: f64 = 3.0;
-/// What a stream that is not live should have in its buffer.
-const RELAXED_BUFFER_S: f64 = 10.0;
+/// Segments over which their length is taken.
+const LENGTHS: usize = 8;
+/// A look at a running request earlier than this shows more of the connection than of the link.
+const LOOK_MS: f64 = 200.0;
 
 /// The player's decisions. Give it what happens with [`Self::handle`], then do what [`Self::poll`] says until it is empty.
 #[derive(Debug)]
@@ -35,8 +39,7 @@ pub struct Engine {
     pub(crate) latency: Latency,
     pub(crate) playback: Playback,
     ladder: Ladder,
-    throughput: Throughput,
-    abr: Abr,
+    chooser: Chooser,
     /// Rungs that had a gap, and until when they are left alone.
     gone: Vec<(usize, f64)>,
     source: Option<Source>,
@@ -79,8 +82,7 @@ impl Engine {
             lanes: Vec::new(),
             playback: Playback::default(),
             ladder: Ladder::default(),
-            throughput: Throughput::new(),
-            abr: Abr::default(),
+            chooser: Chooser::default(),
             gone: Vec::new(),
             source: None,
             phase: Phase::Idle,
@@ -99,6 +101,7 @@ impl Engine {
             Input::MediaLoaded { id, bytes, head, timing } => {
                 self.media_loaded(id, bytes, head.get(..crate::HEAD_BYTES).unwrap_or(&head), timing);
             }
+            Input::Progress { id, bytes, total, timing } => self.progress(id, bytes, total, timing),
             Input::Failed { id, status } => self.failed(id, status),
             Input::Opened => self.shared.open = self.tracks_asked,
             Input::OpenFailed => self.open_failed(),
@@ -118,7 +121,7 @@ impl Engine {
                 self.sought(to_s);
             }
             Input::GoLive => self.go_live(),
-            Input::Tick => self.throughput.settle(self.shared.now_ms),
+            Input::Tick => {}
         }
         self.step();
     }
@@ -126,6 +129,17 @@ impl Engine {
     /// The next thing to do.
     pub fn poll(&mut self) -> Option<Output> {
         self.shared.poll()
+    }
+
+    /// Works on the value tables of the policy while the page has nothing else to do, at most so many slices of about 0.1 ms.
+    /// Returns true when there is nothing to work on, as before the first frame, which must not wait for it.
+    pub fn idle(&mut self, slices: u32) -> bool {
+        !self.playback.begun || self.chooser.idle(slices)
+    }
+
+    /// The last decisions, oldest first.
+    pub fn choices(&self) -> impl DoubleEndedIterator<Item = &Choice> {
+        self.chooser.log()
     }
 
     /// Figures of this moment.
@@ -148,7 +162,7 @@ impl Engine {
             rungs: self.ladder.variants.len(),
             bandwidth_bps: variant.map_or(0, |variant| variant.bandwidth_bps),
             height: variant.map_or(0, |variant| variant.height),
-            estimate_bps: self.throughput.estimate_bps(),
+            estimate_bps: self.chooser.forecast_bps(),
             stalls: self.playback.stalls,
             rate: self.playback.rate,
         }
@@ -161,6 +175,7 @@ impl Engine {
         self.phase = Phase::Finding;
         self.latency = Latency::new(self.shared.config.latency_s);
         self.playback = Playback::default();
+        self.chooser.begin();
         self.gone.clear();
         self.shared.presentation = Default::default();
         self.shared.playhead = Playhead::default();
@@ -233,7 +248,7 @@ impl Engine {
         if let Some(rung) = refused {
             self.ladder.without_codecs_of(rung);
         }
-        let rung = self.ladder.start(self.shared.config.expected_bps.or_else(|| self.throughput.estimate_bps()));
+        let rung = self.ladder.start(self.shared.config.expected_bps.or_else(|| self.chooser.forecast_bps()));
         let Some(variant) = self.ladder.variants.get(rung) else {
             return self.fail(if refused.is_some() { Reason::Codecs } else { Reason::Playlist });
         };
@@ -278,13 +293,16 @@ impl Engine {
     }
 
     fn media_loaded(&mut self, id: u32, bytes: u64, head: &[u8], timing: Timing) {
-        let arrived = self.lanes.iter_mut().find_map(|lane| lane.media_loaded(id, head));
+        let arrived = self.lanes.iter_mut().enumerate().find_map(|(index, lane)| {
+            let rung = (index == 0).then_some(lane.rung);
+            Some((rung, lane.media_loaded(id, head)?))
+        });
         match arrived {
-            Some(Arrived::Fragment { duration_s }) => {
-                self.throughput.add(self.shared.now_ms, bytes, timing, duration_s);
-                self.decide();
+            Some((rung, Arrived::Fragment { duration_s })) => {
+                let main = rung.map(|rung| (rung, duration_s));
+                self.chooser.carried(self.shared.now_ms, Transfer { bytes, timing, main });
             }
-            Some(Arrived::Init) => {
+            Some((_, Arrived::Init)) => {
                 let Some(main) = self.lanes.first().filter(|_| !self.tracks_asked) else { return };
                 if let Some(codecs) = main.codecs().map(<[String]>::to_vec) {
                     self.open(&codecs, main.track, self.lanes.len() > 1);
@@ -295,23 +313,120 @@ impl Engine {
         }
     }
 
-    /// Chooses the rung for the next segment.
-    fn decide(&mut self) {
-        let should_s = if self.is_live() { self.latency.target_s() } else { None }.unwrap_or(RELAXED_BUFFER_S);
-        let position_s = self.shared.position_s();
+    /// Chooses the rung for the next segment, once all of the one before is there.
+    fn choose(&mut self) {
+        let Some(msn) = self.lanes.first().and_then(Lane::undecided) else { return };
+        if let Some(plan) = self.plan() {
+            self.chooser.plan(plan);
+        }
+        let Some(state) = self.state() else { return };
         let Some(main) = self.lanes.first_mut() else { return };
-        let situation = Situation {
-            now_ms: self.shared.now_ms,
-            current: main.wanted_rung(),
-            estimate_bps: self.throughput.estimate_bps(),
-            buffer_share: main.ready_s(position_s) / should_s.max(0.1),
-        };
-        let rung = self.abr.choose(&self.ladder.bandwidths_bps(), situation);
+        main.chose(msn);
+        let at = Moment { now_ms: self.shared.now_ms, msn, current: main.rung };
+        let rung = self.chooser.choose(at, state);
         let rung = self.present_rung(rung).unwrap_or(rung);
         let Some(main) = self.lanes.first_mut() else { return };
         if let Some(variant) = self.ladder.variants.get(rung) {
             main.want(&mut self.shared, rung, &variant.url);
         }
+    }
+
+    /// What the policy plans with: the ladder, how segments come, how far behind live to be.
+    fn plan(&self) -> Option<Plan> {
+        let playlist = self.lanes.first()?.playlist()?;
+        let live = self.is_live() && self.playback.keeps_live;
+        let closed = || playlist.segments.iter().rev().filter(|segment| !segment.is_open() && !segment.gap).take(LENGTHS);
+        let sum: f64 = closed().map(|segment| segment.duration_s).sum();
+        let segment_s = if sum > 0.0 { sum / closed().count() as f64 } else { playlist.target_s };
+        let parts = live && bounds(playlist).parts;
+        let mut plan = Plan {
+            ladder_bps: self.ladder.rates_bps(),
+            segment_s,
+            chunk_s: playlist.part_target_s.filter(|_| parts).unwrap_or(segment_s),
+            live,
+            max_buffer_s: self.shared.config.forward_s,
+            catch_up: CatchUp { min: 1.0 - MAX_CHANGE, max: 1.0 + MAX_CHANGE },
+            ..Plan::vod()
+        };
+        if live {
+            plan.target_latency_s = self.latency.base_s()? + plan.publish_s();
+            plan.max_buffer_s = plan.target_latency_s;
+        }
+        Some(plan)
+    }
+
+    /// Where playback will stand when the next request goes out, as far as that is known now.
+    fn state(&self) -> Option<State<'static>> {
+        let plan = self.chooser.planned()?;
+        let main = self.lanes.first()?;
+        let position_s = self.shared.position_s();
+        let playhead = self.shared.playhead;
+        let ready_s = main.ready_s(position_s);
+        let edge_s = self.latency.edge_s(self.shared.now_ms).filter(|_| plan.live);
+        let latency_s = edge_s.map(|edge| (edge - position_s + plan.publish_s()).max(0.0));
+        // Until the next segment exists, or there is room for it, what is buffered is being played.
+        let buffer_s = match (plan.mode(), latency_s) {
+            (Mode::Vod, _) => ready_s.min(plan.max_buffer_s - plan.segment_s),
+            (Mode::Live, Some(latency)) => ready_s.min(latency - plan.edge_s()),
+            (Mode::LowLatency, Some(latency)) => ready_s.min(latency - plan.publish_s()),
+            (Mode::Live | Mode::LowLatency, None) => ready_s,
+        };
+        Some(State {
+            buffer_s: buffer_s.max(0.0),
+            latency_s,
+            rate: self.playback.rate,
+            last: None,
+            playing: self.playback.begun && !playhead.waiting,
+            started: self.playback.begun,
+            upcoming_bits: &[],
+        })
+    }
+
+    /// A request runs: asks the policy whether to begin its segment again in a lower rung.
+    fn progress(&mut self, id: u32, bytes: u64, total: Option<u64>, timing: Timing) {
+        let Some(main) = self.lanes.first() else { return };
+        let Some(running) = main.running(id) else { return };
+        let (Some(mut state), Some(plan)) = (self.state(), self.chooser.planned()) else { return };
+        let parts = plan.mode() == Mode::LowLatency;
+        if timing.total_ms < LOOK_MS || (running.buffered > 0 && self.is_inside(running)) {
+            return;
+        }
+        // Without a byte, it is the server that makes it wait, until the list says that the media is there.
+        let silent_ms = match running.listed_ms {
+            Some(listed_ms) => timing.total_ms.min(self.shared.now_ms - listed_ms),
+            None => 0.0,
+        };
+        if bytes == 0 && silent_ms < LOOK_MS {
+            return;
+        }
+        state.buffer_s = main.ready_s(self.shared.position_s());
+        let bits = bytes as f64 * 8.0;
+        let progress = Progress {
+            state,
+            rendition: main.rung,
+            chunk_elapsed_s: if bytes == 0 { silent_ms } else { timing.total_ms } / 1000.0,
+            chunk_transfer_s: (bytes > 0).then_some((timing.total_ms - timing.ttfb_ms) / 1000.0),
+            segment_loaded_bits: bits,
+            chunk_loaded_bits: bits,
+            chunk_bits: total.map_or(0.0, |total| total as f64 * 8.0),
+            chunk: running.part,
+            buffered_chunks: running.buffered,
+            whole: running.whole && parts,
+        };
+        let at = Moment { now_ms: self.shared.now_ms, msn: running.msn, current: main.rung };
+        let Some(rung) = self.chooser.look(at, progress) else { return };
+        let rung = self.present_rung(rung).unwrap_or(rung);
+        let Some(variant) = self.ladder.variants.get(rung).filter(|_| rung < at.current) else { return };
+        self.chooser.carried(at.now_ms, Transfer { bytes, timing, main: Some((at.current, 0.0)) });
+        if let Some(main) = self.lanes.first_mut() {
+            main.begin_again(&mut self.shared, running, rung, &variant.url);
+        }
+    }
+
+    /// The picture comes from this very segment: media put over it would not be decoded before its next key frame.
+    fn is_inside(&self, running: Running) -> bool {
+        let playhead = self.shared.playhead;
+        !playhead.waiting && running.segment_s.is_some_and(|start| self.shared.position_s() > start)
     }
 
     /// A rung with media that is no higher than the wished one, else the lowest that has any.
@@ -336,18 +451,6 @@ impl Engine {
                 self.gone.retain(|(rung, _)| *rung != current);
                 main.skip_gap();
             }
-        }
-    }
-
-    /// The viewer waits: no part may arrive for long, so that this cannot wait for one.
-    pub(crate) fn step_down(&mut self) {
-        let now_ms = self.shared.now_ms;
-        let Some(main) = self.lanes.first_mut() else { return };
-        let rung = self.abr.stalled(now_ms, main.wanted_rung());
-        let rung = self.present_rung(rung).unwrap_or(rung);
-        let Some(main) = self.lanes.first_mut() else { return };
-        if let Some(variant) = self.ladder.variants.get(rung) {
-            main.want(&mut self.shared, rung, &variant.url);
         }
     }
 
@@ -401,6 +504,7 @@ impl Engine {
         }
         self.start_elsewhere();
         self.place_lanes();
+        self.choose();
         let mut switched = None;
         for lane in &mut self.lanes {
             switched = lane.step(&mut self.shared).or(switched);

@@ -29,6 +29,17 @@ pub enum Input {
         /// How long it took.
         timing: Timing,
     },
+    /// A request for media runs; to be given every 100 to 250 ms.
+    Progress {
+        /// The request.
+        id: u32,
+        /// What has come of the body.
+        bytes: u64,
+        /// Size of the body, where the answer's head says it.
+        total: Option<u64>,
+        /// The time until now as the total, and until the first byte where one has come.
+        timing: Timing,
+    },
     /// A request failed.
     Failed {
         /// The request.

@@ -16,6 +16,8 @@ pub(crate) struct Ladder {
 pub(crate) struct Variant {
     pub(crate) url: String,
     pub(crate) bandwidth_bps: u64,
+    /// What its segments have on average, where the playlist says so.
+    pub(crate) average_bps: Option<u64>,
     pub(crate) height: u32,
     /// As in CODECS; empty where the playlist does not say.
     pub(crate) codecs: Vec<String>,
@@ -57,8 +59,15 @@ impl Ladder {
         }
     }
 
-    pub(crate) fn bandwidths_bps(&self) -> Vec<u64> {
-        self.variants.iter().map(|variant| variant.bandwidth_bps).collect()
+    /// What each rung needs on average, in order: a peak says little about what a link has to carry.
+    pub(crate) fn rates_bps(&self) -> Vec<f64> {
+        let rate = |variant: &Variant| variant.average_bps.unwrap_or(variant.bandwidth_bps) as f64;
+        let mut least = 0.0;
+        let rising = self.variants.iter().map(|variant| {
+            least = rate(variant).max(least * LEAST_STEP);
+            least
+        });
+        rising.collect()
     }
 
     /// The sound that belongs to a variant, where it has a playlist of its own.
@@ -77,6 +86,8 @@ impl Ladder {
     }
 }
 
+/// A rung above another one has at least this many times its rate, whatever the playlist says.
+const LEAST_STEP: f64 = 1.01;
 /// Share of an expected bit rate that the first rung may use.
 const START: f64 = 0.7;
 
@@ -120,14 +131,14 @@ mod tests {
 
     fn variant(url: &str, bandwidth_bps: u64, codecs: &[&str]) -> Variant {
         let codecs = codecs.iter().map(|codec| (*codec).into()).collect();
-        Variant { url: url.into(), bandwidth_bps, height: 0, codecs, audio_group: Some("a".into()) }
+        Variant { url: url.into(), bandwidth_bps, average_bps: None, height: 0, codecs, audio_group: Some("a".into()) }
     }
 
     #[test]
     fn variants_are_in_order_and_start_in_the_lower_middle() {
         let all = [("d", 4), ("b", 2), ("a", 1), ("c", 3)].map(|(url, mbps)| variant(url, mbps * 1_000_000, &["avc1.64001f", "mp4a.40.2"]));
         let ladder = Ladder::new(all.into(), Vec::new());
-        assert_eq!(ladder.bandwidths_bps(), [1_000_000, 2_000_000, 3_000_000, 4_000_000]);
+        assert_eq!(ladder.rates_bps(), [1e6, 2e6, 3e6, 4e6]);
         assert_eq!(ladder.start(None), 1);
         assert_eq!(ladder.start(Some(5e6)), 2);
         assert_eq!(ladder.start(Some(1e5)), 0);

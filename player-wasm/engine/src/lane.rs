@@ -19,7 +19,7 @@ use crate::{
     shared::Shared,
 };
 
-/// Requests for existing media that run at a time: one transfers while the next one is on its way.
+/// Parts or segments of sound that exist already and are asked for at a time: one transfers while the next one is on its way.
 const MAX_LOADING: usize = 2;
 /// Fragments between request and source buffer; bounds the memory that waits for a slow source buffer.
 const MAX_QUEUE: usize = 8;
@@ -32,8 +32,10 @@ const MAX_REFUSALS: u32 = 3;
 /// The shortest buffer that a full source buffer is taken to hold.
 const MIN_FORWARD_S: f64 = 4.0;
 
-/// The start of a segment waits this long for the playlist of the rung to go over to; then the switch is put off.
-const SWITCH_WAIT_MS: f64 = 250.0;
+/// The start of a segment waits this long for the playlist of the rung to go over to; then the switch is put off. A rung
+/// that is too high for the link is not gone on with so easily.
+const SWITCH_UP_WAIT_MS: f64 = 250.0;
+const SWITCH_DOWN_WAIT_MS: f64 = 2_000.0;
 
 /// One track.
 #[derive(Debug)]
@@ -60,6 +62,10 @@ pub(crate) struct Lane {
     gone_rung: Option<usize>,
     /// Since when the start of a segment waits for the candidate's playlist.
     boundary_ms: Option<f64>,
+    /// The last segment whose rung was chosen.
+    chosen: Option<u64>,
+    /// A segment that is loaded again in a lower rung, and how many of its parts are there already.
+    again: Option<(u64, usize)>,
     pub(crate) ranges: Ranges,
     pub(crate) loaded_end_s: Option<f64>,
     offset_s: f64,
@@ -85,6 +91,20 @@ pub(crate) enum Arrived {
     },
 }
 
+/// A fragment that is being loaded.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Running {
+    pub(crate) msn: u64,
+    pub(crate) part: usize,
+    /// Parts of its segment that can be played already.
+    pub(crate) buffered: usize,
+    pub(crate) whole: bool,
+    /// Since when it is known to exist; before that the server may hold the request.
+    pub(crate) listed_ms: Option<f64>,
+    /// When its segment is to be shown, if that is known.
+    pub(crate) segment_s: Option<f64>,
+}
+
 impl Lane {
     pub(crate) fn new(track: Track, main: bool, url: String, rung: usize, shared: &Shared) -> Self {
         Self {
@@ -105,6 +125,8 @@ impl Lane {
             skips_gaps: !main,
             gone_rung: None,
             boundary_ms: None,
+            chosen: None,
+            again: None,
             ranges: Ranges::default(),
             loaded_end_s: None,
             offset_s: 0.0,
@@ -138,6 +160,54 @@ impl Lane {
         if rung != self.rung {
             self.candidate = Some((rung, Follower::new(url.into(), shared.now_ms)));
         }
+    }
+
+    /// The segment that comes next, once nothing is under way any more and its rung is not chosen yet.
+    pub(crate) fn undecided(&self) -> Option<u64> {
+        let cursor = self.cursor?;
+        let waits =
+            self.main && self.undecided_at(cursor) && !self.queue.iter().any(|fragment| fragment.id().is_none() || fragment.is_asked());
+        waits.then(|| self.starts(cursor)).flatten()
+    }
+
+    fn undecided_at(&self, cursor: Place) -> bool {
+        self.starts(cursor).is_some_and(|msn| self.chosen != Some(msn))
+    }
+
+    /// The segment that a place is, or probably is, the start of.
+    fn starts(&self, place: Place) -> Option<u64> {
+        match place.part {
+            0 => Some(place.msn),
+            _ => self.playlist().filter(|list| segment_probably_starts(list, place)).map(|_| place.msn.saturating_add(1)),
+        }
+    }
+
+    /// The rung of a segment has been chosen.
+    pub(crate) fn chose(&mut self, msn: u64) {
+        self.chosen = Some(msn);
+    }
+
+    /// The fragment that a request brings.
+    pub(crate) fn running(&self, id: u32) -> Option<Running> {
+        let fragment = self.queue.iter().find(|fragment| fragment.state == State::Asked { id })?;
+        let Place { msn, part } = fragment.place;
+        let again = self.again.filter(|(again, _)| *again == msn).map_or(0, |(_, parts)| parts);
+        let whole = fragment.kind == MediaKind::Segment;
+        let buffered = if whole { 0 } else { part.max(again) };
+        let listed_ms = fragment.listed.then_some(self.follower.changed_ms());
+        Some(Running { msn, part, buffered, whole, listed_ms, segment_s: self.time_of(Place::segment(msn)) })
+    }
+
+    /// Gives up what is being loaded of a segment, and begins it again in another rung. What has arrived is kept.
+    pub(crate) fn begin_again(&mut self, shared: &mut Shared, running: Running, rung: usize, url: &str) {
+        let from = self.queue.iter().position(|fragment| fragment.is_asked() || matches!(fragment.state, State::Again { .. }));
+        if let Some(from) = from {
+            self.rewind(shared, from, Place::segment(running.msn));
+        }
+        self.want(shared, rung, url);
+        self.chosen = Some(running.msn);
+        self.again = Some((running.msn, running.buffered));
+        self.boundary_ms = None;
     }
 
     /// The rung that has nothing to load at the moment, if that has just been found.
@@ -245,6 +315,9 @@ impl Lane {
         let mut switched = None;
         for _ in 0..MAX_STEPS {
             let cursor = self.cursor?;
+            if self.main && !self.gap && self.undecided_at(cursor) {
+                break;
+            }
             if (cursor.part == 0 || self.gap) && self.candidate.is_some() {
                 if self.switch(shared, cursor) {
                     switched = Some(self.rung);
@@ -254,7 +327,8 @@ impl Lane {
                     break;
                 }
                 let since_ms = *self.boundary_ms.get_or_insert(shared.now_ms);
-                if shared.now_ms - since_ms < SWITCH_WAIT_MS {
+                let wait_ms = if self.wanted_rung() < self.rung { SWITCH_DOWN_WAIT_MS } else { SWITCH_UP_WAIT_MS };
+                if shared.now_ms - since_ms < wait_ms {
                     break;
                 }
             }
@@ -343,6 +417,9 @@ impl Lane {
                 rung
             });
             return false;
+        }
+        if self.chosen == Some(cursor.msn) {
+            self.chosen = Some(msn);
         }
         if let (Some((anchor, time_s)), true) = (self.anchor, msn != cursor.msn) {
             self.anchor = Some((anchor.wrapping_add(msn).wrapping_sub(cursor.msn), time_s));

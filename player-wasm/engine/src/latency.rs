@@ -12,7 +12,7 @@ const MIN_PARTS: f64 = 1.2;
 /// that has fallen behind for good.
 const ARRIVALS: usize = 16;
 /// Highest change of speed that most viewers do not notice in speech.
-const MAX_CHANGE: f64 = 0.08;
+pub(crate) const MAX_CHANGE: f64 = 0.08;
 /// Distance in s from the target at which the change of speed has three quarters of its strength.
 const SOFTNESS_S: f64 = 0.5;
 /// The speed leaves 1 at the first distance and goes back to 1 at the second, so that it does not flicker.
@@ -105,10 +105,14 @@ impl Latency {
 
     /// How far behind the edge to be.
     pub(crate) fn target_s(&self) -> Option<f64> {
+        Some(self.base_s()? + self.raise_s)
+    }
+
+    /// The same where nothing has stalled.
+    pub(crate) fn base_s(&self) -> Option<f64> {
         let Bounds { step_s, hold_back_s, parts } = self.bounds?;
         let given_back = if parts { GIVEN_BACK_PARTS * step_s } else { 0.0 };
-        let base = self.wished_s.unwrap_or(hold_back_s - given_back).max(MIN_PARTS * step_s);
-        Some(base + self.raise_s)
+        Some(self.wished_s.unwrap_or(hold_back_s - given_back).max(MIN_PARTS * step_s))
     }
 
     /// Where to start or to jump to.

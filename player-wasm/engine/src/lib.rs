@@ -11,7 +11,7 @@
 
 extern crate alloc;
 
-mod abr;
+mod chooser;
 mod config;
 mod engine;
 mod follower;
@@ -29,13 +29,15 @@ mod read;
 mod schedule;
 mod shared;
 mod stats;
-mod throughput;
+mod transfers;
 
+pub use chooser::Choice;
 pub use config::Config;
 pub use engine::Engine;
 pub use input::{AppendFailure, Input, Playhead, Timing, Track};
 pub use output::{Event, MediaKind, Output, Reason};
 pub use stats::Stats;
+pub use tidegate_abr::{Abandon, Alternative, RegimeView, Rule, Why};
 
 use tidegate_hls::uri;
 

@@ -102,9 +102,6 @@ impl Engine {
         }
         playback.waiting_since_ms = if playhead.waiting { playback.waiting_since_ms.or(Some(now_ms)) } else { None };
         playback.ended = playhead.ended && playback.said_end;
-        if stalls {
-            self.step_down();
-        }
     }
 
     pub(crate) fn sought(&mut self, to_s: f64) {

@@ -26,7 +26,7 @@ pub(crate) fn any(url: &str, text: &str) -> Option<Read> {
 
 /// The ladder of a media playlist that is played by itself.
 pub(crate) fn only(url: &str) -> Ladder {
-    let variant = Variant { url: url.into(), bandwidth_bps: 0, height: 0, codecs: Vec::new(), audio_group: None };
+    let variant = Variant { url: url.into(), bandwidth_bps: 0, average_bps: None, height: 0, codecs: Vec::new(), audio_group: None };
     Ladder::new(Vec::from([variant]), Vec::new())
 }
 
@@ -34,6 +34,7 @@ fn ladder(url: &str, list: Multivariant) -> Ladder {
     let variants = list.variants.into_iter().map(|variant| Variant {
         url: resolve(url, &variant.uri),
         bandwidth_bps: variant.bandwidth_bps,
+        average_bps: variant.average_bandwidth_bps,
         height: variant.resolution.map_or(0, |(_, height)| height),
         codecs: variant.codecs.unwrap_or_default().split(',').map(str::trim).filter(|codec| !codec.is_empty()).map(Into::into).collect(),
         audio_group: variant.audio,

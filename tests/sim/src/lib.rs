@@ -12,6 +12,7 @@ pub mod corpus;
 pub mod gate;
 pub mod lines;
 pub mod link;
+pub mod optimum;
 pub mod policy;
 pub mod random;
 pub mod run;

@@ -205,6 +205,7 @@ impl Decider {
             chunk_bits: running.chunk_bits.unwrap_or(0.0),
             chunk: running.chunk,
             buffered_chunks: running.buffered_chunks,
+            whole: false,
         };
         Some(self.abr.as_ref()?.progress(&progress)?.rendition)
     }

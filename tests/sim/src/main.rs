@@ -10,7 +10,7 @@ use tidegate_sim::{
     corpus::{self, Half, Recording},
     gate, policy, run,
     score::Score,
-    setting::{SETTINGS, Setting},
+    setting::{NEAR, SETTINGS, Setting},
     table, tune,
 };
 
@@ -162,8 +162,10 @@ fn tables(mut arguments: impl Iterator<Item = String>) -> Result<()> {
         })
         .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    for setting in SETTINGS.iter().filter(|s| setting.as_deref().is_none_or(|name| name == s.name)) {
-        if let Some(name) = names.iter().find(|n| policy::by_name(n, setting, &corpus::SLOW_LADDER).is_none()) {
+    let near = setting.as_deref() == Some(NEAR.name);
+    let settings = SETTINGS.iter().filter(|s| setting.as_deref().is_none_or(|name| name == s.name));
+    for setting in settings.chain(near.then_some(&NEAR)) {
+        if let Some(name) = names.iter().find(|n| **n != policy::OPTIMUM && policy::by_name(n, setting, &corpus::SLOW_LADDER).is_none()) {
             bail!("{name} is no policy; there are {}", policy::NAMES.join(", "));
         }
         let started = std::time::Instant::now();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::{
     content::Content,
     corpus::Recording,
-    policy,
+    optimum, policy,
     score::Score,
     session::{Scene, play},
     setting::Setting,
@@ -46,6 +46,7 @@ fn row(recording: &Recording, setting: &Setting, names: &[&str]) -> Row {
     let content = Content::new(recording.ladder_bps, recording.seed());
     let scene = Scene { setting, content: &content, link: &recording.link, offset_s: 0.0 };
     let score = |name: &str| match policy::by_name(name, setting, recording.ladder_bps) {
+        None if name == policy::OPTIMUM => optimum::play(scene),
         Some(mut policy) => play(scene, policy.as_mut()),
         None => Score::default(),
     };

@@ -27,6 +27,10 @@ pub struct Score {
     pub kbps: f64,
     /// QoE_lin in Mbit/s.
     pub lin: f64,
+    /// N-QoE of the Twitch challenge, 1 for the top rung without a fault.
+    pub n_qoe: f64,
+    /// A score like that of P.1203, 1 to 5.
+    pub mos: f64,
     /// Decisions asked for.
     pub decisions: u32,
 }

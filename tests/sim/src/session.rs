@@ -32,7 +32,9 @@ pub fn play(scene: Scene<'_>, policy: &mut dyn Policy) -> Score {
     session.score()
 }
 
-struct Session<'a> {
+/// A session under way.
+#[derive(Debug, Clone)]
+pub struct Session<'a> {
     scene: Scene<'a>,
     now: f64,
     /// Media time of the playhead; live media is made at its own time.
@@ -58,10 +60,12 @@ struct Session<'a> {
     decisions: u32,
     wasted: f64,
     received: f64,
+    twitch: Twitch,
 }
 
 impl<'a> Session<'a> {
-    fn new(scene: Scene<'a>) -> Self {
+    /// A session that has loaded its playlists.
+    pub fn new(scene: Scene<'a>) -> Self {
         // Playback begins at the segment start that comes next after the target; recorded media begins at 0.
         let behind = (scene.setting.target_s / SEGMENT_S).floor() * SEGMENT_S;
         let mut session = Self {
@@ -86,6 +90,7 @@ impl<'a> Session<'a> {
             decisions: 0,
             wasted: 0.0,
             received: 0.0,
+            twitch: Twitch::default(),
         };
         // Two playlists.
         session.advance(2.0 * session.rtt());
@@ -93,7 +98,7 @@ impl<'a> Session<'a> {
     }
 
     /// Waits for its turn, asks the policy and loads a segment.
-    fn segment(&mut self, policy: &mut dyn Policy) {
+    pub fn segment(&mut self, policy: &mut dyn Policy) {
         let setting = self.scene.setting;
         self.jump();
         self.wait();
@@ -128,6 +133,7 @@ impl<'a> Session<'a> {
                     chunk_bits: bits,
                     chunk,
                     buffered_chunks: buffered,
+                    whole: false,
                 };
                 given_up = policy.progress(&progress).filter(|lower| *lower < q);
                 tick += TICK_S;
@@ -163,6 +169,8 @@ impl<'a> Session<'a> {
             }
             chunk += 1;
         }
+        let latency = if setting.live() { self.now - self.position } else { 0.0 };
+        self.twitch.add(&self.scene.content.ladder_bps, q, self.last, latency, self.rate);
         self.last = Some(q);
         self.next += 1;
     }
@@ -270,7 +278,28 @@ impl<'a> Session<'a> {
         self.scene.link.bits(self.scene.offset_s + from, self.scene.offset_s + to)
     }
 
-    fn score(&self) -> Score {
+    /// Seconds since the start.
+    pub fn now(&self) -> f64 {
+        self.now
+    }
+
+    /// What is buffered, and the distance to live.
+    pub fn place(&self) -> (f64, f64) {
+        (self.buffer, if self.scene.setting.live() { self.now - self.position } else { 0.0 })
+    }
+
+    /// What has been earned of QoE_live, as shares of a whole session: for comparing sessions that are equally far.
+    pub fn value_so_far(&self) -> f64 {
+        let ladder = &self.scene.content.ladder_bps;
+        let span = (ladder[ladder.len() - 1] / ladder[0]).ln().max(1e-9);
+        let utility: f64 = self.loaded.iter().map(|(_, q)| (ladder[*q] / ladder[0]).ln() / span).sum();
+        let changes = self.loaded.windows(2).filter(|w| w[0].1 != w[1].1).count() as f64;
+        let costs = 10.0 * self.stall + 0.1 * self.late + self.deviation + self.skipped;
+        (utility - changes) * SEGMENT_S / SESSION_S - costs / SESSION_S - 0.02 * self.start_up
+    }
+
+    /// The score when it has ended.
+    pub fn score(&self) -> Score {
         let played: Vec<usize> = self.loaded.iter().filter(|(start, _)| *start < self.position).map(|(_, q)| *q).collect();
         let ladder = &self.scene.content.ladder_bps;
         let span = (ladder[ladder.len() - 1] / ladder[0]).ln().max(1e-9);
@@ -292,6 +321,8 @@ impl<'a> Session<'a> {
             wasted: self.wasted / self.received.max(1.0),
             kbps: played.iter().map(|&q| ladder[q] / 1000.0).sum::<f64>() / n,
             lin: linear(&played, ladder, self.stall),
+            n_qoe: self.twitch.score(ladder, self.stall),
+            mos: mos(utility, self.stalls.into(), self.stall, self.played),
             decisions: self.decisions,
         }
     }
@@ -303,6 +334,36 @@ fn linear(played: &[usize], ladder: &[f64], stall_s: f64) -> f64 {
     let sum: f64 = played.iter().map(rate).sum();
     let changes: f64 = played.windows(2).map(|w| (rate(&w[0]) - rate(&w[1])).abs()).sum();
     (sum - ladder[ladder.len() - 1] / 1e6 * stall_s - changes) / played.len().max(1) as f64
+}
+
+/// N-QoE of the Twitch challenge (MMSys 2020): quality, less latency, speed and changes; stalls are counted at the end.
+#[derive(Debug, Clone, Copy, Default)]
+struct Twitch {
+    sum: f64,
+    segments: f64,
+}
+
+impl Twitch {
+    fn add(&mut self, ladder: &[f64], q: usize, last: Option<usize>, latency_s: f64, rate: f64) {
+        let (least, most) = (ladder[0], ladder[ladder.len() - 1]);
+        let late = if latency_s <= 1.1 { 0.05 * least } else { 0.1 * most };
+        let change = last.map_or(0.0, |last| (ladder[q] - ladder[last]).abs());
+        self.sum += SEGMENT_S * ladder[q] - late * latency_s - least * (1.0 - rate).abs() - change;
+        self.segments += 1.0;
+    }
+
+    /// As a share of what the top rung alone would give.
+    fn score(&self, ladder: &[f64], stall_s: f64) -> f64 {
+        let most = ladder[ladder.len() - 1];
+        (self.sum - most * stall_s) / (self.segments.max(1.0) * SEGMENT_S * most)
+    }
+}
+
+/// A score like that of ITU-T P.1203.3: quality from 1 to 5 by utility, and its term for stalls, without the one for the
+/// distance between them.
+fn mos(utility: f64, stalls: f64, stall_s: f64, played_s: f64) -> f64 {
+    let stalling = (-stalls / 9.351_586_84).exp() * (-stall_s / played_s.max(1.0) / 0.918_908_15).exp();
+    0.028_330_52 + 0.981_170_59 * (1.0 + 4.0 * utility * stalling)
 }
 
 /// A policy may look at a running request this often.

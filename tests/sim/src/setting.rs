@@ -62,6 +62,9 @@ pub const SETTINGS: [Setting; 3] = [
     },
 ];
 
+/// How near our own player plays to live where nothing else is wished: for the table, not for the gate.
+pub const NEAR: Setting = Setting { name: "ll14", target_s: 1.4, max_buffer_s: 1.3, ..SETTINGS[2] };
+
 impl Setting {
     /// The setting as our policy is told of it.
     pub fn config(&self, ladder_bps: &[f64]) -> Config {

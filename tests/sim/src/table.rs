@@ -24,15 +24,15 @@ pub fn render(setting: &Setting, names: &[&str], rows: &[Row]) -> String {
     let _ = writeln!(text, "**{}**, {} recordings, {} sets\n", setting.name, rows.len(), by_set(rows, |_| 0.0).len());
     let _ = writeln!(
         text,
-        "| policy | QoE_live | util | stall % | switch % | stalls | late s | speed % | dropped | wasted % | start s | kbit/s | QoE_lin | {} minus it, 95 % | better on |",
+        "| policy | QoE_live | util | stall % | switch % | stalls | late s | speed % | dropped | wasted % | start s | kbit/s | QoE_lin | N-QoE | P.1203~ | {} minus it, 95 % | better on |",
         names[0]
     );
-    let _ = writeln!(text, "|{}", "---|".repeat(15));
+    let _ = writeln!(text, "|{}", "---|".repeat(17));
     for (p, name) in names.iter().enumerate() {
         let of = |value: fn(&Score) -> f64| mean(&by_set(rows, |r| value(&r.scores[p])));
         let _ = write!(
             text,
-            "| {name} | {:.3} | {:.3} | {:.2} | {:.1} | {:.1} | {:.2} | {:.2} | {:.1} | {:.1} | {:.2} | {:.0} | {:.2} |",
+            "| {name} | {:.3} | {:.3} | {:.2} | {:.1} | {:.1} | {:.2} | {:.2} | {:.1} | {:.1} | {:.2} | {:.0} | {:.2} | {:.3} | {:.2} |",
             of(Score::qoe),
             of(|s| s.utility),
             of(|s| 100.0 * s.stall),
@@ -45,6 +45,8 @@ pub fn render(setting: &Setting, names: &[&str], rows: &[Row]) -> String {
             of(|s| s.start_up_s),
             of(|s| s.kbps),
             of(|s| s.lin),
+            of(|s| s.n_qoe),
+            of(|s| s.mos),
         );
         if p == 0 {
             let _ = writeln!(text, " | |");

@@ -1,7 +1,7 @@
 //! Fits the numbers of a mode on the tuning half: separable CMA-ES (Ros and Hansen, PPSN 2008) around the present ones.
 //!
-//! Every generation plays other places of the recordings with other sizes, the same for all of its candidates, so that no
-//! candidate wins by the start of a recording. Stalls beyond a limit cost extra.
+//! Every generation plays other playable places of the recordings with other sizes, the same for all of its candidates, so that
+//! no candidate wins by the start of a recording. Stalls beyond a limit cost extra.
 
 use std::{fmt::Write, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{
     bootstrap::mean,
     content::Content,
     corpus::Recording,
-    policy::Policy,
+    policy::{Fixed, Policy},
     random::{Random, hash},
     score::Score,
     session::{Scene, play},
@@ -55,11 +55,12 @@ pub fn fit(recordings: &[&Recording], setting: &Setting, plan: Plan, mut report:
     let at = |z: &[f64]| parameters(&(0..n).map(|i| origin[i] + scales[i] * z[i]).collect::<Vec<f64>>());
     for generation in 0..plan.generations {
         let round = hash(&format!("{}/{generation}", plan.seed));
+        let scenes = draw(recordings, setting, plan.per_set, round);
         let mut candidates: Vec<(f64, Vec<f64>)> = (0..lambda)
             .map(|_| {
                 let y: Vec<f64> = variance.iter().map(|v: &f64| v.sqrt() * random.normal()).collect();
                 let z: Vec<f64> = (0..n).map(|i| centre[i] + sigma * y[i]).collect();
-                (objective(recordings, setting, at(&z), plan.per_set, round), y)
+                (objective(&scenes, setting, at(&z)), y)
             })
             .collect();
         candidates.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -97,30 +98,64 @@ pub fn changed(setting: &Setting, changes: &[(String, f64)]) -> Option<Parameter
 pub fn scores(recordings: &[&Recording], setting: &Setting, parameters: &Parameters) -> Vec<(&'static str, Score)> {
     let parameters: &'static Parameters = Box::leak(Box::new(parameters.clone()));
     let mut tables = Vec::new();
-    recordings.iter().map(|r| (r.set, session(r, setting, parameters, &mut tables, 0))).collect()
+    recordings
+        .iter()
+        .map(|r| {
+            let drawn = Drawn { recording: r, offset_s: 0.0, content: Content::new(r.ladder_bps, r.seed()) };
+            (r.set, session(&drawn, setting, parameters, &mut tables))
+        })
+        .collect()
+}
+
+/// A place in a recording, with sizes of its own.
+struct Drawn<'a> {
+    recording: &'a Recording,
+    offset_s: f64,
+    content: Content,
+}
+
+/// Draws so many places of each set at which the lowest rung plays, so that what no policy can help does not decide.
+fn draw<'a>(recordings: &[&'a Recording], setting: &Setting, per_set: usize, round: u64) -> Vec<Drawn<'a>> {
+    let mut order: Vec<&&Recording> = recordings.iter().collect();
+    order.sort_by_key(|r| hash(&format!("{round}{}{}", r.set, r.name)));
+    let mut counts = std::collections::BTreeMap::<&'static str, usize>::new();
+    let mut drawn = Vec::new();
+    for pass in 0..2u64 {
+        for recording in &order {
+            let count = counts.entry(recording.set).or_default();
+            if *count >= per_set {
+                continue;
+            }
+            let seed = recording.seed() ^ round ^ pass;
+            let offset_s = Random::new(seed).unit() * recording.link.period();
+            let content = Content::new(recording.ladder_bps, seed);
+            let scene = Scene { setting, content: &content, link: &recording.link, offset_s };
+            if play(scene, &mut Fixed(0)).playable() {
+                *count += 1;
+                drawn.push(Drawn { recording, offset_s, content });
+            }
+        }
+    }
+    drawn
 }
 
 /// Mean QoE_live, less a price on stalls beyond the limit.
-fn objective(recordings: &[&Recording], setting: &Setting, parameters: Parameters, per_set: usize, round: u64) -> f64 {
+fn objective(scenes: &[Drawn<'_>], setting: &Setting, parameters: Parameters) -> f64 {
     // A candidate lives as long as the process: a few hundred bytes each.
     let parameters: &'static Parameters = Box::leak(Box::new(parameters));
     let mut tables = Vec::new();
     let mut scores = std::collections::BTreeMap::<&'static str, Vec<Score>>::new();
-    let mut order: Vec<&&Recording> = recordings.iter().collect();
-    order.sort_by_key(|r| hash(&format!("{round}{}{}", r.set, r.name)));
-    for recording in order {
-        let of_set = scores.entry(recording.set).or_default();
-        if of_set.len() >= per_set {
-            continue;
-        }
-        of_set.push(session(recording, setting, parameters, &mut tables, round));
+    for drawn in scenes {
+        let score = session(drawn, setting, parameters, &mut tables);
+        scores.entry(drawn.recording.set).or_default().push(score);
     }
     let of = |value: &dyn Fn(&Score) -> f64| mean(&scores.iter().map(|(set, s)| (*set, s.iter().map(value).collect())).collect());
     of(&|s| s.qoe().max(WORST)) - 10.0 * (of(&|s| s.stall.min(0.05)) - MOST_STALL).max(0.0)
 }
 
-/// One session; a round other than 0 starts elsewhere in the recording, with other sizes.
-fn session(recording: &Recording, setting: &Setting, parameters: &'static Parameters, tables: &mut Vec<Arc<Tables>>, round: u64) -> Score {
+/// One session.
+fn session(drawn: &Drawn<'_>, setting: &Setting, parameters: &'static Parameters, tables: &mut Vec<Arc<Tables>>) -> Score {
+    let recording = drawn.recording;
     let mut config = setting.config(recording.ladder_bps);
     config.parameters = Some(parameters);
     let fitting = tables.iter().find(|t| t.fits(&config)).cloned().unwrap_or_else(|| {
@@ -128,10 +163,9 @@ fn session(recording: &Recording, setting: &Setting, parameters: &'static Parame
         tables.push(Arc::clone(&built));
         built
     });
-    let content = Content::new(recording.ladder_bps, recording.seed() ^ round);
-    let offset_s = if round == 0 { 0.0 } else { Random::new(recording.seed() ^ round).unit() * recording.link.period() };
     let mut policy = Candidate(Abr::with_tables(config, fitting));
-    play(Scene { setting, content: &content, link: &recording.link, offset_s }, &mut policy)
+    let scene = Scene { setting, content: &drawn.content, link: &recording.link, offset_s: drawn.offset_s };
+    play(scene, &mut policy)
 }
 
 struct Candidate(Abr);

@@ -131,6 +131,7 @@ pub extern "C" fn abr_progress() -> i32 {
         chunk_bits: at(5),
         chunk: at(6) as usize,
         buffered_chunks: at(7) as usize,
+        whole: false,
     };
     with(|session| {
         let Some(abandon) = session.abr.as_ref().and_then(|abr| abr.progress(&progress)) else { return -1 };

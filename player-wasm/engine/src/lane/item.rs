@@ -83,4 +83,8 @@ impl Fragment {
     pub(super) fn id(&self) -> Option<u32> {
         self.state.id()
     }
+
+    pub(super) fn is_asked(&self) -> bool {
+        matches!(self.state, State::Asked { .. })
+    }
 }

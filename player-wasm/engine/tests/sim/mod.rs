@@ -13,6 +13,8 @@ pub(crate) use self::{element::Element, origin::Origin};
 
 /// Step of the simulation in ms.
 const STEP_MS: f64 = 5.0;
+/// Slices of work that a page finds time for in 100 ms.
+const IDLE_SLICES: u32 = 100;
 /// Longest that the origin holds a request, in ms.
 const HOLD_MS: f64 = 6_000.0;
 /// `Date.now()` at 0 of the simulated clock.
@@ -92,6 +94,10 @@ impl Sim {
                 let playhead = self.element.playhead();
                 self.tell(Input::Playhead(playhead));
                 self.tell(Input::Tick);
+                for progress in self.progress() {
+                    self.tell(progress);
+                }
+                self.engine.idle(IDLE_SLICES);
                 watch(self);
             }
         }
@@ -141,6 +147,22 @@ impl Sim {
             }
             other => self.element.perform(&other),
         }
+    }
+
+    /// How far the requests for media are.
+    fn progress(&self) -> Vec<Input> {
+        let of = |(id, transfer): (&u32, &Transfer)| {
+            let total_ms = self.now_ms - transfer.started_ms;
+            let (bytes, total, ttfb_ms) = match &transfer.state {
+                State::Waiting => (0, None, total_ms),
+                State::Sending { first_ms, left_bits, answer } => {
+                    let size = answer.size();
+                    (size.saturating_sub((left_bits / 8.0) as u64), Some(size), first_ms - transfer.started_ms)
+                }
+            };
+            transfer.media.then_some(Input::Progress { id: *id, bytes, total, timing: Timing { ttfb_ms, total_ms } })
+        };
+        self.transfers.iter().filter_map(of).collect()
     }
 
     fn fetch(&mut self, id: u32, url: String, range: Option<(u64, u64)>, media: bool) {

@@ -8,10 +8,13 @@ mod dash;
 mod fixed;
 mod hls;
 mod hyb;
+mod l2a;
+mod lol;
 mod mpc;
 mod ours;
 mod shaka;
 mod soda;
+mod stallion;
 mod vhs;
 
 pub use bola::BolaE;
@@ -19,10 +22,13 @@ pub use dash::Dash;
 pub use fixed::Fixed;
 pub use hls::Hls;
 pub use hyb::Hyb;
+pub use l2a::L2a;
+pub use lol::LolPlus;
 pub use mpc::RobustMpc;
 pub use ours::Ours;
 pub use shaka::Shaka;
 pub use soda::SodaRule;
+pub use stallion::Stallion;
 use tidegate_abr::{Progress, Sample, State};
 pub use vhs::Vhs;
 
@@ -41,7 +47,26 @@ pub trait Policy {
 }
 
 /// The policies of the table, ours first.
-pub const NAMES: [&str; 11] = ["ours", "soda", "mpc", "hyb", "bola-e", "dynamic", "throughput", "hls.js", "shaka", "vhs", "lowest"];
+pub const NAMES: [&str; 15] = [
+    "ours",
+    "optimum",
+    "soda",
+    "stallion",
+    "mpc",
+    "hyb",
+    "bola-e",
+    "dynamic",
+    "throughput",
+    "hls.js",
+    "shaka",
+    "vhs",
+    "l2a",
+    "lol+",
+    "lowest",
+];
+
+/// Not a policy: what one could have done who knew the link beforehand, as [`crate::optimum`] finds it.
+pub const OPTIMUM: &str = "optimum";
 
 /// A policy by name for a session of `setting` on `ladder_bps`.
 pub fn by_name(name: &str, setting: &Setting, ladder_bps: &[f64]) -> Option<Box<dyn Policy>> {
@@ -56,6 +81,9 @@ pub fn by_name(name: &str, setting: &Setting, ladder_bps: &[f64]) -> Option<Box<
         "hls.js" => Box::new(Hls::new(setting, ladder_bps)),
         "shaka" => Box::new(Shaka::new(ladder_bps)),
         "vhs" => Box::new(Vhs::new(ladder_bps)),
+        "stallion" => Box::new(Stallion::new(setting, ladder_bps)),
+        "l2a" => Box::new(L2a::new(setting, ladder_bps)),
+        "lol+" => Box::new(LolPlus::new(setting, ladder_bps)),
         "lowest" => Box::new(Fixed(0)),
         _ => return None,
     })
