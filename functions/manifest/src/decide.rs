@@ -1,7 +1,7 @@
-use tidegate_edge::{AsOf, Directives, Skip, Verdict, gate};
+use tidegate_edge::{Verdict, Wanted, gate};
 use tidegate_function::{Answer, Piece, Waited};
-use tidegate_hls::{MultivariantOptions, media, multivariant};
-use tidegate_stream::{Key, Msn, Part, PartIndex, Position, RenditionId, RenditionKind, Segment, Timeline};
+use tidegate_hls::{Directives, MultivariantOptions, media, multivariant};
+use tidegate_stream::{AsOf, Key, Msn, Part, PartIndex, Position, RenditionId, RenditionKind, Segment, Timeline};
 
 use crate::answer::{self, Keep, playlist, refusal};
 
@@ -31,7 +31,7 @@ pub(crate) fn decide(timeline: &Timeline, target: &Target, now_utc_ms: u64) -> D
     let answer = match target {
         Target::Multivariant { of_stream } => (!timeline.periods().is_empty()).then(|| multivariant_of(timeline, *of_stream)),
         Target::Media { rendition, directives } => {
-            match (timeline.session().rendition(rendition), gate_now(timeline, directives, now_utc_ms)) {
+            match (timeline.session().rendition(rendition), gate_now(timeline, wanted(directives), now_utc_ms)) {
                 (None, _) => Some(no_rendition(rendition)),
                 (Some((index, _)), Verdict::Ready { as_of, named }) if named || as_of == AsOf::End => {
                     Some(media_as_of(timeline, index, as_of, named, directives))
@@ -51,13 +51,13 @@ pub(crate) fn decide(timeline: &Timeline, target: &Target, now_utc_ms: u64) -> D
 pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited>, now_utc_ms: u64) -> Answer {
     let gave_up = waited == Some(Waited::Timeout);
     match target {
-        Target::Multivariant { .. } => match gate_now(timeline, &Directives::default(), now_utc_ms) {
+        Target::Multivariant { .. } => match gate_now(timeline, Wanted::Newest, now_utc_ms) {
             Verdict::Wait(wait) if !gave_up => wait_for(wait),
             Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => refusal(404, "the session has no media yet"),
         },
         Target::Media { rendition, directives } => {
             let Some((index, _)) = timeline.session().rendition(rendition) else { return no_rendition(rendition) };
-            match gate_now(timeline, directives, now_utc_ms) {
+            match gate_now(timeline, wanted(directives), now_utc_ms) {
                 Verdict::Ready { as_of, named } => match first_segment(timeline, directives, now_utc_ms) {
                     Verdict::Wait(wait) if !gave_up => wait_for(wait),
                     Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => media_as_of(timeline, index, as_of, named, directives),
@@ -69,9 +69,9 @@ pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited
         }
         Target::Segment { msn, .. } => refusal(404, format_args!("segment {msn} is not complete yet")),
         Target::Part { msn, part, .. } => {
-            let directives = Directives { msn: Some(*msn), part: Some(*part), skip: None };
-            match gate_now(timeline, &directives, now_utc_ms) {
-                Verdict::Wait(wait) if !gave_up && is_next(timeline, Position { msn: *msn, part: *part }) => wait_for(wait),
+            let asked = Position { msn: *msn, part: *part };
+            match gate_now(timeline, Wanted::Part(asked), now_utc_ms) {
+                Verdict::Wait(wait) if !gave_up && is_next(timeline, asked) => wait_for(wait),
                 Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => {
                     refusal(404, format_args!("part {part} of segment {msn} is not there"))
                 }
@@ -85,8 +85,17 @@ pub(crate) fn whole(key: &Key) -> Answer {
     answer::media(vec![Piece { key: key.to_string(), range: None }], "video/mp4")
 }
 
-fn gate_now(timeline: &Timeline, directives: &Directives, now_utc_ms: u64) -> Verdict {
-    gate(timeline, directives, i64::try_from(now_utc_ms.saturating_mul(1000)).unwrap_or(i64::MAX))
+fn wanted(directives: &Directives) -> Wanted {
+    match (directives.msn, directives.part) {
+        (Some(msn), Some(part)) => Wanted::Part(Position { msn, part }),
+        (Some(msn), None) => Wanted::Segment(msn),
+        // A part of no segment is refused when the query is read.
+        (None, _) => Wanted::Newest,
+    }
+}
+
+fn gate_now(timeline: &Timeline, wanted: Wanted, now_utc_ms: u64) -> Verdict {
+    gate(timeline, wanted, i64::try_from(now_utc_ms.saturating_mul(1000)).unwrap_or(i64::MAX))
 }
 
 /// A playlist without a complete segment makes many players give up (hls.js: "No Segments found in Playlist"; ffmpeg: end of file).
@@ -95,8 +104,7 @@ fn first_segment(timeline: &Timeline, directives: &Directives, now_utc_ms: u64) 
     let only = timeline
         .last()
         .filter(|last| directives.msn.is_none() && timeline.window(last.msn).next().is_some_and(|first| first.msn == last.msn));
-    let directives = Directives { msn: only.map(|last| last.msn), ..Directives::default() };
-    gate_now(timeline, &directives, now_utc_ms)
+    gate_now(timeline, only.map_or(Wanted::Newest, |last| Wanted::Segment(last.msn)), now_utc_ms)
 }
 
 fn wait_for(wait: tidegate_edge::Wait) -> Answer {
@@ -134,15 +142,7 @@ fn media_as_of(timeline: &Timeline, rendition: usize, as_of: AsOf, named: bool, 
         AsOf::Part(_) if named => Keep::Seconds(target_s.saturating_mul(6)),
         AsOf::Part(_) => Keep::Seconds((target_s / 2).max(1)),
     };
-    let as_of = match as_of {
-        AsOf::Part(position) => tidegate_hls::AsOf::Part(position),
-        AsOf::End => tidegate_hls::AsOf::End,
-    };
-    let skip = directives.skip.map(|skip| match skip {
-        Skip::Segments => tidegate_hls::Skip::Segments,
-        Skip::SegmentsAndDateRanges => tidegate_hls::Skip::DateRanges,
-    });
-    playlist(media(timeline, rendition, as_of, skip), keep)
+    playlist(media(timeline, rendition, as_of, directives.skip), keep)
 }
 
 fn with_rendition(timeline: &Timeline, rendition: &RenditionId, answer: impl FnOnce(usize) -> Option<Answer>) -> Option<Answer> {

@@ -1,5 +1,6 @@
-use tidegate_edge::{Directives, Fetched as Outcome, Named};
+use tidegate_edge::{Fetched as Outcome, Named};
 use tidegate_function::{Answer, Fetched, Input, Output, Request, Waited, World};
+use tidegate_hls::Directives;
 use tidegate_stream::{Current, Key, Path, SessionId, StreamId};
 
 use crate::{

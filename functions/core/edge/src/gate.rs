@@ -1,14 +1,14 @@
-use tidegate_stream::{Key, Msn, PartIndex, Position, Timeline};
+use tidegate_stream::{AS_OF_LAG_SEGMENTS, AsOf, Key, Msn, PartIndex, Position, Timeline};
 
-use crate::Directives;
-
-/// The state of a timeline that an answer shows: everything up to here and nothing after it.
+/// What has to be there before a request is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AsOf {
-    /// Up to and with this part.
+pub enum Wanted {
+    /// Whatever is the newest.
+    Newest,
+    /// The whole of this segment.
+    Segment(Msn),
+    /// This part.
     Part(Position),
-    /// The whole session, which is over.
-    End,
 }
 
 /// Whether a request can be answered.
@@ -66,7 +66,7 @@ pub enum Refusal {
 ///
 /// A timeline without parts has nothing to show: the request waits for record 0.
 #[must_use]
-pub fn gate(timeline: &Timeline, directives: &Directives, now_utc_us: i64) -> Verdict {
+pub fn gate(timeline: &Timeline, wanted: Wanted, now_utc_us: i64) -> Verdict {
     let Some(last) = timeline.last() else {
         // A session that ended before its first part has nothing to show either.
         return if timeline.ended() {
@@ -80,15 +80,19 @@ pub fn gate(timeline: &Timeline, directives: &Directives, now_utc_us: i64) -> Ve
         return Verdict::Ready { as_of: AsOf::End, named: false };
     }
     let newest = Verdict::Ready { as_of: AsOf::Part(last), named: false };
-    let Some(msn) = directives.msn else { return newest };
+    let (msn, part) = match wanted {
+        Wanted::Newest => return newest,
+        Wanted::Segment(msn) => (msn, None),
+        Wanted::Part(Position { msn, part }) => (msn, Some(part)),
+    };
     // An old msn gets the current playlist (rfc8216bis, 6.2.5.2).
-    if msn.0 + NAMED_LAG_SEGMENTS < last.msn.0 {
+    if msn.0.saturating_add(AS_OF_LAG_SEGMENTS) < last.msn.0 {
         return newest;
     }
     if msn.0 > last.msn.0 + MSN_AHEAD_MAX {
         return Verdict::Refuse(Refusal::Segment { asked: msn, last: last.msn });
     }
-    let wanted = match directives.part {
+    let wanted = match part {
         // A segment is complete as of the first part of the next one.
         None => Position { msn: msn.next(), part: PartIndex(0) },
         Some(part) => match timeline.segment(msn).filter(|_| timeline.is_closed(msn)) {
@@ -97,7 +101,7 @@ pub fn gate(timeline: &Timeline, directives: &Directives, now_utc_us: i64) -> Ve
             _ => Position { msn, part },
         },
     };
-    if let (Some(asked), true) = (directives.part, wanted > last) {
+    if let (Some(asked), true) = (part, wanted > last) {
         let limit = advance_part_limit(timeline);
         let first_free = if msn == last.msn { last.part.0.saturating_add(1) } else { 0 };
         if asked.0 > first_free.saturating_add(limit) {
@@ -109,9 +113,6 @@ pub fn gate(timeline: &Timeline, directives: &Directives, now_utc_us: i64) -> Ve
     }
     Verdict::Ready { as_of: AsOf::Part(wanted), named: true }
 }
-
-/// A request may name a state this many segments back; beyond that the parts which such a playlist lists may be forgotten.
-const NAMED_LAG_SEGMENTS: u64 = 2;
 
 /// `_HLS_msn` may be at most this far ahead of the last segment (rfc8216bis, 6.2.5.2).
 const MSN_AHEAD_MAX: u64 = 2;
@@ -154,8 +155,16 @@ mod tests {
         timeline
     }
 
-    fn ask(timeline: &Timeline, query: &str) -> Verdict {
-        gate(timeline, &Directives::parse(query).unwrap(), 5_100_000)
+    fn ask(timeline: &Timeline, wanted: Wanted) -> Verdict {
+        gate(timeline, wanted, 5_100_000)
+    }
+
+    fn segment(msn: u64) -> Wanted {
+        Wanted::Segment(Msn(msn))
+    }
+
+    fn part(msn: u64, part: u32) -> Wanted {
+        Wanted::Part(Position { msn: Msn(msn), part: PartIndex(part) })
     }
 
     fn ready(msn: u64, part: u32, named: bool) -> Verdict {
@@ -165,49 +174,49 @@ mod tests {
     #[test]
     fn what_is_there_is_answered_as_it_was_then() {
         let timeline = timeline(false);
-        assert_eq!(ask(&timeline, ""), ready(2, 1, false));
-        assert_eq!(ask(&timeline, "_HLS_msn=2&_HLS_part=0"), ready(2, 0, true));
-        assert_eq!(ask(&timeline, "_HLS_msn=1"), ready(2, 0, true));
-        assert_eq!(ask(&timeline, "_HLS_msn=1&_HLS_part=3"), ready(1, 3, true));
+        assert_eq!(ask(&timeline, Wanted::Newest), ready(2, 1, false));
+        assert_eq!(ask(&timeline, part(2, 0)), ready(2, 0, true));
+        assert_eq!(ask(&timeline, segment(1)), ready(2, 0, true));
+        assert_eq!(ask(&timeline, part(1, 3)), ready(1, 3, true));
     }
 
     #[test]
     fn a_part_beyond_the_last_is_the_first_of_the_next_segment() {
-        assert_eq!(ask(&timeline(false), "_HLS_msn=1&_HLS_part=4"), ready(2, 0, true));
-        assert_eq!(ask(&timeline(false), "_HLS_msn=1&_HLS_part=9"), ready(2, 0, true));
+        assert_eq!(ask(&timeline(false), part(1, 4)), ready(2, 0, true));
+        assert_eq!(ask(&timeline(false), part(1, 9)), ready(2, 0, true));
     }
 
     #[test]
     fn what_is_not_there_waits_for_the_next_record() {
         let timeline = timeline(false);
-        for query in ["_HLS_msn=2&_HLS_part=2", "_HLS_msn=2", "_HLS_msn=3&_HLS_part=0", "_HLS_msn=4"] {
-            let Verdict::Wait(wait) = ask(&timeline, query) else { panic!("{query}") };
-            assert!(matches!(&wait.key, Key::Record { number, .. } if number.0 == 10), "{query}");
+        for wanted in [part(2, 2), segment(2), part(3, 0), segment(4)] {
+            let Verdict::Wait(wait) = ask(&timeline, wanted) else { panic!("{wanted:?}") };
+            assert!(matches!(&wait.key, Key::Record { number, .. } if number.0 == 10), "{wanted:?}");
             // Record 9 began at 4.5 s; record 10 is whole at 5.5 s; it is 5.1 s.
-            assert_eq!((wait.expect_ms, wait.timeout_ms), (400, 1500), "{query}");
+            assert_eq!((wait.expect_ms, wait.timeout_ms), (400, 1500), "{wanted:?}");
         }
     }
 
     #[test]
     fn too_far_ahead_is_refused_at_once() {
         let timeline = timeline(false);
-        assert_eq!(ask(&timeline, "_HLS_msn=5"), Verdict::Refuse(Refusal::Segment { asked: Msn(5), last: Msn(2) }));
+        assert_eq!(ask(&timeline, segment(5)), Verdict::Refuse(Refusal::Segment { asked: Msn(5), last: Msn(2) }));
         let refusal = Refusal::Part { msn: Msn(2), asked: PartIndex(9), limit: 6 };
-        assert_eq!(ask(&timeline, "_HLS_msn=2&_HLS_part=9"), Verdict::Refuse(refusal));
-        assert!(matches!(ask(&timeline, "_HLS_msn=2&_HLS_part=8"), Verdict::Wait(_)));
-        assert!(matches!(ask(&timeline, "_HLS_msn=3&_HLS_part=7"), Verdict::Refuse(_)));
+        assert_eq!(ask(&timeline, part(2, 9)), Verdict::Refuse(refusal));
+        assert!(matches!(ask(&timeline, part(2, 8)), Verdict::Wait(_)));
+        assert!(matches!(ask(&timeline, part(3, 7)), Verdict::Refuse(_)));
     }
 
     #[test]
     fn after_the_end_directives_are_ignored() {
-        for query in ["", "_HLS_msn=99", "_HLS_msn=2&_HLS_part=77"] {
-            assert_eq!(ask(&timeline(true), query), Verdict::Ready { as_of: AsOf::End, named: false }, "{query}");
+        for wanted in [Wanted::Newest, segment(99), part(2, 77)] {
+            assert_eq!(ask(&timeline(true), wanted), Verdict::Ready { as_of: AsOf::End, named: false }, "{wanted:?}");
         }
     }
 
     #[test]
     fn an_empty_session_waits_for_its_first_record() {
-        let Verdict::Wait(wait) = ask(&Timeline::new(session()), "") else { panic!() };
+        let Verdict::Wait(wait) = ask(&Timeline::new(session()), Wanted::Newest) else { panic!() };
         assert!(matches!(&wait.key, Key::Record { number, .. } if number.0 == 0));
     }
 }

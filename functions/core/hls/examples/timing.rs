@@ -3,10 +3,10 @@
 
 use std::{hint::black_box, time::Instant};
 
-use tidegate_hls::{AsOf, MultivariantOptions, Skip, media, multivariant, read, static_media};
+use tidegate_hls::{MultivariantOptions, Skip, media, multivariant, read, static_media};
 use tidegate_stream::{
-    ConfigHash, Hash, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId, RenditionKind, Session,
-    SessionId, StreamId, Timeline, Track, TrackKind, TrackPart,
+    AsOf, ConfigHash, Hash, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId, RenditionKind,
+    Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart,
 };
 
 const PARTS: u64 = 4;

@@ -14,6 +14,7 @@ extern crate alloc;
 
 mod bucket;
 mod clock;
+mod directives;
 mod line;
 mod media;
 mod multivariant;
@@ -24,7 +25,8 @@ mod segment;
 pub mod uri;
 
 pub use bucket::{static_media, static_multivariant};
-pub use media::{AS_OF_LAG_SEGMENTS, AsOf, Skip, media};
+pub use directives::{DirectiveError, Directives, Skip};
+pub use media::media;
 pub use multivariant::{MultivariantOptions, multivariant};
 
 #[cfg(test)]

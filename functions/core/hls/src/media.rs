@@ -1,33 +1,12 @@
-use tidegate_stream::{PARTS_KEPT_SEGMENTS, Part, Position, Segment, Timeline};
+use tidegate_stream::{AS_OF_LAG_SEGMENTS, AsOf, PARTS_KEPT_SEGMENTS, Part, Position, Segment, Timeline};
 
 use crate::{
+    Skip,
     clock::Share,
     line::{Text, UNITS_PER_S},
     segment::Writer,
 };
 use alloc::string::String;
-
-/// Up to where a playlist lists the timeline.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum AsOf {
-    /// Up to and with this part. The text depends on the log up to there alone, whatever else is known.
-    Part(Position),
-    /// All that is known; with EXT-X-ENDLIST where the session has ended.
-    End,
-}
-
-/// `_HLS_skip`: what a delta may leave out. No playlist here has date ranges, so both give the same text.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Skip {
-    /// `YES`: segments.
-    Segments,
-    /// `v2`: date ranges too.
-    DateRanges,
-}
-
-/// How many segments a part that is asked for may lie behind the newest one, for its playlist to be rendered as of that part
-/// exactly: beyond that, parts that such a playlist lists are no longer known.
-pub const AS_OF_LAG_SEGMENTS: u64 = 2;
 
 /// Complete segments whose parts are listed at most, however short they are.
 const PARTS_LISTED_SEGMENTS: usize = PARTS_KEPT_SEGMENTS - 1 - AS_OF_LAG_SEGMENTS as usize;

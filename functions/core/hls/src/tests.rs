@@ -7,7 +7,7 @@ use alloc::{
 };
 
 use proptest::prelude::*;
-use tidegate_stream::{Msn, PartIndex, Position, Timeline, TrackKind};
+use tidegate_stream::{AS_OF_LAG_SEGMENTS, AsOf, Msn, PartIndex, Position, Timeline, TrackKind};
 
 use super::*;
 use crate::{

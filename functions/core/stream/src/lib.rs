@@ -20,6 +20,7 @@ mod hash;
 mod id;
 mod key;
 mod path;
+mod position;
 mod record;
 mod segment;
 mod session;
@@ -30,9 +31,10 @@ pub use hash::{ConfigHash, Hash, KeyHash};
 pub use id::{IdError, Msn, PartIndex, RecordNumber, RenditionId, SessionId, StreamId};
 pub use key::Key;
 pub use path::Path;
+pub use position::{AS_OF_LAG_SEGMENTS, AsOf, Position};
 pub use record::{DecodeError, PartRecord, Record, RecordBody, RecordError, TrackPart, encode_record};
 pub use segment::{SegmentBundle, SegmentIndex, encode_segment};
 pub use session::{FrameRate, Period, Rendition, RenditionKind, Session, Track, TrackKind};
 pub use timeline::{
-    ApplyError, CHAPTER_SEGMENTS, Chapter, PARTS_KEPT_SEGMENTS, Part, PartTrack, Position, Segment, SegmentTrack, Snapshot, Timeline,
+    ApplyError, CHAPTER_SEGMENTS, Chapter, PARTS_KEPT_SEGMENTS, Part, PartTrack, Segment, SegmentTrack, Snapshot, Timeline,
 };

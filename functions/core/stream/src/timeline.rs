@@ -2,7 +2,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DecodeError, Hash, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Session, Track};
+use crate::{DecodeError, Hash, Msn, PartIndex, PartRecord, Period, Position, Record, RecordBody, RecordNumber, Session, Track};
 
 /// What a reader of the log knows so far: all that is listed, and nothing that is not durable.
 ///
@@ -70,15 +70,6 @@ pub struct PartTrack {
     pub duration: u32,
     /// Starts with a sync sample.
     pub independent: bool,
-}
-
-/// A place in a timeline: everything up to and with this part. Ordered by time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Position {
-    /// The segment.
-    pub msn: Msn,
-    /// The part in it.
-    pub part: PartIndex,
 }
 
 /// `…/head`: the timeline up to a closed segment, so that a follower need not read the log from its start.

@@ -17,7 +17,7 @@ pub enum Skip {
     /// `YES`: old segments.
     Segments,
     /// `v2`: old segments and old date ranges.
-    SegmentsAndDateRanges,
+    DateRanges,
 }
 
 /// Why directives cannot be followed; each is the client's fault (400).
@@ -56,7 +56,7 @@ impl Directives {
                 "_HLS_skip" => {
                     let skip = match value {
                         "YES" => Skip::Segments,
-                        "v2" => Skip::SegmentsAndDateRanges,
+                        "v2" => Skip::DateRanges,
                         _ => return Err(DirectiveError::Skip),
                     };
                     found.skip.replace(skip).is_some()
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn directives_are_found_among_other_parameters() {
         let found = Directives::parse("token=a%3Db&_HLS_msn=12&x&_HLS_part=3&_HLS_skip=v2").unwrap();
-        assert_eq!(found, Directives { msn: Some(Msn(12)), part: Some(PartIndex(3)), skip: Some(Skip::SegmentsAndDateRanges) });
+        assert_eq!(found, Directives { msn: Some(Msn(12)), part: Some(PartIndex(3)), skip: Some(Skip::DateRanges) });
         assert_eq!(Directives::parse(""), Ok(Directives::default()));
     }
 
