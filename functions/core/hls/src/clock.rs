@@ -1,6 +1,6 @@
 use tidegate_stream::{Segment, SegmentTrack, Timeline, Track};
 
-use crate::line::{Text, UNITS_PER_S, padded};
+use crate::line::UNITS_PER_S;
 
 /// Ticks of a track in units of 10 us, rounded to the nearest. Differences of these add up without drift.
 pub(crate) fn units(ticks: u64, timescale: u32) -> u64 {
@@ -16,6 +16,24 @@ pub(crate) fn units(ticks: u64, timescale: u32) -> u64 {
 /// The length in units of 10 us of what starts at `start` and lasts `duration` ticks.
 pub(crate) fn length(start: u64, duration: u64, timescale: u32) -> u64 {
     units(start.saturating_add(duration), timescale).saturating_sub(units(start, timescale))
+}
+
+/// Lengths of what follows one another: where one ends the next begins, so that each end is worked out once.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Ruler {
+    timescale: u32,
+    at: u64,
+    at_units: u64,
+}
+
+impl Ruler {
+    /// As [`length`].
+    pub(crate) fn length(&mut self, share: Share, timescale: u32) -> u64 {
+        let start = if self.at == share.start && self.timescale == timescale { self.at_units } else { units(share.start, timescale) };
+        let end = share.start.saturating_add(share.duration);
+        *self = Self { timescale, at: end, at_units: units(end, timescale) };
+        self.at_units.saturating_sub(start)
+    }
 }
 
 /// The configurations of all renditions in the period of the segment that is being written.
@@ -39,7 +57,7 @@ impl<'a> Tracks<'a> {
         self.all.get(rendition)?.as_ref()
     }
 
-    fn timescale(&self, rendition: usize) -> Option<u32> {
+    pub(crate) fn timescale(&self, rendition: usize) -> Option<u32> {
         self.track(rendition).map(|track| track.timescale)
     }
 
@@ -88,96 +106,23 @@ impl From<&tidegate_stream::PartTrack> for Share {
     }
 }
 
-/// Writes dates; the day is worked out once for all segments that start on it.
-pub(crate) struct Calendar {
-    day: u64,
-    /// The tag and the date up to the hour.
-    until_hour: [u8; 36],
-}
-
-const DAY_MS: u64 = 86_400_000;
-/// The end of the year 9999: later ones have five digits.
-const MAX_MS: u64 = 253_402_300_799_999;
-
-impl Calendar {
-    pub(crate) fn new() -> Self {
-        Self { day: 0, until_hour: *b"#EXT-X-PROGRAM-DATE-TIME:1970-01-01T" }
-    }
-
-    /// EXT-X-PROGRAM-DATE-TIME of a moment in us since 1970, to the millisecond.
-    pub(crate) fn write(&mut self, text: &mut Text, utc_us: i64) {
-        let ms = u64::try_from(utc_us).unwrap_or(0).min(MAX_MS * 1000) / 1000;
-        let day = ms / DAY_MS;
-        if day != self.day {
-            self.day = day;
-            let (year, month, date) = date_of(day);
-            let ([a, b, c, d], [e, f], [g, h]) = (padded::<4>(year), padded::<2>(month), padded::<2>(date));
-            let date = [a, b, c, d, b'-', e, f, b'-', g, h, b'T'];
-            if let Some(room) = self.until_hour.last_chunk_mut::<11>() {
-                *room = date;
-            }
-        }
-        let ms = (ms % DAY_MS) as u32;
-        let (seconds, ms) = (ms / 1000, ms % 1000);
-        let two = |number: u32| padded::<2>(number.into());
-        let ([a, b], [c, d], [e, f], [g, h, i]) = (two(seconds / 3600), two(seconds / 60 % 60), two(seconds % 60), padded::<3>(ms.into()));
-        text.ascii(&self.until_hour).ascii(&[a, b, b':', c, d, b':', e, f, b'.', g, h, i, b'Z', b'\n']);
-    }
-}
-
-/// Year, month and day of a day since 1970-01-01 in the Gregorian calendar.
-fn date_of(day: u64) -> (u64, u64, u64) {
-    // Years begin in March, so that the leap day is the last; 400 years are 146,097 days.
-    let day = day + 719_468;
-    let era = day / 146_097;
-    let day_of_era = day % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let date = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, date)
-}
-
 #[cfg(test)]
 mod tests {
-    use alloc::{format, string::String};
-
     use proptest::prelude::*;
 
     use super::*;
-    use crate::read;
-
-    fn written(utc_us: i64) -> String {
-        let mut text = Text::with_capacity(0);
-        Calendar::new().write(&mut text, utc_us);
-        let line = text.finish();
-        String::from(line.strip_prefix("#EXT-X-PROGRAM-DATE-TIME:").unwrap().trim_end())
-    }
-
-    #[test]
-    fn dates_are_those_of_the_calendar() {
-        assert_eq!(written(0), "1970-01-01T00:00:00.000Z");
-        assert_eq!(written(951_782_400_000_000), "2000-02-29T00:00:00.000Z");
-        assert_eq!(written(1_790_000_000_123_999), "2026-09-21T14:13:20.123Z");
-        assert_eq!(written(-5), "1970-01-01T00:00:00.000Z");
-        assert_eq!(written(i64::MAX), "9999-12-31T23:59:59.999Z");
-    }
 
     proptest! {
-        #[test]
-        fn dates_read_back(ms in 0..=MAX_MS as i64) {
-            let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXT-X-PROGRAM-DATE-TIME:{}\n#EXTINF:1,\na\n", written(ms * 1000));
-            let Ok(read::Playlist::Media(media)) = read::parse(&text) else { panic!("{text}") };
-            prop_assert_eq!(media.segments[0].program_date_time_us, Some(ms * 1000));
-        }
-
         #[test]
         fn lengths_add_up_to_the_whole(durations in prop::collection::vec(1u64..10_000, 1..200), start: u32, scale in 1u32..100_000) {
             let mut at = u64::from(start);
             let mut sum = 0;
-            for duration in &durations {
-                sum += length(at, *duration, scale);
+            let mut ruler = Ruler::default();
+            for &duration in &durations {
+                let share = Share { start: at, duration };
+                let length = length(at, duration, scale);
+                prop_assert_eq!(ruler.length(share, scale), length);
+                sum += length;
                 at += duration;
             }
             prop_assert_eq!(sum, length(u64::from(start), durations.iter().sum(), scale));

@@ -13,6 +13,7 @@
 extern crate alloc;
 
 mod bucket;
+mod calendar;
 mod clock;
 mod directives;
 mod line;

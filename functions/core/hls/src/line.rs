@@ -17,6 +17,19 @@ impl Text {
         String::from_utf8(self.bytes).unwrap_or_default()
     }
 
+    /// The last bytes, to be changed into other ASCII.
+    #[inline]
+    pub(crate) fn last_mut<const LEN: usize>(&mut self) -> Option<&mut [u8; LEN]> {
+        self.bytes.last_chunk_mut()
+    }
+
+    /// Bytes of whole texts.
+    #[inline]
+    pub(crate) fn bytes(&mut self, text: &[u8]) -> &mut Self {
+        self.bytes.extend_from_slice(text);
+        self
+    }
+
     #[inline]
     pub(crate) fn str(&mut self, text: &str) -> &mut Self {
         self.bytes.extend_from_slice(text.as_bytes());
@@ -55,6 +68,20 @@ impl Text {
     /// Seconds with five decimals, from units of 10 us.
     pub(crate) fn seconds(&mut self, units: u64) -> &mut Self {
         self.number(units / UNITS_PER_S).str(".").padded::<5>(units % UNITS_PER_S)
+    }
+}
+
+impl From<Vec<u8>> for Text {
+    /// An empty text in the room of an old one.
+    fn from(mut bytes: Vec<u8>) -> Self {
+        bytes.clear();
+        Self { bytes }
+    }
+}
+
+impl From<Text> for Vec<u8> {
+    fn from(text: Text) -> Self {
+        text.bytes
     }
 }
 

@@ -71,8 +71,7 @@ pub fn media(timeline: &Timeline, rendition: usize, as_of: AsOf, skip: Option<Sk
                 writer.part(segment, index, part);
             }
         }
-        writer.extinf(segment);
-        writer.uri(segment);
+        writer.end(segment);
     }
     match (open, as_of) {
         (Some((segment, parts)), Some(position)) => {

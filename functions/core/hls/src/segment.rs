@@ -1,9 +1,10 @@
-use alloc::string::String;
+use alloc::vec::Vec;
 
-use tidegate_stream::{ConfigHash, Part, RenditionId, Segment, Timeline};
+use tidegate_stream::{ConfigHash, Msn, Part, RenditionId, Segment, Timeline};
 
 use crate::{
-    clock::{Calendar, Share, Tracks},
+    calendar::Calendar,
+    clock::{Ruler, Share, Tracks},
     line::Text,
 };
 
@@ -13,13 +14,11 @@ pub(crate) struct Writer<'a> {
     timeline: &'a Timeline,
     rendition: usize,
     id: &'a str,
-    /// The name of the rendition with a slash.
-    folder: String,
     tracks: Tracks<'a>,
     map: Option<ConfigHash>,
     calendar: Calendar,
-    /// The last EXTINF line, and its length in units of 10 us.
-    extinf: (u64, String),
+    ruler: Ruler,
+    tail: Tail,
 }
 
 impl<'a> Writer<'a> {
@@ -31,11 +30,11 @@ impl<'a> Writer<'a> {
             timeline,
             rendition,
             id,
-            folder: [id, "/"].concat(),
             tracks: Tracks::NONE,
             map: None,
             calendar: Calendar::new(),
-            extinf: (u64::MAX, String::new()),
+            ruler: Ruler::default(),
+            tail: Tail::new(),
         }
     }
 
@@ -92,29 +91,33 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// EXTINF of a complete segment, and EXT-X-GAP where this rendition has no bytes in it.
+    /// EXT-X-GAP where this rendition has no bytes in a complete segment, and EXTINF.
     pub(crate) fn extinf(&mut self, segment: &Segment) {
         let units = self.segment_units(segment);
+        self.gap(segment);
+        self.text.str("#EXTINF:").seconds(units).str(",\n");
+    }
+
+    /// The same, and the address of the segment.
+    pub(crate) fn end(&mut self, segment: &Segment) {
+        let units = self.segment_units(segment);
+        self.gap(segment);
+        self.tail.write(&mut self.text, self.id, segment.msn, units);
+    }
+
+    fn gap(&mut self, segment: &Segment) {
         if segment.tracks.get(self.rendition).is_none_or(|track| track.len == 0) {
             self.text.str("#EXT-X-GAP\n");
         }
-        // Most segments are as long as the one before.
-        if self.extinf.0 != units {
-            let mut line = Text::with_capacity(32);
-            line.str("#EXTINF:").seconds(units).str(",\n");
-            self.extinf = (units, line.finish());
-        }
-        self.text.str(&self.extinf.1);
-    }
-
-    /// The address of a segment.
-    pub(crate) fn uri(&mut self, segment: &Segment) {
-        self.text.str(&self.folder).number(segment.msn.0).ascii(b".m4s\n");
     }
 
     pub(crate) fn segment_units(&mut self, segment: &Segment) -> u64 {
         self.tracks.turn_to(self.timeline, segment);
-        self.tracks.length(self.rendition, segment.tracks.iter().map(Share::from))
+        let own = segment.tracks.get(self.rendition).filter(|track| track.duration > 0).zip(self.tracks.timescale(self.rendition));
+        match own {
+            Some((track, timescale)) => self.ruler.length(Share::from(track), timescale),
+            None => self.tracks.length(self.rendition, segment.tracks.iter().map(Share::from)),
+        }
     }
 
     pub(crate) fn part_units(&mut self, segment: &Segment, part: &Part) -> u64 {
@@ -130,6 +133,49 @@ impl<'a> Writer<'a> {
 
     pub(crate) fn id(&self) -> &'a str {
         self.id
+    }
+}
+
+/// The last lines of a complete segment. Most are as long as the one before and numbered one higher, so only digits change.
+struct Tail {
+    /// What the lines are ready for.
+    next: Option<(Msn, u64)>,
+    /// EXTINF and the address; ASCII.
+    lines: Vec<u8>,
+}
+
+const SUFFIX: &[u8; 5] = b".m4s\n";
+
+impl Tail {
+    fn new() -> Self {
+        Self { next: None, lines: Vec::new() }
+    }
+
+    fn write(&mut self, text: &mut Text, id: &str, msn: Msn, units: u64) {
+        if self.next != Some((msn, units)) {
+            let mut lines = Text::from(core::mem::take(&mut self.lines));
+            lines.str("#EXTINF:").seconds(units).str(",\n").str(id).str("/").number(msn.0).ascii(SUFFIX);
+            self.lines = lines.into();
+        }
+        text.bytes(&self.lines);
+        // At once, so that the processor is done with it when the lines are copied again.
+        self.next = self.count_up().then(|| (msn.next(), units));
+    }
+
+    /// Adds one to the number in the address; `false` where it has too few digits for it.
+    fn count_up(&mut self) -> bool {
+        let digits = self.lines.iter_mut().rev().skip(SUFFIX.len());
+        for digit in digits {
+            match digit {
+                b'9' => *digit = b'0',
+                b'0'..=b'8' => {
+                    *digit += 1;
+                    return true;
+                }
+                _ => return false,
+            }
+        }
+        false
     }
 }
 
