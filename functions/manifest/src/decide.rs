@@ -1,6 +1,6 @@
 use tidegate_edge::{Verdict, Wanted, gate};
 use tidegate_function::{Answer, Piece, Waited};
-use tidegate_hls::{Directives, MultivariantOptions, media, multivariant};
+use tidegate_hls::{Directives, MultivariantOptions, View, media, multivariant};
 use tidegate_stream::{AsOf, Key, Msn, Part, PartIndex, Position, RenditionId, RenditionKind, Segment, Timeline};
 
 use crate::answer::{self, Keep, playlist, refusal};
@@ -131,7 +131,7 @@ fn multivariant_of(timeline: &Timeline, of_stream: bool) -> Answer {
         (false, false) => Keep::Seconds(timeline.session().target_duration_s),
         (false, true) => Keep::ENDED,
     };
-    playlist(multivariant(timeline, &MultivariantOptions { prefix: &prefix, title: None }), keep)
+    playlist(multivariant(timeline, &MultivariantOptions { prefix: &prefix, ..MultivariantOptions::default() }), keep)
 }
 
 fn media_as_of(timeline: &Timeline, rendition: usize, as_of: AsOf, named: bool, directives: &Directives) -> Answer {
@@ -142,7 +142,7 @@ fn media_as_of(timeline: &Timeline, rendition: usize, as_of: AsOf, named: bool, 
         AsOf::Part(_) if named => Keep::Seconds(target_s.saturating_mul(6)),
         AsOf::Part(_) => Keep::Seconds((target_s / 2).max(1)),
     };
-    playlist(media(timeline, rendition, as_of, directives.skip), keep)
+    playlist(media(timeline, &View { rendition, as_of, skip: directives.skip, clip: None }), keep)
 }
 
 fn with_rendition(timeline: &Timeline, rendition: &RenditionId, answer: impl FnOnce(usize) -> Option<Answer>) -> Option<Answer> {

@@ -140,6 +140,10 @@ impl Plan {
             None => return Self::Done(refusal(404, "this is no address of a playlist, an init segment, a segment or a part")),
             Some(Path::Multivariant { stream }) => return Self::Newest(stream),
             Some(Path::SessionMultivariant { stream, session }) => (stream, session, Target::Multivariant { of_stream: false }),
+            // Not answered yet.
+            Some(Path::IFrames { .. } | Path::Mpd { .. } | Path::SessionMpd { .. } | Path::Time) => {
+                return Self::Done(refusal(404, "this is no address of a playlist, an init segment, a segment or a part"));
+            }
             Some(Path::Media { stream, session, rendition }) => match Directives::parse(&request.query) {
                 Ok(directives) => (stream, session, Target::Media { rendition, directives }),
                 Err(error) => return Self::Done(refusal(400, error)),
@@ -171,6 +175,7 @@ fn owner(key: &Key) -> Option<(&StreamId, &SessionId)> {
         | Key::Init { .. }
         | Key::SessionMultivariant { .. }
         | Key::StaticMedia { .. }
+        | Key::StaticIFrames { .. }
         | Key::StreamDocument { .. }
         | Key::StreamKey { .. } => None,
     }

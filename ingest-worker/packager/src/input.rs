@@ -1,6 +1,7 @@
 use alloc::vec::Vec;
 
 use tidegate_cmaf::CodecConfig;
+use tidegate_stream::Event;
 
 /// One encoded frame.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -41,6 +42,8 @@ pub enum Input {
         /// Place of the rendition in [`crate::Config::renditions`].
         rendition: usize,
     },
+    /// Something is to be announced with the next part.
+    Announce(Event),
     /// Only time passed. Needed a few times per second while a rendition may be late.
     Tick,
     /// The session is over.

@@ -1,7 +1,7 @@
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use tidegate_cmaf::{Aac, CodecConfig};
-use tidegate_stream::{Rendition, RenditionKind, Session};
+use tidegate_stream::{EVENTS_MAX, EVENTS_PER_RECORD_MAX, Rendition, RenditionKind, Session};
 
 use crate::{
     Config, DropReason, Event, Frame, Input, Output,
@@ -27,6 +27,8 @@ pub struct Packager {
     /// The newest timestamp of each rendition in this period.
     newest_ms: Vec<i64>,
     strays: VecDeque<Stray>,
+    /// Events for the records to come; not more than [`EVENTS_MAX`] with those that are listed.
+    announcements: VecDeque<tidegate_stream::Event>,
     outputs: VecDeque<Output>,
 }
 
@@ -60,6 +62,12 @@ pub enum Error {
     /// The session is over.
     #[error("the session has ended")]
     Ended,
+    /// An event that cannot be written (see [`tidegate_stream::Event::is_writable`]).
+    #[error("the event has no id, is too large, or has characters that cannot be written")]
+    Announcement,
+    /// More events than a playlist can list.
+    #[error("{0} events are listed or wait to be: one has to leave the window first")]
+    Announcements(usize),
 }
 
 /// A session's media time starts here, so that audio may start a little before the first picture.
@@ -101,6 +109,7 @@ impl Packager {
             base_us: FIRST_BASE_US,
             newest_ms: Vec::new(),
             strays: VecDeque::new(),
+            announcements: VecDeque::new(),
             outputs: VecDeque::new(),
         }
     }
@@ -117,6 +126,7 @@ impl Packager {
             Input::Frame { rendition, frame } => self.frame(now_utc_us, rendition, frame),
             Input::Discontinuity => self.close_period(now_utc_us),
             Input::Absent { rendition } => self.absent(now_utc_us, rendition),
+            Input::Announce(event) => self.announcements.push_back(event),
             Input::Tick => {}
             Input::End => {
                 self.close_period(now_utc_us);
@@ -140,6 +150,7 @@ impl Packager {
     fn check(&self, input: &Input) -> Result<(), Error> {
         let rendition = match input {
             Input::Config { rendition, .. } | Input::Frame { rendition, .. } | Input::Absent { rendition } => *rendition,
+            Input::Announce(event) => return self.check_announcement(event),
             Input::Discontinuity | Input::Tick | Input::End => return Ok(()),
         };
         let kind = self.config.renditions.get(rendition).ok_or(Error::Rendition(rendition))?.kind;
@@ -147,6 +158,14 @@ impl Packager {
             Input::Config { config, .. } if config.is_video() != (kind == RenditionKind::Video) => Err(Error::Kind(rendition)),
             _ => Ok(()),
         }
+    }
+
+    fn check_announcement(&self, event: &tidegate_stream::Event) -> Result<(), Error> {
+        if !event.is_writable() {
+            return Err(Error::Announcement);
+        }
+        let count = self.announcements.len() + self.writer.as_ref().map_or(0, Writer::events);
+        if count < EVENTS_MAX { Ok(()) } else { Err(Error::Announcements(count)) }
     }
 
     fn configure(&mut self, now: i64, rendition: usize, config: CodecConfig) {
@@ -265,7 +284,7 @@ impl Packager {
                 Input::Config { rendition, config } => self.configure(at, rendition, config),
                 Input::Frame { rendition, frame } => self.frame(at, rendition, frame),
                 Input::Absent { rendition } => self.absent(at, rendition),
-                Input::Discontinuity | Input::Tick | Input::End => {}
+                Input::Announce(_) | Input::Discontinuity | Input::Tick | Input::End => {}
             }
         }
     }
@@ -336,7 +355,9 @@ impl Packager {
         let mut events = Vec::new();
         while let Some(built) = period.next(now, patience, writer.place(), &mut events) {
             let frame_rate = built.frame_rate;
-            if let Some(msn) = writer.write(now, built, &mut self.outputs) {
+            let count = self.announcements.len().min(EVENTS_PER_RECORD_MAX);
+            let announced = self.announcements.drain(..count).collect();
+            if let Some(msn) = writer.write(now, built, announced, &mut self.outputs) {
                 events.push(Event::PeriodOpened { msn, frame_rate });
             }
             self.outputs.extend(events.drain(..).map(Output::Event));
@@ -354,7 +375,7 @@ impl Packager {
         self.write(now, Patience::None);
         if let (Stage::Running(period), Some(writer)) = (&mut self.stage, &mut self.writer) {
             while let Some(built) = period.trailing(writer.place(), &mut events) {
-                writer.write(now, built, &mut self.outputs);
+                writer.write(now, built, Vec::new(), &mut self.outputs);
             }
             period.leftovers(&mut events);
             self.base_us = self.base_us.max(period.end_us());

@@ -1,7 +1,7 @@
 use alloc::{format, string::String, vec::Vec};
 
-use tidegate_hls::{static_media, static_multivariant};
-use tidegate_stream::{Key, Timeline};
+use tidegate_hls::{static_i_frames, static_media, static_multivariant};
+use tidegate_stream::{Key, RenditionKind, Timeline};
 
 /// The multivariant playlists as they were last written: they change rarely, so they are rarely written.
 #[derive(Debug, Default)]
@@ -18,6 +18,13 @@ pub(crate) fn write(timeline: &Timeline, last: &mut Multivariants) -> Vec<(Key, 
         (Key::StaticMedia { stream, session, rendition: rendition.id.clone() }, static_media(timeline, index))
     });
     let mut playlists: Vec<_> = media.collect();
+    if timeline.ended() {
+        let video = session.renditions.iter().enumerate().filter(|(_, rendition)| rendition.kind == RenditionKind::Video);
+        playlists.extend(video.map(|(index, rendition)| {
+            let (stream, session) = (session.stream.clone(), session.id.clone());
+            (Key::StaticIFrames { stream, session, rendition: rendition.id.clone() }, static_i_frames(timeline, index))
+        }));
+    }
     let of_session = static_multivariant(timeline, "");
     if of_session != last.session {
         last.session.clone_from(&of_session);

@@ -202,7 +202,7 @@ impl TrackQueue {
 impl Piece {
     /// Nothing for this rendition; `duration` is what is missing.
     pub(crate) fn gap(start: i64, duration: i64, config: Option<Arc<Configured>>) -> Self {
-        let part = TrackPart { len: 0, start: start.max(0) as u64, duration: ticks(duration), independent: false };
+        let part = TrackPart { len: 0, start: start.max(0) as u64, duration: ticks(duration), ..TrackPart::default() };
         Self { part, media: Vec::new(), config }
     }
 
@@ -221,7 +221,11 @@ impl Piece {
         let utc_us = stamp.utc_us.map(|(utc, media)| utc + first.config.us(first.tick) - media);
         let media = write_chunk(&ChunkHead { sequence: stamp.sequence, decode_time: start, utc_us }, &samples).ok()?;
         let duration = fields.iter().fold(0u32, |sum, (duration, ..)| sum.saturating_add(*duration));
-        let part = TrackPart { len: u32::try_from(media.len()).ok()?, start, duration, independent: first.sync };
+        // The media is the end of the chunk; before the end of the first picture stands all but the rest of it.
+        let rest: usize = frames.iter().skip(1).map(|frame| frame.data.len()).sum();
+        let is_key = first.sync && first.config.audio_frame == 0;
+        let key_len = if is_key { u32::try_from(media.len().saturating_sub(rest)).ok()? } else { 0 };
+        let part = TrackPart { len: u32::try_from(media.len()).ok()?, start, duration, independent: first.sync, key_len };
         Some(Self { part, media, config: Some(first.config.clone()) })
     }
 }

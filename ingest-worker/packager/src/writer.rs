@@ -1,8 +1,8 @@
 use alloc::{collections::BTreeSet, collections::VecDeque, vec::Vec};
 
 use tidegate_stream::{
-    ConfigHash, Current, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, Session, Timeline, Track, encode_record,
-    encode_segment,
+    AsOf, ConfigHash, Current, Event, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, Session, Timeline, Track,
+    encode_record, encode_segment,
 };
 
 use crate::{
@@ -58,8 +58,13 @@ impl Writer {
         }
     }
 
+    /// How many events are listed, or were a moment ago.
+    pub(crate) fn events(&self) -> usize {
+        self.timeline.events(AsOf::End).chain(self.timeline.events_gone(AsOf::End)).count()
+    }
+
     /// Writes the next record. Returns the segment and the period's track list where one begins.
-    pub(crate) fn write(&mut self, now: i64, built: Built, out: &mut VecDeque<Output>) -> Option<Msn> {
+    pub(crate) fn write(&mut self, now: i64, built: Built, events: Vec<Event>, out: &mut VecDeque<Output>) -> Option<Msn> {
         let place = self.place();
         let starts_segment = built.starts_segment || self.open.is_none();
         let (msn, part) = if starts_segment { (place.new_msn, PartIndex(0)) } else { place.open };
@@ -73,7 +78,7 @@ impl Writer {
         }
         let tracks = built.pieces.iter().map(|piece| piece.part).collect();
         let opened = opens.is_some();
-        let body = RecordBody::Part(PartRecord { msn, part, utc_us: built.utc_us, opens, tracks });
+        let body = RecordBody::Part(PartRecord { msn, part, utc_us: built.utc_us, opens, events, tracks });
         let media: Vec<&[u8]> = built.pieces.iter().map(|piece| piece.media.as_slice()).collect();
         let before = self.open.map(|(msn, _)| msn);
         let number = self.timeline.next_record().0;

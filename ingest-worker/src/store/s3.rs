@@ -225,7 +225,9 @@ async fn collect(mut body: ByteStream) -> Result<Bytes, StoreError> {
 fn cache_control(key: &Key) -> &'static str {
     match key {
         Key::Record { .. } | Key::Segment { .. } | Key::Chapter { .. } | Key::Init { .. } => "public, max-age=31536000, immutable",
-        Key::StaticMultivariant { .. } | Key::SessionMultivariant { .. } | Key::StaticMedia { .. } => "public, max-age=1",
+        Key::StaticMultivariant { .. } | Key::SessionMultivariant { .. } | Key::StaticMedia { .. } | Key::StaticIFrames { .. } => {
+            "public, max-age=1"
+        }
         // A key can be revoked; the others are read to learn what is newest.
         Key::Current { .. } | Key::Head { .. } | Key::StreamDocument { .. } | Key::StreamKey { .. } => "no-cache",
     }

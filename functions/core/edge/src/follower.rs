@@ -1,6 +1,6 @@
 use alloc::{boxed::Box, vec::Vec};
 
-use tidegate_stream::{ApplyError, CHAPTER_SEGMENTS, Chapter, Key, Record, Segment, SessionId, Snapshot, StreamId, Timeline};
+use tidegate_stream::{ApplyError, CHAPTER_SEGMENTS, Chapter, Key, Record, SessionId, Snapshot, StreamId, Timeline};
 
 /// Reads one session's log, one object at a time: the head, its chapters, then record after record.
 #[derive(Clone, Debug)]
@@ -161,9 +161,8 @@ impl Follower {
         if first.msn.0 / CHAPTER_SEGMENTS > snapshot.chapters().start {
             return (Vec::new(), 0);
         }
-        let closed = timeline.segments().iter().filter(|segment| timeline.is_closed(segment.msn));
-        let segments = closed.map(|segment| Segment { parts: Vec::new(), ..segment.clone() }).collect();
-        (Vec::from([Chapter { segments }]), open.msn.0 / CHAPTER_SEGMENTS)
+        let next = open.msn.0 / CHAPTER_SEGMENTS;
+        (Vec::from([timeline.chapters_before(next)]), next)
     }
 
     fn read_chapter(&mut self, index: u64, fetched: Fetched<'_>) {

@@ -3,7 +3,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use tidegate_hls::{MultivariantOptions, Skip, media, multivariant, read, static_media};
+use tidegate_hls::{MultivariantOptions, Skip, View, i_frames, media, multivariant, read, static_media};
 use tidegate_stream::{
     AsOf, ConfigHash, Hash, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId, RenditionKind,
     Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart,
@@ -36,12 +36,19 @@ fn timeline() -> Timeline {
     let period = Period { index: 0, first_msn: Msn(0), tracks: vec![Some(video()); 5] };
     let mut timeline = Timeline::new(session);
     for n in 0..PARTS * SEGMENTS + 2 {
-        let track = TrackPart { len: 100_000, start: n * 45_045, duration: 45_045, independent: n % PARTS == 0 };
+        let track = TrackPart {
+            len: 100_000,
+            start: n * 45_045,
+            duration: 45_045,
+            independent: n % PARTS == 0,
+            key_len: u32::from(n % PARTS == 0) * 30_000,
+        };
         let body = RecordBody::Part(PartRecord {
             msn: Msn(n / PARTS),
             part: PartIndex((n % PARTS) as u32),
             utc_us: 1_790_000_000_000_000 + n as i64 * 500_500,
             opens: (n == 0).then(|| period.clone()),
+            events: Vec::new(),
             tracks: vec![track; 5],
         });
         timeline.apply(&Record { number: RecordNumber(n), previous: Hash::ZERO, body }, 100, None).unwrap();
@@ -65,11 +72,16 @@ fn time<T>(what: &str, bytes: usize, run: impl Fn() -> T) {
 fn main() {
     let timeline = timeline();
     let as_of = AsOf::Part(timeline.last().unwrap());
-    let full = media(&timeline, 0, as_of, None);
-    let delta = media(&timeline, 0, as_of, Some(Skip::Segments));
+    let whole = View { rendition: 0, as_of, skip: None, clip: None };
+    let skip = View { skip: Some(Skip::Segments), ..whole };
+    let full = media(&timeline, &whole);
+    let delta = media(&timeline, &skip);
     println!("{} segments", full.matches("#EXTINF").count());
-    time("media, 2 h", full.len(), || media(&timeline, 0, as_of, None));
-    time("media, 2 h, delta", delta.len(), || media(&timeline, 0, as_of, Some(Skip::Segments)));
+    time("media, 2 h", full.len(), || media(&timeline, &whole));
+    let audio = View { rendition: 4, ..whole };
+    time("media, 2 h, audio", media(&timeline, &audio).len(), || media(&timeline, &audio));
+    time("media, 2 h, delta", delta.len(), || media(&timeline, &skip));
+    time("i-frames, 2 h", i_frames(&timeline, &whole).len(), || i_frames(&timeline, &whole));
     time("static media, 2 h", static_media(&timeline, 0).len(), || static_media(&timeline, 0));
     let options = MultivariantOptions::default();
     time("multivariant", multivariant(&timeline, &options).len(), || multivariant(&timeline, &options));

@@ -1,18 +1,31 @@
 use alloc::string::{String, ToString as _};
 
-use tidegate_stream::{Key, Msn, Segment, Timeline};
+use tidegate_stream::{AsOf, Key, Msn, Segment, Timeline};
 
-use crate::{MultivariantOptions, clock::Share, media::header, multivariant, segment::Writer};
+use crate::{MultivariantOptions, clock::Share, daterange::date_range, i_frames::i_frame, listing::header, multivariant, segment::Writer};
 
 /// Renders the media playlist that plays from the bucket alone: ordinary HLS over byte ranges of the segment bundles, with the
 /// complete segments only. Its addresses are relative to `live/<stream>/<session>/`.
 #[must_use]
 pub fn static_media(timeline: &Timeline, rendition: usize) -> String {
+    playlist(timeline, rendition, false)
+}
+
+/// The playlist of the key frames of a recording, in the same way.
+#[must_use]
+pub fn static_i_frames(timeline: &Timeline, rendition: usize) -> String {
+    playlist(timeline, rendition, true)
+}
+
+fn playlist(timeline: &Timeline, rendition: usize, is_i_frames: bool) -> String {
     let newest = timeline.last().map(|last| last.msn).unwrap_or_default();
     let closed = timeline.window(newest).filter(|segment| timeline.is_closed(segment.msn));
     let count = timeline.segments().len();
     let mut writer = Writer::new(timeline, rendition, 512 + count * 144);
     header(&mut writer.text, timeline, 6);
+    if is_i_frames {
+        writer.text.str("#EXT-X-I-FRAMES-ONLY\n");
+    }
     let folder = Folder::of(timeline);
     let mut first = true;
     for segment in closed {
@@ -21,10 +34,17 @@ pub fn static_media(timeline: &Timeline, rendition: usize) -> String {
             writer.text.str("#EXT-X-MEDIA-SEQUENCE:").number(segment.msn.0);
             let discontinuities = writer.discontinuity_sequence(segment);
             writer.text.str("\n#EXT-X-DISCONTINUITY-SEQUENCE:").number(discontinuities).str("\n");
+            for event in timeline.events(AsOf::End) {
+                date_range(&mut writer.text, &mut writer.calendar, &event.event);
+            }
         }
-        writer.begin(segment, segment.tracks.iter().map(Share::from));
-        writer.extinf(segment);
-        range(&mut writer, rendition, segment);
+        if is_i_frames {
+            i_frame(&mut writer, segment, segment.tracks.get(rendition).map_or(0, |track| track.offset));
+        } else {
+            writer.begin(segment, segment.tracks.iter().map(Share::from));
+            writer.extinf(segment);
+            range(&mut writer, rendition, segment);
+        }
         folder.segment(&mut writer, segment.msn);
     }
     if timeline.ended() {
@@ -33,10 +53,11 @@ pub fn static_media(timeline: &Timeline, rendition: usize) -> String {
     writer.text.finish()
 }
 
-/// Renders the multivariant playlist for the bucket; `prefix` as in [`MultivariantOptions`].
+/// Renders the multivariant playlist for the bucket; `prefix` as in [`MultivariantOptions`]. The playlists of key frames are written
+/// at the end of a session only: while it lives they would cost a third more requests to the store.
 #[must_use]
 pub fn static_multivariant(timeline: &Timeline, prefix: &str) -> String {
-    multivariant(timeline, &MultivariantOptions { prefix, title: None })
+    multivariant(timeline, &MultivariantOptions { prefix, i_frames: timeline.ended(), ..MultivariantOptions::default() })
 }
 
 fn range(writer: &mut Writer<'_>, rendition: usize, segment: &Segment) {

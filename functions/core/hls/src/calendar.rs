@@ -33,6 +33,15 @@ impl Calendar {
         }
     }
 
+    /// A date by itself, as attributes have it.
+    pub(crate) fn date(&mut self, utc_us: i64) -> [u8; 24] {
+        let mut text = Text::with_capacity(self.line.len());
+        self.write(&mut text, utc_us);
+        let line = text.finish();
+        let date = line.trim_end().as_bytes().last_chunk::<24>();
+        date.copied().unwrap_or(*b"1970-01-01T00:00:00.000Z")
+    }
+
     fn turn_to(&mut self, ms: u64) {
         self.minute_ms = ms - ms % MINUTE_MS;
         let (year, month, date) = date_of(ms / DAY_MS);

@@ -1,7 +1,8 @@
 //! HLS playlists: rendered from the timeline, and read.
 //!
-//! In scope: the text of multivariant and media playlists, live with parts, as deltas, and as ordinary HLS over byte ranges of the
-//! bucket's objects ([`media`], [`multivariant`], [`static_media`]); and the way back for players and checks ([`read`]).
+//! In scope: the text of multivariant and media playlists, live with parts, as deltas, as clips, of key frames alone, and as ordinary
+//! HLS over byte ranges of the bucket's objects ([`media`], [`i_frames`], [`multivariant`], [`static_media`]); what a client asks for
+//! in its query ([`Directives`], [`Stretch`]); and the way back for players and checks ([`read`]).
 //! Out of scope: HTTP, when a playlist is due, where bytes lie beyond their relative addresses.
 //!
 //! Invariant: what is rendered as of a part depends on the log up to that part alone, so every edge gives the same bytes; and no
@@ -14,9 +15,13 @@ extern crate alloc;
 
 mod bucket;
 mod calendar;
+mod clip;
 mod clock;
+mod daterange;
 mod directives;
+mod i_frames;
 mod line;
+mod listing;
 mod media;
 mod multivariant;
 pub mod read;
@@ -25,10 +30,13 @@ mod sample;
 mod segment;
 pub mod uri;
 
-pub use bucket::{static_media, static_multivariant};
+pub use bucket::{static_i_frames, static_media, static_multivariant};
+pub use clip::{Clip, Moment, Shown, Stretch, StretchError};
 pub use directives::{DirectiveError, Directives, Skip};
+pub use i_frames::i_frames;
+pub use listing::View;
 pub use media::media;
-pub use multivariant::{MultivariantOptions, multivariant};
+pub use multivariant::{Description, MultivariantOptions, multivariant};
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,10 @@ impl Text {
         Self { bytes: Vec::with_capacity(capacity) }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     pub(crate) fn finish(self) -> String {
         String::from_utf8(self.bytes).unwrap_or_default()
     }

@@ -86,12 +86,14 @@ impl Log {
             });
             let sound = |frame: u64| frame * 1600 / 1024;
             let sounds = sound(frame + u64::from(shape.frames)) - sound(frame);
-            let picture = |len| TrackPart { len, start: frame * 1000, duration: shape.frames * 1000, independent: part.0 == 0 };
-            let sound = TrackPart { len: 8000, start: sound(frame) * 1024, duration: sounds as u32 * 1024, independent: true };
+            let independent = part.0 == 0;
+            let key_len = |len: u32| if independent { len / 4 } else { 0 };
+            let picture = |len| TrackPart { len, start: frame * 1000, duration: shape.frames * 1000, independent, key_len: key_len(len) };
+            let sound = TrackPart { len: 8000, start: sound(frame) * 1024, duration: sounds as u32 * 1024, independent: true, key_len: 0 };
             let pictures = if shape.gap { [picture(0), picture(0)] } else { [picture(200_000), picture(50_000)] };
             let tracks = pictures.into_iter().chain([sound]).collect();
             let utc_us = START_US + (frame * 1_000_000 / 30) as i64;
-            log.push(RecordBody::Part(PartRecord { msn, part, utc_us, opens, tracks }));
+            log.push(RecordBody::Part(PartRecord { msn, part, utc_us, opens, events: Vec::new(), tracks }));
             frame += u64::from(shape.frames);
         }
         log

@@ -16,7 +16,7 @@ pub(crate) struct Writer<'a> {
     id: &'a str,
     tracks: Tracks<'a>,
     map: Option<ConfigHash>,
-    calendar: Calendar,
+    pub(crate) calendar: Calendar,
     ruler: Ruler,
     tail: Tail,
 }
@@ -129,6 +129,15 @@ impl<'a> Writer<'a> {
     pub(crate) fn others(&self) -> impl Iterator<Item = &'a RenditionId> + use<'a> {
         let own = self.rendition;
         self.timeline.session().renditions.iter().enumerate().filter(move |(index, _)| *index != own).map(|(_, rendition)| &rendition.id)
+    }
+
+    pub(crate) fn rendition(&self) -> usize {
+        self.rendition
+    }
+
+    /// The address of a segment.
+    pub(crate) fn uri(&mut self, segment: &Segment) {
+        self.text.str(self.id).str("/").number(segment.msn.0).ascii(SUFFIX);
     }
 
     pub(crate) fn id(&self) -> &'a str {

@@ -23,6 +23,10 @@ macro_rules! golden {
     }};
 }
 
+fn media(timeline: &Timeline, rendition: usize, as_of: AsOf, skip: Option<Skip>) -> String {
+    super::media(timeline, &View { rendition, as_of, skip, clip: None })
+}
+
 fn newest(timeline: &Timeline) -> AsOf {
     timeline.last().map_or(AsOf::End, AsOf::Part)
 }
@@ -107,7 +111,18 @@ fn multivariant_playlists_name_every_rendition() {
     let timeline = Log::regular(1).timeline();
     let id = timeline.session().id.clone();
     let prefix = id.to_string() + "/";
-    golden!("multivariant", multivariant(&timeline, &MultivariantOptions { prefix: &prefix, title: Some("A \"fine\"\nday") }));
+    golden!(
+        "multivariant",
+        multivariant(
+            &timeline,
+            &MultivariantOptions {
+                prefix: &prefix,
+                i_frames: true,
+                description: Description { title: "A \"fine\"\nday", text: "", tags: &["news".to_string(), "live".to_string()] },
+                ..MultivariantOptions::default()
+            }
+        )
+    );
     golden!("multivariant_ended", static_multivariant(&Log::regular(8).ended().timeline(), ""));
 }
 

@@ -79,6 +79,15 @@ pub enum Key {
         /// The rendition.
         rendition: RenditionId,
     },
+    /// Playlist of the key frames of a recording over the segment bundles. Written at the end.
+    StaticIFrames {
+        /// The stream.
+        stream: StreamId,
+        /// The session.
+        session: SessionId,
+        /// The rendition.
+        rendition: RenditionId,
+    },
     /// JSON: what the stream is called and how it is to be treated. Replaced (If-Match).
     StreamDocument {
         /// The stream.
@@ -109,8 +118,12 @@ impl Key {
             ["live", s, e, "head"] => Self::Head { stream: stream(s)?, session: session(e)? },
             ["live", s, e, "index.m3u8"] => Self::SessionMultivariant { stream: stream(s)?, session: session(e)? },
             ["live", s, e, file] => {
-                let rendition = RenditionId::parse(file.strip_suffix(".m3u8")?).ok()?;
-                Self::StaticMedia { stream: stream(s)?, session: session(e)?, rendition }
+                let name = file.strip_suffix(".m3u8")?;
+                let (stream, session) = (stream(s)?, session(e)?);
+                match name.strip_suffix(".iframes") {
+                    Some(name) => Self::StaticIFrames { stream, session, rendition: RenditionId::parse(name).ok()? },
+                    None => Self::StaticMedia { stream, session, rendition: RenditionId::parse(name).ok()? },
+                }
             }
             ["live", s, e, "log", n] => Self::Record { stream: stream(s)?, session: session(e)?, number: RecordNumber(parse_padded(n)?) },
             // With an extension, since ffmpeg plays no segment without a known one.
@@ -139,6 +152,7 @@ impl Key {
             | Self::Head { .. }
             | Self::SessionMultivariant { .. }
             | Self::StaticMedia { .. }
+            | Self::StaticIFrames { .. }
             | Self::StreamDocument { .. } => false,
         }
     }
@@ -147,7 +161,7 @@ impl Key {
     #[must_use]
     pub fn content_type(&self) -> &'static str {
         match self {
-            Self::StaticMultivariant { .. } | Self::SessionMultivariant { .. } | Self::StaticMedia { .. } => {
+            Self::StaticMultivariant { .. } | Self::SessionMultivariant { .. } | Self::StaticMedia { .. } | Self::StaticIFrames { .. } => {
                 "application/vnd.apple.mpegurl"
             }
             Self::Init { .. } | Self::Segment { .. } => "video/mp4",
@@ -169,6 +183,7 @@ impl fmt::Display for Key {
             Self::Init { stream, session, rendition, config } => write!(f, "live/{stream}/{session}/init/{rendition}/{config}.mp4"),
             Self::SessionMultivariant { stream, session } => write!(f, "live/{stream}/{session}/index.m3u8"),
             Self::StaticMedia { stream, session, rendition } => write!(f, "live/{stream}/{session}/{rendition}.m3u8"),
+            Self::StaticIFrames { stream, session, rendition } => write!(f, "live/{stream}/{session}/{rendition}.iframes.m3u8"),
             Self::StreamDocument { stream } => write!(f, "meta/streams/{stream}.json"),
             Self::StreamKey { hash } => write!(f, "meta/keys/{hash}.json"),
         }
@@ -200,7 +215,7 @@ mod tests {
 
     fn any_key() -> impl Strategy<Value = Key> {
         let ids = ("[a-z0-9][a-z0-9_-]{0,20}", any::<(u64, u64)>(), "[a-z][a-z0-9]{0,8}x", any::<u64>(), any::<[u8; 8]>());
-        (ids, 0..11u8, any::<[u8; 32]>()).prop_map(|((s, (ms, random), r, n, config), kind, hash)| {
+        (ids, 0..12u8, any::<[u8; 32]>()).prop_map(|((s, (ms, random), r, n, config), kind, hash)| {
             let stream = StreamId::parse(&s).unwrap();
             let session = SessionId::new(ms, random);
             let rendition = RenditionId::parse(&r).unwrap();
@@ -215,6 +230,7 @@ mod tests {
                 7 => Key::SessionMultivariant { stream, session },
                 8 => Key::StaticMedia { stream, session, rendition },
                 9 => Key::StreamDocument { stream },
+                10 => Key::StaticIFrames { stream, session, rendition },
                 _ => Key::StreamKey { hash: KeyHash(hash) },
             }
         })

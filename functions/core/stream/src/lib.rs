@@ -16,6 +16,7 @@
 extern crate alloc;
 
 mod document;
+mod event;
 mod hash;
 mod id;
 mod key;
@@ -27,10 +28,11 @@ mod session;
 mod timeline;
 
 pub use document::{Current, KeyDocument, StreamDocument};
+pub use event::{Announced, AttributeValue, EVENT_BYTES_MAX, EVENTS_MAX, EVENTS_PER_RECORD_MAX, Event, Scte35, Scte35Kind};
 pub use hash::{ConfigHash, Hash, KeyHash};
 pub use id::{IdError, Msn, PartIndex, RecordNumber, RenditionId, SessionId, StreamId};
 pub use key::Key;
-pub use path::Path;
+pub use path::{MpdKind, Path};
 pub use position::{AS_OF_LAG_SEGMENTS, AsOf, Position};
 pub use record::{DecodeError, PartRecord, Record, RecordBody, RecordError, TrackPart, encode_record};
 pub use segment::{SegmentBundle, SegmentIndex, encode_segment};

@@ -26,6 +26,33 @@ pub enum Path {
         /// The rendition.
         rendition: RenditionId,
     },
+    /// `live/<stream>/<session>/<rendition>.iframes.m3u8`: the playlist of the key frames alone.
+    IFrames {
+        /// The stream.
+        stream: StreamId,
+        /// The session.
+        session: SessionId,
+        /// The rendition.
+        rendition: RenditionId,
+    },
+    /// `live/<stream>/manifest.mpd`: DASH, of the newest session.
+    Mpd {
+        /// The stream.
+        stream: StreamId,
+        /// Which one.
+        kind: MpdKind,
+    },
+    /// `live/<stream>/<session>/manifest.mpd`: DASH, of one session.
+    SessionMpd {
+        /// The stream.
+        stream: StreamId,
+        /// The session.
+        session: SessionId,
+        /// Which one.
+        kind: MpdKind,
+    },
+    /// `time`: the wall clock, for DASH players.
+    Time,
     /// `live/<stream>/<session>/init/<rendition>/<config>.mp4`: an init segment.
     Init {
         /// The stream.
@@ -63,23 +90,54 @@ pub enum Path {
     },
 }
 
+/// What a DASH player is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MpdKind {
+    /// `manifest.mpd`: whole segments, the whole window.
+    Whole,
+    /// `low-latency.mpd`: the newest segments by their parts.
+    LowLatency,
+}
+
+impl MpdKind {
+    fn parse(file: &str) -> Option<Self> {
+        match file {
+            "manifest.mpd" => Some(Self::Whole),
+            "low-latency.mpd" => Some(Self::LowLatency),
+            _ => None,
+        }
+    }
+}
+
 impl Path {
     /// Parses the path of a request (no query, no leading slash); what is not an address of ours is `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        if text == "time" {
+            return Some(Self::Time);
+        }
         let rest = text.strip_prefix("live/")?;
         let mut words = rest.splitn(6, '/');
         let stream = StreamId::parse(words.next()?).ok()?;
         let second = words.next()?;
         let Some(third) = words.next() else {
-            return (second == "index.m3u8").then_some(Self::Multivariant { stream });
+            return match MpdKind::parse(second) {
+                Some(kind) => Some(Self::Mpd { stream, kind }),
+                None => (second == "index.m3u8").then_some(Self::Multivariant { stream }),
+            };
         };
         let session = SessionId::parse(second).ok()?;
         Some(match (third, words.next(), words.next(), words.next()) {
             ("index.m3u8", None, None, None) => Self::SessionMultivariant { stream, session },
             (file, None, None, None) => {
-                let rendition = RenditionId::parse(file.strip_suffix(".m3u8")?).ok()?;
-                Self::Media { stream, session, rendition }
+                if let Some(kind) = MpdKind::parse(file) {
+                    return Some(Self::SessionMpd { stream, session, kind });
+                }
+                let name = file.strip_suffix(".m3u8")?;
+                match name.strip_suffix(".iframes") {
+                    Some(name) => Self::IFrames { stream, session, rendition: RenditionId::parse(name).ok()? },
+                    None => Self::Media { stream, session, rendition: RenditionId::parse(name).ok()? },
+                }
             }
             ("init", Some(rendition), Some(file), None) => {
                 let rendition = RenditionId::parse(rendition).ok()?;
@@ -105,6 +163,12 @@ impl Path {
     #[must_use]
     pub fn media_uri(rendition: &RenditionId) -> String {
         format!("{rendition}.m3u8")
+    }
+
+    /// The URI of the playlist of a rendition's key frames, relative to the session's multivariant playlist.
+    #[must_use]
+    pub fn i_frames_uri(rendition: &RenditionId) -> String {
+        format!("{rendition}.iframes.m3u8")
     }
 
     /// The URI of an init segment, relative to a media playlist of the session.
@@ -146,6 +210,11 @@ mod tests {
         let cases = [
             (Path::media_uri(&rendition), Path::Media { stream: stream.clone(), session: session.clone(), rendition: rendition.clone() }),
             (
+                Path::i_frames_uri(&rendition),
+                Path::IFrames { stream: stream.clone(), session: session.clone(), rendition: rendition.clone() },
+            ),
+            ("low-latency.mpd".into(), Path::SessionMpd { stream: stream.clone(), session: session.clone(), kind: MpdKind::LowLatency }),
+            (
                 Path::init_uri(&rendition, config),
                 Path::Init { stream: stream.clone(), session: session.clone(), rendition: rendition.clone(), config },
             ),
@@ -161,7 +230,9 @@ mod tests {
         for (uri, path) in cases {
             assert_eq!(Path::parse(&format!("{base}{uri}")), Some(path));
         }
-        assert_eq!(Path::parse("live/demo/index.m3u8"), Some(Path::Multivariant { stream }));
+        assert_eq!(Path::parse("live/demo/index.m3u8"), Some(Path::Multivariant { stream: stream.clone() }));
+        assert_eq!(Path::parse("live/demo/manifest.mpd"), Some(Path::Mpd { stream, kind: MpdKind::Whole }));
+        assert_eq!(Path::parse("time"), Some(Path::Time));
     }
 
     #[test]
@@ -170,7 +241,17 @@ mod tests {
         for bad in ["", "live/", "live/demo", "live/demo/x.m3u8", "live/demo/../index.m3u8", "live//index.m3u8"] {
             assert_eq!(Path::parse(bad), None, "{bad}");
         }
-        for bad in ["high/07.m4s", "high/-1.m4s", "high/7.m4s/", "high/7.3.1.m4s", "high/99999999999999999999.m4s", "init/high/xyz.mp4"] {
+        for bad in [
+            "index.iframes.m3u8",
+            "high.iframes.iframes.m3u8",
+            "x.mpd",
+            "high/07.m4s",
+            "high/-1.m4s",
+            "high/7.m4s/",
+            "high/7.3.1.m4s",
+            "high/99999999999999999999.m4s",
+            "init/high/xyz.mp4",
+        ] {
             assert_eq!(Path::parse(&format!("live/demo/{session}/{bad}")), None, "{bad}");
         }
     }

@@ -1,7 +1,9 @@
+use serde::{Deserialize, Serialize};
+
 use crate::{Msn, PartIndex};
 
 /// A place in a timeline: everything up to and with this part. Ordered by time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 pub struct Position {
     /// The segment.
     pub msn: Msn,

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Hash, Msn, PartIndex, Period, RecordNumber};
+use crate::{Event, Hash, Msn, PartIndex, Period, RecordNumber};
 
 /// The head of one object of the log. In the bucket it stands before the media: magic, length of the head, head, tracks.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct PartRecord {
     pub utc_us: i64,
     /// The period that starts here; always there in record 0.
     pub opens: Option<Period>,
+    /// What is announced with it; at most [`EVENTS_PER_RECORD_MAX`](crate::EVENTS_PER_RECORD_MAX).
+    pub events: Vec<Event>,
     /// One for each rendition of the session, in its order.
     pub tracks: Vec<TrackPart>,
 }
@@ -50,6 +52,8 @@ pub struct TrackPart {
     pub duration: u32,
     /// Starts with a sync sample. (In video it is not true of most parts, in audio it is of all.)
     pub independent: bool,
+    /// How many of its bytes a decoder needs for its first picture, boxes included; 0 where there is none or it is no key frame.
+    pub key_len: u32,
 }
 
 /// Why bytes are not what they should be.
@@ -82,7 +86,7 @@ pub struct RecordError {
     pub media: usize,
 }
 
-const MAGIC: &[u8; 4] = b"TGR1";
+const MAGIC: &[u8; 4] = b"TGR2";
 const FIXED: usize = 8;
 
 /// Writes a record: the head, then the media of each track in order.
@@ -142,16 +146,23 @@ mod tests {
     use super::*;
 
     fn record(tracks: Vec<TrackPart>) -> Record {
-        let body = RecordBody::Part(PartRecord { msn: Msn(3), part: PartIndex(1), utc_us: 1_790_000_000_000_000, opens: None, tracks });
+        let body = RecordBody::Part(PartRecord {
+            msn: Msn(3),
+            part: PartIndex(1),
+            utc_us: 1_790_000_000_000_000,
+            opens: None,
+            events: vec![],
+            tracks,
+        });
         Record { number: RecordNumber(13), previous: Hash::of(b"before"), body }
     }
 
     #[test]
     fn media_stands_where_the_head_says() {
         let tracks = vec![
-            TrackPart { len: 5, start: 90_000, duration: 45_000, independent: true },
+            TrackPart { len: 5, start: 90_000, duration: 45_000, independent: true, key_len: 4 },
             TrackPart { len: 0, ..TrackPart::default() },
-            TrackPart { len: 3, start: 48_000, duration: 24_576, independent: true },
+            TrackPart { len: 3, start: 48_000, duration: 24_576, independent: true, key_len: 0 },
         ];
         let object = encode_record(&record(tracks), &[b"video", b"", b"aac"]).unwrap();
         let (head, media) = Record::decode(&object).unwrap();
@@ -179,7 +190,7 @@ mod tests {
         #[test]
         fn records_round_trip(lens in prop::collection::vec((0u32..50, any::<u64>(), any::<u32>(), any::<bool>()), 0..8)) {
             let tracks: Vec<_> =
-                lens.iter().map(|&(len, start, duration, independent)| TrackPart { len, start, duration, independent }).collect();
+                lens.iter().map(|&(len, start, duration, independent)| TrackPart { len, start, duration, independent, key_len: len / 2 }).collect();
             let media: Vec<Vec<u8>> = lens.iter().map(|(len, ..)| vec![7; *len as usize]).collect();
             let media: Vec<&[u8]> = media.iter().map(Vec::as_slice).collect();
             let record = record(tracks);

@@ -22,7 +22,7 @@ pub struct SegmentIndex {
     pub segment: Segment,
 }
 
-const MAGIC: &[u8; 4] = b"TGS1";
+const MAGIC: &[u8; 4] = b"TGS2";
 
 /// Writes a segment bundle.
 #[must_use]
@@ -77,7 +77,7 @@ mod tests {
             let mut offset = 0;
             let mut tracks = vec![];
             for bytes in &media {
-                tracks.push(SegmentTrack { offset, len: bytes.len() as u32, start: 0, duration: 1 });
+                tracks.push(SegmentTrack { offset, len: bytes.len() as u32, start: 0, duration: 1, key_len: 0 });
                 offset += bytes.len() as u64;
             }
             let segment = Segment { msn: Msn(1), period: 0, utc_us: 5, tracks, parts: vec![] };

@@ -2,7 +2,14 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DecodeError, Hash, Msn, PartIndex, PartRecord, Period, Position, Record, RecordBody, RecordNumber, Session, Track};
+use crate::{
+    AS_OF_LAG_SEGMENTS, Announced, AsOf, EVENTS_MAX, EVENTS_PER_RECORD_MAX, Event, Hash, Msn, PartIndex, PartRecord, Period, Position,
+    Record, RecordBody, RecordNumber, Session, Track,
+};
+
+mod snapshot;
+
+pub use snapshot::{CHAPTER_SEGMENTS, Chapter, Snapshot};
 
 /// What a reader of the log knows so far: all that is listed, and nothing that is not durable.
 ///
@@ -13,6 +20,10 @@ pub struct Timeline {
     session: Session,
     periods: Vec<Period>,
     segments: VecDeque<Segment>,
+    /// In the order of their announcement.
+    events: VecDeque<Announced>,
+    /// Wall clock of the first frame of the session.
+    start_utc_us: Option<i64>,
     next: RecordNumber,
     last_hash: Option<Hash>,
     ended: bool,
@@ -44,6 +55,8 @@ pub struct SegmentTrack {
     pub start: u64,
     /// Sum of the sample durations, in ticks of the track.
     pub duration: u64,
+    /// How many of its bytes a decoder needs for its first picture; 0 where it does not start with a key frame.
+    pub key_len: u32,
 }
 
 /// A part: one record seen by its segment.
@@ -72,29 +85,6 @@ pub struct PartTrack {
     pub independent: bool,
 }
 
-/// `…/head`: the timeline up to a closed segment, so that a follower need not read the log from its start.
-/// Segments of whole chapters are not in it, only in their [`Chapter`]s.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Snapshot {
-    session: Session,
-    periods: Vec<Period>,
-    first_msn: Msn,
-    segments: Vec<Segment>,
-    next: RecordNumber,
-    last_hash: Option<Hash>,
-    ended: bool,
-}
-
-/// `…/chapter/<n>`: the entries of [`CHAPTER_SEGMENTS`] closed segments, without their parts.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Chapter {
-    /// The entries in order.
-    pub segments: Vec<Segment>,
-}
-
-/// Segments in a chapter. Keeps the snapshot, written at each segment, below a few kB for any DVR window.
-pub const CHAPTER_SEGMENTS: u64 = 64;
-
 /// How many of the newest closed segments keep their parts: parts leave the playlist after 3 target durations and stay
 /// fetchable for 3 more (draft-pantos-hls-rfc8216bis, 4.4.4.9 and 6.2.2).
 pub const PARTS_KEPT_SEGMENTS: usize = 8;
@@ -102,8 +92,16 @@ pub const PARTS_KEPT_SEGMENTS: usize = 8;
 /// Segments that stay known beyond the DVR window, so that what was listed a moment ago can still be fetched.
 const SEGMENTS_BEYOND_WINDOW: usize = 8;
 
-const SNAPSHOT_MAGIC: &[u8; 4] = b"TGH1";
-const CHAPTER_MAGIC: &[u8; 4] = b"TGC1";
+/// Events that left the window with the last so many segments count as just gone. What is known beyond the window has to reach as far
+/// from any part that can be asked for.
+const GONE_SEGMENTS: u64 = SEGMENTS_BEYOND_WINDOW as u64 - AS_OF_LAG_SEGMENTS;
+
+impl Announced {
+    /// Over, and announced, before this segment.
+    fn is_before(&self, segment: &Segment) -> bool {
+        self.at.msn < segment.msn && self.event.end_utc_us() < segment.utc_us
+    }
+}
 
 /// Why a record does not follow from a timeline.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -132,7 +130,16 @@ impl Timeline {
     /// Starts at record 0 of a session.
     #[must_use]
     pub fn new(session: Session) -> Self {
-        Self { session, periods: Vec::new(), segments: VecDeque::new(), next: RecordNumber(0), last_hash: Some(Hash::ZERO), ended: false }
+        Self {
+            session,
+            periods: Vec::new(),
+            segments: VecDeque::new(),
+            events: VecDeque::new(),
+            start_utc_us: None,
+            next: RecordNumber(0),
+            last_hash: Some(Hash::ZERO),
+            ended: false,
+        }
     }
 
     /// Adds the next record. `media_offset` is where its media begins, as [`Record::decode`] said; `hash` is that of the
@@ -169,6 +176,9 @@ impl Timeline {
         if record.tracks.len() != self.session.renditions.len() || !(starts_segment || at == expected_open) {
             return Err(shape);
         }
+        if record.events.len() > EVENTS_PER_RECORD_MAX || !record.events.iter().all(Event::is_writable) {
+            return Err(shape);
+        }
         if let Some(period) = &record.opens {
             let index = self.periods.last().map_or(0, |last| last.index + 1);
             let fits = starts_segment && period.index == index && period.first_msn == record.msn;
@@ -178,6 +188,7 @@ impl Timeline {
             self.periods.push(period.clone());
         }
         let period = self.periods.last().ok_or(shape)?.index;
+        self.start_utc_us.get_or_insert(record.utc_us);
         if starts_segment {
             self.close_segment();
             let tracks = record.tracks.iter().map(|track| SegmentTrack { start: track.start, ..SegmentTrack::default() }).collect();
@@ -187,9 +198,10 @@ impl Timeline {
         let mut offset = media_offset;
         let mut tracks = Vec::with_capacity(record.tracks.len());
         for (whole, track) in segment.tracks.iter_mut().zip(&record.tracks) {
-            let crate::TrackPart { len, start, duration, independent } = *track;
+            let crate::TrackPart { len, start, duration, independent, key_len } = *track;
             if whole.len == 0 && whole.duration == 0 {
                 whole.start = start;
+                whole.key_len = key_len.min(len);
             }
             whole.len = whole.len.checked_add(len).ok_or(shape)?;
             whole.duration += u64::from(duration);
@@ -203,6 +215,8 @@ impl Timeline {
             whole.offset = offset;
             offset += u64::from(whole.len);
         }
+        let at = Position { msn: record.msn, part: record.part };
+        self.events.extend(record.events.iter().map(|event| Announced { at, event: event.clone() }));
         Ok(())
     }
 
@@ -217,6 +231,15 @@ impl Timeline {
         }
         let first = self.segments.front().map_or(0, |segment| segment.period);
         self.periods.retain(|period| period.index >= first);
+        self.forget_events();
+    }
+
+    /// Forgets the events that were over before the oldest known segment, announced before it too.
+    fn forget_events(&mut self) {
+        let Some(first) = self.segments.front() else { return };
+        self.events.retain(|event| !event.is_before(first));
+        let excess = self.events.len().saturating_sub(EVENTS_MAX);
+        self.events.drain(..excess);
     }
 
     /// The most segments that the DVR window can hold; shorter segments make it last less long, never longer.
@@ -285,6 +308,37 @@ impl Timeline {
         self.segments.range((skip as usize).min(take)..take)
     }
 
+    /// The events that a playlist as of there may list, in the order of their announcement.
+    pub fn events(&self, as_of: AsOf) -> impl Iterator<Item = &Announced> + Clone {
+        let (known, first) = self.events_as_of(as_of);
+        known.filter(move |event| first.is_none_or(|first| !event.is_before(first)))
+    }
+
+    /// The events that a playlist as of there no longer lists, though one a few segments ago did.
+    pub fn events_gone(&self, as_of: AsOf) -> impl Iterator<Item = &Announced> + Clone {
+        let (known, first) = self.events_as_of(as_of);
+        let long_ago = first.and_then(|first| self.segment(Msn(first.msn.0.checked_sub(GONE_SEGMENTS)?)));
+        known.filter(move |event| {
+            first.is_some_and(|first| event.is_before(first)) && !long_ago.is_some_and(|long_ago| event.is_before(long_ago))
+        })
+    }
+
+    /// What was announced until then, and the first segment of the window then.
+    fn events_as_of(&self, as_of: AsOf) -> (impl Iterator<Item = &Announced> + Clone, Option<&Segment>) {
+        let newest = self.last().map(|last| last.msn).unwrap_or_default();
+        let (msn, until) = match as_of {
+            AsOf::Part(position) => (position.msn, Some(position)),
+            AsOf::End => (newest, None),
+        };
+        (self.events.iter().filter(move |event| until.is_none_or(|until| event.at <= until)), self.window(msn).next())
+    }
+
+    /// Wall clock of the first frame of the session, in us since 1970.
+    #[must_use]
+    pub fn start_utc_us(&self) -> Option<i64> {
+        self.start_utc_us
+    }
+
     /// The periods of all known segments, oldest first.
     #[must_use]
     pub fn periods(&self) -> &[Period] {
@@ -302,122 +356,10 @@ impl Timeline {
     pub fn track(&self, segment: &Segment, rendition: usize) -> Option<&Track> {
         self.period(segment.period)?.tracks.get(rendition)?.as_ref()
     }
-
-    /// The snapshot for the head of the session. Whole chapters are left out: they have been written by themselves.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        let first_msn = self.segments.front().map_or(Msn(0), |segment| segment.msn);
-        let open = self.segments.back().map_or(0, |segment| segment.msn.0);
-        // The newest segments stay in the snapshot even where a chapter has them, because only here they have their parts.
-        let from = (open / CHAPTER_SEGMENTS * CHAPTER_SEGMENTS).min(open.saturating_sub(PARTS_KEPT_SEGMENTS as u64));
-        let segments = self.segments.iter().filter(|segment| segment.msn.0 >= from).cloned().collect();
-        Snapshot {
-            session: self.session.clone(),
-            periods: self.periods.clone(),
-            first_msn,
-            segments,
-            next: self.next,
-            last_hash: self.last_hash,
-            ended: self.ended,
-        }
-    }
-
-    /// The chapter that is complete with segment `msn`, if there is one.
-    #[must_use]
-    pub fn chapter_closed_by(&self, msn: Msn) -> Option<(u64, Chapter)> {
-        if !(msn.0 + 1).is_multiple_of(CHAPTER_SEGMENTS) || !self.is_closed(msn) {
-            return None;
-        }
-        let index = msn.0 / CHAPTER_SEGMENTS;
-        let of_chapter = self.segments.iter().filter(|segment| segment.msn.0 / CHAPTER_SEGMENTS == index);
-        let segments = of_chapter.map(|segment| Segment { parts: Vec::new(), ..segment.clone() }).collect();
-        Some((index, Chapter { segments }))
-    }
 }
 
 /// A live playlist never gets shorter than 3 target durations (rfc8216bis 6.2.2); twice that leaves room for players.
 const MIN_WINDOW_SEGMENTS: u32 = 6;
-
-impl Snapshot {
-    /// The chapters to read before [`Self::into_timeline`], oldest first; empty for a young session.
-    #[must_use]
-    pub fn chapters(&self) -> core::ops::Range<u64> {
-        match self.segments.first() {
-            Some(known) if self.first_msn < known.msn => self.first_msn.0 / CHAPTER_SEGMENTS..known.msn.0.div_ceil(CHAPTER_SEGMENTS),
-            _ => 0..0,
-        }
-    }
-
-    /// The session.
-    #[must_use]
-    pub fn session(&self) -> &Session {
-        &self.session
-    }
-
-    /// The first record that is not in the snapshot.
-    #[must_use]
-    pub fn next_record(&self) -> RecordNumber {
-        self.next
-    }
-
-    /// The timeline, from the chapters that could be read. Where one is missing, what is older than it is not listed.
-    #[must_use]
-    pub fn into_timeline(self, chapters: Vec<Chapter>) -> Timeline {
-        let mut segments: VecDeque<Segment> = self.segments.into();
-        for segment in chapters.into_iter().rev().flat_map(|chapter| chapter.segments.into_iter().rev()) {
-            let Some(first) = segments.front().map(|first| first.msn.0) else { break };
-            if segment.msn.0 + 1 == first && segment.msn >= self.first_msn {
-                segments.push_front(segment);
-            }
-        }
-        Timeline { session: self.session, periods: self.periods, segments, next: self.next, last_hash: self.last_hash, ended: self.ended }
-    }
-
-    /// The bytes for the bucket.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        encode(SNAPSHOT_MAGIC, self)
-    }
-
-    /// Reads a snapshot and checks that its parts fit together.
-    pub fn decode(object: &[u8]) -> Result<Self, DecodeError> {
-        let snapshot: Self = decode(SNAPSHOT_MAGIC, object)?;
-        let renditions = snapshot.session.renditions.len();
-        let in_order = snapshot.segments.windows(2).all(|pair| matches!(pair, [a, b] if a.msn.next() == b.msn));
-        let fits = snapshot.segments.iter().all(|segment| fits(segment, renditions))
-            && snapshot.periods.iter().all(|period| period.tracks.len() == renditions);
-        if in_order && fits { Ok(snapshot) } else { Err(DecodeError::Fields) }
-    }
-}
-
-impl Chapter {
-    /// The bytes for the bucket.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        encode(CHAPTER_MAGIC, self)
-    }
-
-    /// Reads a chapter of a session with this many renditions.
-    pub fn decode(object: &[u8], renditions: usize) -> Result<Self, DecodeError> {
-        let chapter: Self = decode(CHAPTER_MAGIC, object)?;
-        if chapter.segments.iter().all(|segment| fits(segment, renditions)) { Ok(chapter) } else { Err(DecodeError::Fields) }
-    }
-}
-
-fn fits(segment: &Segment, renditions: usize) -> bool {
-    segment.tracks.len() == renditions && segment.parts.iter().all(|part| part.tracks.len() == renditions)
-}
-
-fn encode<T: Serialize>(magic: &[u8; 4], value: &T) -> Vec<u8> {
-    // Writing to memory cannot fail: these types have no maps of unknown length.
-    let fields = postcard::to_allocvec(value).unwrap_or_default();
-    [magic.as_slice(), &fields].concat()
-}
-
-fn decode<'a, T: Deserialize<'a>>(magic: &[u8; 4], object: &'a [u8]) -> Result<T, DecodeError> {
-    let fields = object.strip_prefix(magic).ok_or(DecodeError::Magic)?;
-    postcard::from_bytes(fields).map_err(|_| DecodeError::Fields)
-}
 
 #[cfg(test)]
 mod tests;

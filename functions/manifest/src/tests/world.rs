@@ -84,11 +84,11 @@ impl World {
         let media = vec![format!("[video {msn}.{part}]").into_bytes(), format!("[audio {msn}.{part}]").into_bytes()];
         let len = |index: usize| media[index].len() as u32;
         let tracks = vec![
-            TrackPart { len: len(0), start: n * 15_000, duration: 15_000, independent: part.0 == 0 },
-            TrackPart { len: len(1), start: n * 24_000, duration: 24_000, independent: true },
+            TrackPart { len: len(0), start: n * 15_000, duration: 15_000, independent: part.0 == 0, key_len: u32::from(part.0 == 0) * 6 },
+            TrackPart { len: len(1), start: n * 24_000, duration: 24_000, independent: true, key_len: 0 },
         ];
         let utc_us = (START_MS + n * 500) as i64 * 1000;
-        self.write(RecordBody::Part(PartRecord { msn, part, utc_us, opens, tracks }), &media);
+        self.write(RecordBody::Part(PartRecord { msn, part, utc_us, opens, events: vec![], tracks }), &media);
         for (track, bytes) in self.media.entry(msn.0).or_insert_with(|| vec![vec![]; 2]).iter_mut().zip(&media) {
             track.extend_from_slice(bytes);
         }

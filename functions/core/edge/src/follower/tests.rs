@@ -6,8 +6,8 @@ use alloc::{
 };
 
 use tidegate_stream::{
-    ConfigHash, Hash, Msn, PartIndex, PartRecord, Period, RecordBody, RecordNumber, Rendition, RenditionId, RenditionKind, Session, Track,
-    TrackKind, TrackPart, encode_record,
+    ConfigHash, Event, Hash, Msn, PartIndex, PartRecord, Period, RecordBody, RecordNumber, Rendition, RenditionId, RenditionKind, Session,
+    Track, TrackKind, TrackPart, encode_record,
 };
 
 use super::*;
@@ -20,6 +20,11 @@ pub(crate) fn session() -> Session {
         dvr_window_s: 3600,
         renditions: vec![Rendition { id: RenditionId::parse("source").unwrap(), kind: RenditionKind::Video, part_target_us: 500_000 }],
     }
+}
+
+fn event(number: u64) -> Event {
+    let start_utc_us = number as i64 * 500_000;
+    Event { id: number.to_string(), start_utc_us, duration_us: Some(number % 5 * 20_000_000), ..Event::default() }
 }
 
 /// A log with this many parts in each segment; record n begins at n x 500 ms.
@@ -39,8 +44,15 @@ pub(crate) fn log(shape: &[u32], end: bool) -> Vec<Vec<u8>> {
             let track = Track { init: ConfigHash([0; 8]), codec: "avc1.64001f".to_string(), timescale: 90_000, bandwidth_bps: 1, kind };
             let opens = (number == 0).then(|| Period { index: 0, first_msn: msn, tracks: vec![Some(track)] });
             let start = number * 45_000;
-            let tracks = vec![TrackPart { len: 5, start, duration: 45_000, independent: part == 0 }];
-            push(RecordBody::Part(PartRecord { msn, part: PartIndex(part), utc_us: number as i64 * 500_000, opens, tracks }));
+            let tracks = vec![TrackPart { len: 5, start, duration: 45_000, independent: part == 0, key_len: 0 }];
+            push(RecordBody::Part(PartRecord {
+                msn,
+                part: PartIndex(part),
+                utc_us: number as i64 * 500_000,
+                opens,
+                events: (number % 7 == 0).then(|| event(number)).into_iter().collect(),
+                tracks,
+            }));
             number += 1;
         }
     }
