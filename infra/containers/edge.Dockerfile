@@ -1,0 +1,24 @@
+# The edge host with the functions component. Build from the top of the repository:
+#   docker build -f infra/containers/edge.Dockerfile -t tidegate-edge .
+ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
+ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
+
+FROM ${RUST_IMAGE} AS build
+WORKDIR /source
+COPY . .
+RUN rustup target add wasm32-wasip2
+RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/target \
+    export CARGO_TARGET_DIR=/target \
+    && cargo build --locked -p tidegate-spin --target wasm32-wasip2 --profile wasm \
+    && cargo build --locked --release -p tidegate-host \
+    && cp /target/wasm32-wasip2/wasm/tidegate_spin.wasm /functions.wasm \
+    && cp /target/release/tidegate-host /tidegate-host
+
+FROM ${BASE_IMAGE}
+COPY --from=build /tidegate-host /usr/local/bin/tidegate-host
+COPY --from=build /functions.wasm /usr/share/tidegate/functions.wasm
+# The compiled component is kept in a folder that may be a volume of its own: the root file system is read-only.
+ENV TIDEGATE_LISTEN=0.0.0.0:8080 TIDEGATE_COMPONENT=/usr/share/tidegate/functions.wasm TIDEGATE_CACHE=/var/cache/tidegate
+EXPOSE 8080
+USER 65532:65532
+ENTRYPOINT ["/usr/local/bin/tidegate-host"]
