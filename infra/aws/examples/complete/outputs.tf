@@ -1,0 +1,14 @@
+output "watch" {
+  description = "Playlist of a stream: put its name in place of <stream>."
+  value       = "https://${module.edge.domain}/live/<stream>/index.m3u8"
+}
+
+output "publish" {
+  description = "Where encoders push: primary, backup."
+  value       = module.ingest.addresses
+}
+
+output "bucket" {
+  description = "Name of the bucket."
+  value       = module.storage.bucket
+}

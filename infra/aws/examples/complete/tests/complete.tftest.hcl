@@ -1,0 +1,113 @@
+# What has to hold, without an account: the provider is a mock.
+
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{}" }
+  }
+
+  mock_data "aws_availability_zones" {
+    defaults = { names = ["us-east-1a", "us-east-1b", "us-east-1c"] }
+  }
+
+  mock_data "aws_region" {
+    defaults = { name = "us-east-1" }
+  }
+
+  mock_resource "aws_cloudfront_distribution" {
+    defaults = { domain_name = "d111111abcdef8.cloudfront.net", arn = "arn:aws:cloudfront::123456789012:distribution/E1" }
+  }
+
+  mock_resource "aws_cloudfront_function" {
+    defaults = { arn = "arn:aws:cloudfront::123456789012:function/deny" }
+  }
+
+  mock_resource "aws_iam_role" {
+    defaults = { arn = "arn:aws:iam::123456789012:role/test" }
+  }
+
+  mock_resource "aws_lb" {
+    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/t/1", dns_name = "t.elb.us-east-1.amazonaws.com" }
+  }
+
+  mock_resource "aws_lb_target_group" {
+    defaults = { arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:targetgroup/t/1" }
+  }
+
+  mock_resource "aws_ecs_task_definition" {
+    defaults = { arn = "arn:aws:ecs:us-east-1:123456789012:task-definition/t:1" }
+  }
+
+  mock_resource "aws_sns_topic" {
+    defaults = { arn = "arn:aws:sns:us-east-1:123456789012:t" }
+  }
+}
+
+variables {
+  bucket       = "tidegate-test"
+  worker_image = "registry.example.com/worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+}
+
+run "two_zones_make_a_primary_and_a_backup" {
+  assert {
+    condition     = output.publish == ["rtmp://t.elb.us-east-1.amazonaws.com:1935/live", "rtmp://t.elb.us-east-1.amazonaws.com:1936/live"]
+    error_message = "encoders are sent to ${join(", ", output.publish)}"
+  }
+}
+
+run "workers_run_without_root_on_a_read_only_disk" {
+  module {
+    source = "../../modules/ingest"
+  }
+
+  variables {
+    name       = "t"
+    bucket     = "b"
+    bucket_arn = "arn:aws:s3:::b"
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1", "subnet-2"]
+    image      = "registry.example.com/worker@sha256:00"
+  }
+
+  assert {
+    condition     = one(jsondecode(aws_ecs_task_definition.worker.container_definitions)).readonlyRootFilesystem && one(jsondecode(aws_ecs_task_definition.worker.container_definitions)).user == "65532:65532"
+    error_message = "the worker has more rights than it needs"
+  }
+
+  assert {
+    condition     = aws_iam_role.task.name != aws_iam_role.execution.name
+    error_message = "what starts a task and what a task may do are one role"
+  }
+
+  assert {
+    condition     = alltrue([for service in aws_ecs_service.worker : service.deployment_maximum_percent == 100])
+    error_message = "a deployment would start a second publisher beside the first"
+  }
+}
+
+run "an_image_without_a_digest_is_refused" {
+  command = plan
+
+  variables {
+    worker_image = "registry.example.com/worker:latest"
+  }
+
+  expect_failures = [var.worker_image]
+}
+
+run "aliases_need_a_certificate" {
+  command = plan
+
+  module {
+    source = "../../modules/edge"
+  }
+
+  variables {
+    name          = "t"
+    bucket        = "b"
+    bucket_arn    = "arn:aws:s3:::b"
+    bucket_domain = "b.s3.us-east-1.amazonaws.com"
+    aliases       = ["live.example.com"]
+  }
+
+  expect_failures = [var.certificate_arn]
+}

@@ -1,0 +1,68 @@
+variable "name" {
+  description = "Prefix of everything that is made."
+  type        = string
+  default     = "tidegate"
+}
+
+variable "region" {
+  description = "Region of bucket and workers."
+  type        = string
+  default     = "us-east-1"
+}
+
+variable "bucket" {
+  description = "Name of the bucket; unique in all of AWS."
+  type        = string
+}
+
+variable "force_destroy" {
+  description = "Whether `destroy` may delete recordings."
+  type        = bool
+  default     = false
+}
+
+variable "worker_image" {
+  description = "Image of the worker (infra/containers/worker.Dockerfile), by digest."
+  type        = string
+
+  validation {
+    condition     = can(regex("@sha256:[0-9a-f]{64}$", var.worker_image))
+    error_message = "Name the image by digest: repository@sha256:…"
+  }
+}
+
+variable "edge_domain" {
+  description = "Domain name of your edge hosts, with TLS; null serves ordinary HLS from the bucket."
+  type        = string
+  default     = null
+}
+
+variable "aliases" {
+  description = "Names under which viewers reach the distribution."
+  type        = list(string)
+  default     = []
+}
+
+variable "certificate_arn" {
+  description = "Certificate in us-east-1 for the aliases."
+  type        = string
+  default     = null
+}
+
+variable "publisher_cidrs" {
+  description = "Where encoders may connect from."
+  type        = list(string)
+  default     = ["0.0.0.0/0"]
+}
+
+variable "email" {
+  description = "Who is told of alarms."
+  type        = string
+  default     = null
+}
+
+variable "budget_usd" {
+  description = "Dollars a month beyond which that person is told."
+  type        = number
+  default     = null
+}

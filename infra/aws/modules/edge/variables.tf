@@ -1,0 +1,66 @@
+variable "name" {
+  description = "Prefix of everything that is made."
+  type        = string
+}
+
+variable "bucket" {
+  description = "Name of the bucket."
+  type        = string
+}
+
+variable "bucket_arn" {
+  description = "ARN of the bucket."
+  type        = string
+}
+
+variable "bucket_domain" {
+  description = "Regional domain name of the bucket."
+  type        = string
+}
+
+variable "edge_domain" {
+  description = "Domain name of edge hosts (ours, behind a load balancer with TLS) that answer blocking requests; null leaves playlists to the static ones in the bucket."
+  type        = string
+  default     = null
+}
+
+variable "aliases" {
+  description = "Names under which the distribution answers; needs a certificate."
+  type        = list(string)
+  default     = []
+}
+
+variable "certificate_arn" {
+  description = "ARN of a certificate in us-east-1 for the aliases; null uses the name that CloudFront gives."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.certificate_arn != null || length(var.aliases) == 0
+    error_message = "Aliases need a certificate_arn."
+  }
+}
+
+variable "price_class" {
+  description = "Where the distribution has edges: PriceClass_100, PriceClass_200 or PriceClass_All."
+  type        = string
+  default     = "PriceClass_100"
+}
+
+variable "web_acl_arn" {
+  description = "ARN of a WAF (scope CLOUDFRONT); null for none."
+  type        = string
+  default     = null
+}
+
+variable "log_bucket_domain" {
+  description = "Domain name of a bucket for standard logs; null for none."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags of everything."
+  type        = map(string)
+  default     = {}
+}

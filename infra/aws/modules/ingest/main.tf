@@ -1,0 +1,228 @@
+# Workers on Fargate behind a network load balancer: one service for each zone, so that an encoder with two outputs reaches two of them.
+
+data "aws_region" "this" {}
+
+locals {
+  workers = { for index, subnet in var.subnet_ids : tostring(index + 1) => subnet }
+}
+
+resource "aws_ecs_cluster" "this" {
+  name = var.name
+  tags = var.tags
+
+  setting {
+    name  = "containerInsights"
+    value = "enabled"
+  }
+}
+
+resource "aws_cloudwatch_log_group" "this" {
+  name              = "/tidegate/${var.name}/worker"
+  retention_in_days = var.log_days
+  tags              = var.tags
+}
+
+data "aws_iam_policy_document" "assume" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["ecs-tasks.amazonaws.com"]
+    }
+  }
+}
+
+# What starts the task, and what the task may do, are two roles.
+resource "aws_iam_role" "execution" {
+  name               = "${var.name}-worker-execution"
+  assume_role_policy = data.aws_iam_policy_document.assume.json
+  tags               = var.tags
+}
+
+resource "aws_iam_role_policy_attachment" "execution" {
+  role       = aws_iam_role.execution.name
+  policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+}
+
+resource "aws_iam_role" "task" {
+  name               = "${var.name}-worker"
+  assume_role_policy = data.aws_iam_policy_document.assume.json
+  tags               = var.tags
+}
+
+data "aws_iam_policy_document" "task" {
+  statement {
+    sid       = "WriteLive"
+    actions   = ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"]
+    resources = ["${var.bucket_arn}/live/*"]
+  }
+
+  statement {
+    sid       = "ReadMeta"
+    actions   = ["s3:GetObject"]
+    resources = ["${var.bucket_arn}/meta/*"]
+  }
+
+  # Without the right to list, S3 answers 403 for an object that is not there, where the worker has to see 404.
+  statement {
+    sid       = "TellMissing"
+    actions   = ["s3:ListBucket"]
+    resources = [var.bucket_arn]
+
+    condition {
+      test     = "StringLike"
+      variable = "s3:prefix"
+      values   = ["live/*", "meta/*"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "task" {
+  name   = "bucket"
+  role   = aws_iam_role.task.id
+  policy = data.aws_iam_policy_document.task.json
+}
+
+resource "aws_security_group" "worker" {
+  name        = "${var.name}-worker"
+  description = "RTMP in, S3 out"
+  vpc_id      = var.vpc_id
+  tags        = var.tags
+}
+
+resource "aws_vpc_security_group_ingress_rule" "rtmp" {
+  for_each          = toset(var.publisher_cidrs)
+  security_group_id = aws_security_group.worker.id
+  description       = "RTMP from encoders"
+  cidr_ipv4         = each.value
+  ip_protocol       = "tcp"
+  from_port         = 1935
+  to_port           = 1935
+  tags              = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "https" {
+  security_group_id = aws_security_group.worker.id
+  description       = "S3, images and logs over TLS"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+  tags              = var.tags
+}
+
+resource "aws_vpc_endpoint" "s3" {
+  count             = length(var.route_table_ids) > 0 ? 1 : 0
+  vpc_id            = var.vpc_id
+  service_name      = "com.amazonaws.${data.aws_region.this.name}.s3"
+  vpc_endpoint_type = "Gateway"
+  route_table_ids   = var.route_table_ids
+  tags              = var.tags
+}
+
+resource "aws_lb" "this" {
+  name                             = var.name
+  load_balancer_type               = "network"
+  internal                         = false
+  subnets                          = var.subnet_ids
+  enable_cross_zone_load_balancing = false
+  tags                             = var.tags
+}
+
+# Port 1935 leads to the first worker, 1936 to the second, and so on: a backup URL is the same name with the next port.
+resource "aws_lb_target_group" "worker" {
+  for_each             = local.workers
+  name                 = "${var.name}-${each.key}"
+  port                 = 1935
+  protocol             = "TCP"
+  target_type          = "ip"
+  vpc_id               = var.vpc_id
+  deregistration_delay = 60
+  tags                 = var.tags
+
+  health_check {
+    protocol            = "TCP"
+    port                = "traffic-port"
+    interval            = 10
+    healthy_threshold   = 2
+    unhealthy_threshold = 2
+  }
+}
+
+resource "aws_lb_listener" "worker" {
+  for_each          = local.workers
+  load_balancer_arn = aws_lb.this.arn
+  port              = 1934 + tonumber(each.key)
+  protocol          = "TCP"
+  tags              = var.tags
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.worker[each.key].arn
+  }
+}
+
+resource "aws_ecs_task_definition" "worker" {
+  family                   = "${var.name}-worker"
+  requires_compatibilities = ["FARGATE"]
+  network_mode             = "awsvpc"
+  cpu                      = var.cpu
+  memory                   = var.memory_mib
+  execution_role_arn       = aws_iam_role.execution.arn
+  task_role_arn            = aws_iam_role.task.arn
+  tags                     = var.tags
+
+  container_definitions = jsonencode([{
+    name                   = "worker"
+    image                  = var.image
+    essential              = true
+    readonlyRootFilesystem = true
+    user                   = "65532:65532"
+    # A drain hands the log over, or ends the session with ENDLIST.
+    stopTimeout  = 60
+    portMappings = [{ containerPort = 1935, protocol = "tcp" }]
+    environment = [
+      { name = "AWS_REGION", value = data.aws_region.this.name },
+      { name = "TIDEGATE_STORE_BUCKET", value = var.bucket },
+    ]
+    linuxParameters = { initProcessEnabled = true }
+    logConfiguration = {
+      logDriver = "awslogs"
+      options = {
+        "awslogs-group"         = aws_cloudwatch_log_group.this.name
+        "awslogs-region"        = data.aws_region.this.name
+        "awslogs-stream-prefix" = "worker"
+      }
+    }
+  }])
+}
+
+resource "aws_ecs_service" "worker" {
+  for_each        = local.workers
+  name            = "worker-${each.key}"
+  cluster         = aws_ecs_cluster.this.id
+  task_definition = aws_ecs_task_definition.worker.arn
+  desired_count   = 1
+  launch_type     = "FARGATE"
+  propagate_tags  = "SERVICE"
+  tags            = var.tags
+
+  # The old worker goes first: two in one zone would be two publishers of one stream key.
+  deployment_minimum_healthy_percent = 0
+  deployment_maximum_percent         = 100
+
+  network_configuration {
+    subnets          = [each.value]
+    security_groups  = [aws_security_group.worker.id]
+    assign_public_ip = true
+  }
+
+  load_balancer {
+    target_group_arn = aws_lb_target_group.worker[each.key].arn
+    container_name   = "worker"
+    container_port   = 1935
+  }
+
+  depends_on = [aws_lb_listener.worker]
+}

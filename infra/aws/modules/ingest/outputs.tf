@@ -1,0 +1,19 @@
+output "addresses" {
+  description = "Where encoders push, one address for each worker: the first is the primary, the second the backup."
+  value       = [for worker in sort(keys(local.workers)) : "rtmp://${aws_lb.this.dns_name}:${1934 + tonumber(worker)}/live"]
+}
+
+output "cluster" {
+  description = "Name of the cluster, for metrics."
+  value       = aws_ecs_cluster.this.name
+}
+
+output "services" {
+  description = "Names of the services, for metrics."
+  value       = [for service in aws_ecs_service.worker : service.name]
+}
+
+output "task_role_arn" {
+  description = "Role of the workers."
+  value       = aws_iam_role.task.arn
+}
