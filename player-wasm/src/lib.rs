@@ -5,6 +5,12 @@
 //!
 //! Invariant: media bytes stay in JavaScript; only the head of a file crosses over.
 
+#![cfg_attr(target_arch = "wasm32", no_std)]
+
+extern crate alloc;
+
+use alloc::{string::String, vec::Vec};
+
 use tidegate_engine::{AppendFailure, Choice, Config, Engine, Event, Input, MediaKind, Output, Playhead, Reason, Rule, Timing, Track};
 use wasm_bindgen::prelude::wasm_bindgen;
 
@@ -245,3 +251,15 @@ fn kind_of(kind: MediaKind) -> f64 {
         MediaKind::Hint => 3.0,
     }
 }
+
+/// The standard library's panics bring all of its formatting along, 25 kB of it. Nothing in the engine panics by what comes from
+/// outside; should it ever, the page sees a trap and falls back.
+#[cfg(target_arch = "wasm32")]
+#[panic_handler]
+fn trap(_info: &core::panic::PanicInfo<'_>) -> ! {
+    core::arch::wasm32::unreachable()
+}
+
+#[cfg(target_arch = "wasm32")]
+#[global_allocator]
+static MEMORY: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;

@@ -64,7 +64,7 @@ impl Abr {
         };
         let (left, parts) = self.left(progress, running, view);
         let choice = Choice { rendition: running, bits: left, shift: 0.0, stall_price };
-        let on = self.outlook(tables, &forecasts, &errors, choice, |bps| match parts {
+        let on = self.outlook(tables, &forecasts, &errors, choice, &|bps| match parts {
             Some(parts) => self.stage.parts(view.at, parts, view.rtt, bps),
             None => self.stage.whole(view.at, left / bps),
         });
@@ -76,7 +76,7 @@ impl Abr {
         for q in 0..running {
             let bits = self.expected_bits[q];
             let choice = Choice { rendition: q, bits, shift: 0.0, stall_price };
-            let again = self.outlook(tables, &forecasts, &errors, choice, |bps| match parts {
+            let again = self.outlook(tables, &forecasts, &errors, choice, &|bps| match parts {
                 Some(parts) => {
                     let parts = Parts { since_start: view.since_start, bits, first: 0, running_bits: None, ..parts };
                     self.stage.parts(view.at, parts, view.rtt, bps)

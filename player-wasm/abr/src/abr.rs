@@ -184,7 +184,7 @@ impl Abr {
                 let bits = self.expected_bits[q];
                 let stall_price = STALL_PRICE * p.stall_factor;
                 let choice = Choice { rendition: q, bits, shift, stall_price };
-                let outlook = self.outlook(&tables, &forecasts, &errors, choice, |bps| self.stage.segment(at, bits, rtt, bps));
+                let outlook = self.outlook(&tables, &forecasts, &errors, choice, &|bps| self.stage.segment(at, bits, rtt, bps));
                 let change = match last {
                     Some(last) if q > last => p.change + p.change_up,
                     Some(last) if q < last => p.change,
@@ -265,7 +265,7 @@ impl Abr {
         forecasts: &[Forecast; REGIMES],
         errors: &[Errors; REGIMES],
         choice: Choice,
-        step: impl Fn(f64) -> After,
+        step: &dyn Fn(f64) -> After,
     ) -> Outlook {
         let (p, mut sum) = (self.parameters, Outlook::default());
         let centres = &Residuals::of(self.config.mode()).centres;

@@ -30,7 +30,7 @@ pub(crate) fn errors(table: &Residuals, own: &Regime, r: usize, spread: f64, lea
     let scale = bounded(spread, 0.5 * centres[0], 1.3 * centres[CLASSES - 1]);
     let (low, high) = (&table.table[r][class], &table.table[r][class + 1]);
     core::array::from_fn(|j| {
-        let of = |c: &[[f32; POINTS]; LEANS]| f64::from(c[side][j]) * (1.0 - more) + f64::from(c[side + 1][j]) * more;
+        let of = |c: &[[i16; POINTS]; LEANS]| (f64::from(c[side][j]) * (1.0 - more) + f64::from(c[side + 1][j]) * more) / 100.0;
         let z = of(low) * (1.0 - upper) + of(high) * upper;
         scale * z * if z < 0.0 { own.low } else { own.high } + own.bias
     })

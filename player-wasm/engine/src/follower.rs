@@ -1,10 +1,10 @@
 //! Follows one media playlist: when to ask for it again, and with which directives.
 
-use alloc::{format, string::String};
+use alloc::string::String;
 
 use crate::{
     playlist::{Place, Playlist},
-    read,
+    read, text,
     uri::{with_query, without_directives},
 };
 
@@ -98,9 +98,11 @@ impl Follower {
         let mut query = String::new();
         if playlist.can_block && !relaxed {
             let next = playlist.next_place().max(known.unwrap_or_else(|| Place::segment(0)));
-            query = format!("_HLS_msn={}", next.msn);
+            query.push_str("_HLS_msn=");
+            text::push_number(&mut query, next.msn);
             if playlist.part_target_s.is_some() {
-                query += &format!("&_HLS_part={}", next.part);
+                query.push_str("&_HLS_part=");
+                text::push_number(&mut query, next.part as u64);
             }
         }
         // A delta is only of use while what it leaves out is still known (rfc8216bis 6.2.5.1: half the skip boundary).

@@ -1,6 +1,8 @@
 //! The few boxes of a CMAF fragment that tell when it is to be shown, and in which codec.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
+
+use crate::text;
 
 /// Boxes looked at on one level: a fragment's head has fewer than ten.
 const MAX_BOXES: usize = 64;
@@ -53,8 +55,12 @@ fn codec(name: &[u8; 4], entry: &[u8]) -> String {
     let plain = || name.iter().map(|byte| char::from(*byte)).collect::<String>();
     match name {
         b"avc1" | b"avc3" => match entry.get(78..).and_then(|boxes| child(boxes, b"avcC")) {
-            Some([_, profile, constraints, level, ..]) => format!("{}.{profile:02x}{constraints:02x}{level:02x}", plain()),
-            _ => format!("{}.64001f", plain()),
+            Some([_, profile, constraints, level, ..]) => {
+                let mut name = plain() + ".";
+                [profile, constraints, level].into_iter().for_each(|byte| text::push_hex(&mut name, *byte));
+                name
+            }
+            _ => plain() + ".64001f",
         },
         // The object type lies deep in `esds`; every browser that takes AAC takes AAC-LC's name for it.
         b"mp4a" => "mp4a.40.2".into(),

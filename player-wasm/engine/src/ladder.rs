@@ -1,8 +1,8 @@
 //! The variants of a stream that this browser may play, from the lowest to the highest.
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
-use crate::Track;
+use crate::{Track, ranges::insertion_sort};
 
 /// Every variant that can be chosen.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -45,7 +45,8 @@ impl Ladder {
         if variants.iter().any(Variant::has_video) {
             variants.retain(|variant| variant.has_video() || variant.codecs.is_empty());
         }
-        variants.sort_unstable_by_key(|variant| variant.bandwidth_bps);
+        variants.truncate(MAX_VARIANTS);
+        insertion_sort(&mut variants, |a, b| a.bandwidth_bps < b.bandwidth_bps);
         variants.dedup_by(|a, b| a.url == b.url);
         Self { variants, audio }
     }
@@ -86,6 +87,8 @@ impl Ladder {
     }
 }
 
+/// Variants that are looked at: real lists have up to thirty, with all codecs and frame rates.
+const MAX_VARIANTS: usize = 100;
 /// A rung above another one has at least this many times its rate, whatever the playlist says.
 const LEAST_STEP: f64 = 1.01;
 /// Share of an expected bit rate that the first rung may use.
@@ -114,15 +117,19 @@ pub(crate) fn mime_types(codecs: &[String], main: Track, separate_audio: bool) -
         named.join(",")
     };
     match (main, separate_audio) {
-        (Track::Audio, _) => (None, Some(format!("audio/mp4; codecs=\"{}\"", join(&|_| true)))),
-        (Track::Video, false) => (Some(format!("video/mp4; codecs=\"{}\"", join(&|_| true))), None),
+        (Track::Audio, _) => (None, Some(mime("audio", &join(&|_| true)))),
+        (Track::Video, false) => (Some(mime("video", &join(&|_| true))), None),
         (Track::Video, true) => {
             let audio = join(&|codec| is_one_of(codec, &AUDIO_CODECS));
             let audio = if audio.is_empty() { "mp4a.40.2".into() } else { audio };
             let video = join(&|codec| !is_one_of(codec, &AUDIO_CODECS));
-            (Some(format!("video/mp4; codecs=\"{video}\"")), Some(format!("audio/mp4; codecs=\"{audio}\"")))
+            (Some(mime("video", &video)), Some(mime("audio", &audio)))
         }
     }
+}
+
+fn mime(kind: &str, codecs: &str) -> String {
+    [kind, "/mp4; codecs=\"", codecs, "\""].concat()
 }
 
 #[cfg(test)]

@@ -11,8 +11,11 @@ const MIN_PARTS: f64 = 1.2;
 /// Arrivals over which the live edge is taken: 8 s of parts of 0.5 s, long enough for jitter, short enough for an origin
 /// that has fallen behind for good.
 const ARRIVALS: usize = 16;
-/// Highest change of speed that most viewers do not notice in speech.
+/// Highest change of speed that most viewers do not notice in speech, …
 pub(crate) const MAX_CHANGE: f64 = 0.08;
+/// … and what is taken while the playhead is further behind than this: half as long a way back is worth it.
+const FAR_CHANGE: f64 = 0.12;
+const FAR_S: f64 = 1.0;
 /// Distance in s from the target at which the change of speed has three quarters of its strength.
 const SOFTNESS_S: f64 = 0.5;
 /// The speed leaves 1 at the first distance and goes back to 1 at the second, so that it does not flicker.
@@ -25,13 +28,14 @@ const ARRIVAL_S: f64 = 0.15;
 /// Steps of the speed: each change costs the browser a new audio stretch.
 const SPEED_STEPS: f64 = 100.0;
 /// A stall raises the target by half a part, at most this many times …
-const MAX_RAISES: f64 = 4.0;
+const MAX_RAISES: f64 = 2.0;
 /// … which starts to fall back after this calm, …
-const CALM_MS: f64 = 10_000.0;
-/// … by this many s per s, slow enough to be played away without being noticed.
-const RELIEF: f64 = 0.02;
-/// Behind the target by more than this, catching up at 1.08 takes the better part of a minute: jump instead.
-const JUMP_S: f64 = 4.0;
+const CALM_MS: f64 = 6_000.0;
+/// … by this many s per s, less than the speed can take away unnoticed.
+const RELIEF: f64 = 0.05;
+/// Behind the target by more than this, catching up takes the better part of half a minute, and costs a viewer more than what a
+/// jump skips.
+const JUMP_S: f64 = 2.5;
 
 /// What the playlist allows; all in s.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -167,7 +171,10 @@ impl Latency {
         if !self.correcting || (behind > 0.0 && dry) {
             return 1.0;
         }
-        let change = MAX_CHANGE * libm::tanh(behind / SOFTNESS_S);
+        let most = if behind > FAR_S { FAR_CHANGE } else { MAX_CHANGE };
+        // A curve like tanh, without its code.
+        let bend = behind / SOFTNESS_S;
+        let change = most * bend / libm::sqrt(1.0 + bend * bend);
         libm::round((1.0 + change) * SPEED_STEPS) / SPEED_STEPS
     }
 }
@@ -196,7 +203,7 @@ mod tests {
         for _ in 0..10 {
             latency.stalled(1000.0);
         }
-        assert_eq!(latency.target_s(), Some(2.3));
+        assert_eq!(latency.target_s(), Some(1.8));
         for second in 0..100 {
             latency.tick(1000.0 * f64::from(second));
         }
@@ -245,6 +252,6 @@ mod tests {
         latency.arrived(0.0, 0.0);
         assert_eq!(latency.speed(0.0, -3.0, 0.1), 1.0);
         assert_eq!(latency.speed(0.0, -3.0, 1.2), 1.0);
-        assert_eq!(latency.speed(0.0, -3.0, 3.0), 1.08);
+        assert_eq!(latency.speed(0.0, -3.0, 3.0), 1.12);
     }
 }

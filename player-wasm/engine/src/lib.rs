@@ -29,6 +29,7 @@ mod read;
 mod schedule;
 mod shared;
 mod stats;
+mod text;
 mod transfers;
 
 pub use chooser::Choice;

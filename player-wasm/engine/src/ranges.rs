@@ -5,6 +5,9 @@ use alloc::vec::Vec;
 /// Holes up to this length are played over by browsers.
 const TOLERANCE_S: f64 = 0.1;
 
+/// More than any browser has in the half minute that is kept.
+const MAX_RANGES: usize = 1_000;
+
 /// Ranges of presentation time, in order.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Ranges(Vec<(f64, f64)>);
@@ -13,7 +16,8 @@ impl Ranges {
     /// Takes what the browser said; what makes no sense is left out.
     pub(crate) fn new(mut ranges: Vec<(f64, f64)>) -> Self {
         ranges.retain(|(start, end)| start.is_finite() && end.is_finite() && start < end);
-        ranges.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        ranges.truncate(MAX_RANGES);
+        insertion_sort(&mut ranges, |a, b| a.0 < b.0);
         Self(ranges)
     }
 
@@ -46,6 +50,20 @@ impl Ranges {
     pub(crate) fn intersect(&self, other: &Self) -> Self {
         let both = self.0.iter().flat_map(|a| other.0.iter().map(|b| (a.0.max(b.0), a.1.min(b.1))));
         Self::new(both.filter(|(start, end)| start < end).collect())
+    }
+}
+
+/// Puts a few things in order that mostly are; the standard sort is made for more and is some kB.
+pub(crate) fn insertion_sort<T>(things: &mut [T], before: impl Fn(&T, &T) -> bool) {
+    for end in 1..things.len() {
+        let mut at = end;
+        while let Some([left, right]) = at.checked_sub(1).and_then(|from| things.get_mut(from..=at)) {
+            if !before(right, left) {
+                break;
+            }
+            core::mem::swap(left, right);
+            at -= 1;
+        }
     }
 }
 

@@ -119,6 +119,25 @@ fn latency_comes_back_after_an_outage() {
 }
 
 #[test]
+fn latency_is_back_within_half_a_minute_of_a_throttled_link() {
+    for throttled_bps in [0.5e6, 0.8e6, 1.2e6] {
+        let mut sim = Sim::new(Origin::default(), Config::default());
+        sim.link_bps = Box::new(move |now_s| if (50.0..80.0).contains(&now_s) { throttled_bps } else { 12e6 });
+        sim.run(50.0, |_| {});
+        let worst = sim.behind_s();
+        let mut back_s = f64::INFINITY;
+        sim.run(60.0, |sim| {
+            if (sim.behind_s() - 1.4).abs() > 0.2 {
+                back_s = f64::INFINITY;
+            } else {
+                back_s = back_s.min(sim.now_s() - 80.0);
+            }
+        });
+        assert!(back_s < 30.0, "after {throttled_bps} bit/s and {worst} s, the latency is back after {back_s} s, at {} s", sim.behind_s());
+    }
+}
+
+#[test]
 fn an_origin_that_falls_silent_is_waited_for() {
     let origin = Origin { silence: Some((45.0, 53.0)), ..Origin::default() };
     let mut sim = Sim::new(origin, Config::default());

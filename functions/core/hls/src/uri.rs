@@ -1,6 +1,6 @@
 //! Resolution of URI references, as far as playlists need it (RFC 3986, section 5).
 
-use alloc::{format, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 /// Resolves a reference against the address of the playlist that holds it.
 #[must_use]
@@ -10,23 +10,23 @@ pub fn resolve(base: &str, reference: &str) -> String {
         return reference.into();
     }
     let (scheme, rest) = match base.split_once(':') {
-        Some((scheme, rest)) if has_scheme(base) => (format!("{scheme}:"), rest),
+        Some((scheme, rest)) if has_scheme(base) => ([scheme, ":"].concat(), rest),
         _ => (String::new(), base),
     };
     if reference.starts_with("//") {
-        return format!("{scheme}{reference}");
+        return scheme + reference;
     }
     let (authority, path) = match rest.strip_prefix("//") {
         Some(after) => {
             let end = after.find(['/', '?', '#']).unwrap_or(after.len());
             let (host, path) = after.split_at(end);
-            (format!("//{host}"), path)
+            (["//", host].concat(), path)
         }
         None => (String::new(), rest),
     };
     let path = path.split(['?', '#']).next().unwrap_or_default();
     if reference.is_empty() {
-        return format!("{scheme}{authority}{path}");
+        return [&scheme, &authority, path].concat();
     }
     let (reference_path, tail) = reference.split_at(reference.find(['?', '#']).unwrap_or(reference.len()));
     let merged = match (reference_path.starts_with('/'), reference_path.is_empty()) {
@@ -34,10 +34,10 @@ pub fn resolve(base: &str, reference: &str) -> String {
         (true, _) => without_dots(reference_path),
         (false, _) => {
             let folder = path.rfind('/').map_or("/", |slash| path.get(..=slash).unwrap_or("/"));
-            without_dots(&format!("{folder}{reference_path}"))
+            without_dots(&[folder, reference_path].concat())
         }
     };
-    format!("{scheme}{authority}{merged}{tail}")
+    [scheme.as_str(), &authority, &merged, tail].concat()
 }
 
 /// Adds a query to an address that may have one already.
@@ -47,8 +47,8 @@ pub fn with_query(url: &str, query: &str) -> String {
         return url.into();
     }
     let url = url.split('#').next().unwrap_or_default();
-    let joint = if url.contains('?') { '&' } else { '?' };
-    format!("{url}{joint}{query}")
+    let joint = if url.contains('?') { "&" } else { "?" };
+    [url, joint, query].concat()
 }
 
 /// The address without delivery directives of an earlier request (`_HLS_…`), which a redirect may have kept.
@@ -82,7 +82,7 @@ fn without_dots(path: &str) -> String {
             kept.push("");
         }
     }
-    format!("/{}", kept.join("/"))
+    ["/", &kept.join("/")].concat()
 }
 
 #[cfg(test)]

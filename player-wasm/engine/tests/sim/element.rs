@@ -45,7 +45,7 @@ impl Element {
             }
             Output::Seek { to_s } => self.seek(*to_s),
             Output::Rate { rate } => {
-                assert!((0.9..=1.1).contains(rate), "rate {rate}");
+                assert!((0.9..=1.12).contains(rate), "rate {rate}");
                 self.rate = *rate;
             }
             _ => {}

@@ -1,0 +1,133 @@
+// Common Media Client Data, version 2 (CTA-5004-B): what requests and events tell a CDN and an operator about playback.
+//
+// Nothing identifies the viewer: the session is a random number of this page load.
+
+import type { EngineStats, Track } from "./engine.js";
+
+export interface CmcdOptions {
+  /** Adds `CMCD=` to requests. A CDN has to leave it out of its cache keys. */
+  requests: boolean;
+  /** Where events are posted. */
+  events: string | undefined;
+  content: string | undefined;
+}
+
+/** Preparing, playing, seeking, rebuffering, paused, ended, failed. */
+export type State = "s" | "p" | "k" | "r" | "a" | "e" | "f";
+
+type Value = number | string | boolean | (number | string)[];
+/** In the order that the standard wants: by name. */
+export type Keys = Record<string, Value | undefined>;
+
+/** Names whose values are tokens, not texts. */
+const TOKENS = new Set(["e", "ot", "sf", "st", "sta"]);
+/** How often the state is told when nothing happens, in ms. */
+const INTERVAL_MS = 30_000;
+/** Events that are told in one request. */
+const GATHER_MS = 1_000;
+/** Lines that wait for a request; beyond, the oldest are lost. */
+const MAX_LINES = 50;
+const TYPE = "application/cmcd";
+
+/** Writes keys as a dictionary of structured fields. */
+export function encode(keys: Keys): string {
+  const text = (name: string, value: number | string) =>
+    typeof value === "number" || TOKENS.has(name) ? String(value) : `"${value.replace(/[^ -~]/g, "").replace(/["\\]/g, "\\$&")}"`;
+  return Object.keys(keys)
+    .sort()
+    .flatMap((name) => {
+      const value = keys[name];
+      if (value === undefined || value === false || Number.isNaN(value)) return [];
+      if (value === true) return [name];
+      return [`${name}=${Array.isArray(value) ? `(${value.map((one) => text(name, one)).join(" ")})` : text(name, value)}`];
+    })
+    .join(",");
+}
+
+const hundreds = (value: number) => Math.round(value / 100) * 100;
+
+/** What is told with every request and event. */
+export function common(stats: EngineStats | undefined, session: string, content: string | undefined): Keys {
+  const live = stats?.live ? (stats.target !== null && stats.target < 4 ? "ll" : "l") : "v";
+  return {
+    sid: session,
+    cid: content,
+    sf: "h",
+    st: stats && live,
+    br: stats?.bitrate ? [Math.round(stats.bitrate / 1000)] : undefined,
+    bl: stats && [hundreds(stats.buffer * 1000)],
+    mtp: stats?.bandwidth ? [hundreds(stats.bandwidth / 1000)] : undefined,
+    ltc: stats?.latency == null ? undefined : hundreds(Math.max(0, stats.latency * 1000)),
+    pr: stats && stats.rate !== 1 ? stats.rate : undefined,
+    v: 2,
+  };
+}
+
+/** What is told with a request besides; `kind` is 0 for an init segment, and no media is a playlist. */
+export function ofRequest(media: { track: Track; kind: number; muxed: boolean } | undefined, starved: boolean): Keys {
+  if (!media) return { ot: "m", br: undefined };
+  const type = media.kind === 0 ? "i" : media.track === 1 ? "a" : media.muxed ? "av" : "v";
+  return { ot: type, su: starved, ...(type === "a" ? { br: undefined } : {}) };
+}
+
+export class Cmcd {
+  #options: CmcdOptions;
+  #session = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
+  #stats: () => EngineStats | undefined;
+  #state: State = "s";
+  #started: number | undefined = performance.now();
+  #count = 0;
+  #lines: string[] = [];
+  #gather: ReturnType<typeof setTimeout> | undefined;
+  #interval: ReturnType<typeof setInterval> | undefined;
+  #listeners = new AbortController();
+
+  constructor(options: CmcdOptions, stats: () => EngineStats | undefined) {
+    this.#options = options;
+    this.#stats = stats;
+    if (!options.events) return;
+    this.#interval = setInterval(() => this.event("t"), INTERVAL_MS);
+    globalThis.addEventListener?.("pagehide", () => this.#post(), { signal: this.#listeners.signal });
+  }
+
+  /** The address with what its request tells. */
+  address(url: string, media?: { track: Track; kind: number; muxed: boolean }): string {
+    if (!this.#options.requests) return url;
+    const starved = this.#state === "s" || this.#state === "r";
+    const keys = { ...common(this.#stats(), this.#session, this.#options.content), ...ofRequest(media, starved), sta: this.#state, sn: this.#count++ };
+    return `${url}${url.includes("?") ? "&" : "?"}CMCD=${encodeURIComponent(encode(keys))}`;
+  }
+
+  state(state: State): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    // The time to the first picture is told once.
+    const delay = state === "p" && this.#started !== undefined ? Math.round(performance.now() - this.#started) : undefined;
+    if (state === "p") this.#started = undefined;
+    this.event("ps", { msd: delay });
+  }
+
+  event(name: "ps" | "t" | "e" | "bc", more: Keys = {}): void {
+    if (!this.#options.events) return;
+    const keys = { ...common(this.#stats(), this.#session, this.#options.content), ...more, e: name, sta: this.#state, ts: Date.now(), sn: this.#count++ };
+    this.#lines.push(encode(keys));
+    if (this.#lines.length > MAX_LINES) this.#lines.shift();
+    this.#gather ??= setTimeout(() => this.#post(), GATHER_MS);
+  }
+
+  close(): void {
+    clearInterval(this.#interval);
+    this.#listeners.abort();
+    this.#post();
+  }
+
+  #post(): void {
+    clearTimeout(this.#gather);
+    this.#gather = undefined;
+    const { events } = this.#options;
+    if (!events || this.#lines.length === 0) return;
+    const body = new Blob([this.#lines.splice(0).join("\n")], { type: TYPE });
+    // Lives on while the page goes away. What cannot be told is not told twice.
+    void fetch(events, { method: "POST", body, keepalive: true, credentials: "omit" }).catch(() => undefined);
+  }
+}
