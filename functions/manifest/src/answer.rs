@@ -9,17 +9,22 @@ pub(crate) enum Keep {
     Forever,
     /// This many seconds.
     Seconds(u32),
+    /// It is true now and not a moment later.
+    Never,
 }
 
 impl Keep {
     /// A playlist that has ended. It loses its oldest segments when their retention is over, so not for ever.
     pub(crate) const ENDED: Self = Self::Seconds(3600);
+    /// With [`DOCUMENT_FRESH_MS`](crate::state::DOCUMENT_FRESH_MS): what is said about a stream is seen everywhere after 5 s.
+    pub(crate) const DESCRIPTION: Self = Self::Seconds(2);
     /// What may be otherwise in a moment.
     pub(crate) const MOMENT: Self = Self::Seconds(1);
 
     fn header(self) -> Header {
         let value = match self {
             Self::Forever => Cow::Borrowed("public, max-age=31536000, immutable"),
+            Self::Never => Cow::Borrowed("no-store"),
             Self::Seconds(seconds) => Cow::Owned(format!("public, max-age={seconds}")),
         };
         ("cache-control", value)
@@ -44,6 +49,18 @@ fn headers(content_type: &'static str, keep: Keep) -> Vec<Header> {
 /// A playlist.
 pub(crate) fn playlist(body: String, keep: Keep) -> Answer {
     Answer::Respond { status: 200, headers: headers("application/vnd.apple.mpegurl", keep), body: body.into_bytes() }
+}
+
+/// A DASH presentation.
+pub(crate) fn mpd(body: String, keep: Keep) -> Answer {
+    Answer::Respond { status: 200, headers: headers("application/dash+xml", keep), body: body.into_bytes() }
+}
+
+/// The wall clock.
+pub(crate) fn time(now_utc_ms: u64) -> Answer {
+    let now_utc_us = i64::try_from(now_utc_ms.saturating_mul(1000)).unwrap_or(i64::MAX);
+    let headers = headers("text/plain; charset=utf-8", Keep::Never);
+    Answer::Respond { status: 200, headers, body: tidegate_stream::date(now_utc_us).to_vec() }
 }
 
 /// Media, which lies in these objects and never changes.

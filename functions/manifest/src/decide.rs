@@ -1,7 +1,7 @@
 use tidegate_edge::{Verdict, Wanted, gate};
 use tidegate_function::{Answer, Piece, Waited};
-use tidegate_hls::{Directives, MultivariantOptions, View, media, multivariant};
-use tidegate_stream::{AsOf, Key, Msn, Part, PartIndex, Position, RenditionId, RenditionKind, Segment, Timeline};
+use tidegate_hls::{Clip, Description, Directives, MultivariantOptions, Shown, Stretch, View, i_frames, media, multivariant};
+use tidegate_stream::{AsOf, Key, MpdKind, Msn, Part, PartIndex, Position, RenditionId, RenditionKind, Segment, StreamDocument, Timeline};
 
 use crate::answer::{self, Keep, playlist, refusal};
 
@@ -9,9 +9,11 @@ use crate::answer::{self, Keep, playlist, refusal};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Target {
     /// The multivariant playlist, at the address of the stream or at that of the session.
-    Multivariant { of_stream: bool },
-    /// A media playlist.
-    Media { rendition: RenditionId, directives: Directives },
+    Multivariant { of_stream: bool, stretch: Option<Stretch> },
+    /// The DASH presentation, in the same way.
+    Mpd { of_stream: bool, kind: MpdKind },
+    /// A media playlist, or that of the key frames.
+    Media { rendition: RenditionId, directives: Directives, stretch: Option<Stretch>, i_frames: bool },
     /// A segment.
     Segment { rendition: RenditionId, msn: Msn },
     /// A part.
@@ -27,18 +29,29 @@ pub(crate) enum Decision {
 }
 
 /// What can be said before the log has been read to its end.
-pub(crate) fn decide(timeline: &Timeline, target: &Target, now_utc_ms: u64) -> Decision {
+pub(crate) fn decide(timeline: &Timeline, target: &Target, document: Option<&StreamDocument>, now_utc_ms: u64) -> Decision {
     let answer = match target {
-        Target::Multivariant { of_stream } => (!timeline.periods().is_empty()).then(|| multivariant_of(timeline, *of_stream)),
-        Target::Media { rendition, directives } => {
-            match (timeline.session().rendition(rendition), gate_now(timeline, wanted(directives), now_utc_ms)) {
-                (None, _) => Some(no_rendition(rendition)),
-                (Some((index, _)), Verdict::Ready { as_of, named }) if named || as_of == AsOf::End => {
-                    Some(media_as_of(timeline, index, as_of, named, directives))
-                }
-                (Some(_), Verdict::Ready { .. } | Verdict::Wait(_) | Verdict::Refuse(_)) => None,
-            }
+        Target::Multivariant { of_stream, stretch } => {
+            (!timeline.periods().is_empty()).then(|| multivariant_of(timeline, *of_stream, stretch.as_ref(), document))
         }
+        // An MPD shows the newest that there is.
+        Target::Mpd { of_stream, kind } => timeline.ended().then(|| mpd(timeline, *of_stream, *kind)),
+        Target::Media { rendition, directives, stretch, i_frames } => with_rendition(timeline, rendition, |rendition| {
+            let playlist = Playlist { rendition, skip: directives.skip, i_frames: *i_frames, clip: None };
+            match stretch.as_ref().map(|stretch| stretch.find(timeline)) {
+                Some(Shown::Clip(clip)) => {
+                    let playlist = Playlist { clip: Some(clip), ..playlist };
+                    let newest = timeline.last().map_or(AsOf::End, AsOf::Part);
+                    if clip.is_complete(newest) || timeline.ended() {
+                        return Some(playlist.answer(timeline, AsOf::End, false));
+                    }
+                    playlist.decide(timeline, wanted(directives), now_utc_ms)
+                }
+                Some(Shown::Gone) => Some(refusal(404, "the start of this stretch is no longer kept")),
+                Some(Shown::NotYet) => None,
+                None => playlist.decide(timeline, wanted(directives), now_utc_ms),
+            }
+        }),
         Target::Segment { rendition, msn } => with_rendition(timeline, rendition, |index| segment(timeline, index, *msn, now_utc_ms)),
         Target::Part { rendition, msn, part } => {
             with_rendition(timeline, rendition, |index| part_of(timeline, index, Position { msn: *msn, part: *part }))
@@ -55,12 +68,25 @@ pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited
             Verdict::Wait(wait) if !gave_up => wait_for(wait),
             Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => refusal(404, "the session has no media yet"),
         },
-        Target::Media { rendition, directives } => {
+        Target::Mpd { of_stream, kind } => match first_segment(timeline, &Directives::default(), now_utc_ms) {
+            Verdict::Wait(wait) if !gave_up => wait_for(wait),
+            Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) if timeline.periods().is_empty() => {
+                refusal(404, "the session has no media yet")
+            }
+            Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => mpd(timeline, *of_stream, *kind),
+        },
+        Target::Media { rendition, directives, stretch, i_frames } => {
             let Some((index, _)) = timeline.session().rendition(rendition) else { return no_rendition(rendition) };
+            let clip = match stretch.as_ref().map(|stretch| stretch.find(timeline)) {
+                Some(Shown::Clip(clip)) => Some(clip),
+                Some(Shown::NotYet | Shown::Gone) => return refusal(404, "this stretch has not begun yet"),
+                None => None,
+            };
+            let playlist = Playlist { rendition: index, skip: directives.skip, i_frames: *i_frames, clip };
             match gate_now(timeline, wanted(directives), now_utc_ms) {
                 Verdict::Ready { as_of, named } => match first_segment(timeline, directives, now_utc_ms) {
                     Verdict::Wait(wait) if !gave_up => wait_for(wait),
-                    Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => media_as_of(timeline, index, as_of, named, directives),
+                    Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => playlist.answer(timeline, as_of, named),
                 },
                 Verdict::Wait(wait) if !gave_up => wait_for(wait),
                 Verdict::Wait(_) => refusal(503, "the stream does not go on"),
@@ -123,26 +149,57 @@ fn no_rendition(rendition: &RenditionId) -> Answer {
     refusal(404, format_args!("the session has no rendition {rendition}"))
 }
 
-fn multivariant_of(timeline: &Timeline, of_stream: bool) -> Answer {
-    let prefix = if of_stream { format!("{}/", timeline.session().id) } else { String::new() };
-    let keep = match (of_stream, timeline.ended()) {
-        // The next session may start at any time.
-        (true, _) => Keep::MOMENT,
-        (false, false) => Keep::Seconds(timeline.session().target_duration_s),
-        (false, true) => Keep::ENDED,
-    };
-    playlist(multivariant(timeline, &MultivariantOptions { prefix: &prefix, ..MultivariantOptions::default() }), keep)
+fn multivariant_of(timeline: &Timeline, of_stream: bool, stretch: Option<&Stretch>, document: Option<&StreamDocument>) -> Answer {
+    let prefix = prefix(timeline, of_stream);
+    let query = stretch.map(|stretch| stretch.query(timeline)).unwrap_or_default();
+    let description = document.map_or_else(Description::default, |document| Description {
+        title: &document.title,
+        text: &document.description,
+        tags: &document.tags,
+    });
+    let options = MultivariantOptions { prefix: &prefix, query: &query, description, i_frames: true };
+    // The next session may start, and what is said about the stream may change, at any time.
+    playlist(multivariant(timeline, &options), if of_stream { Keep::MOMENT } else { Keep::DESCRIPTION })
 }
 
-fn media_as_of(timeline: &Timeline, rendition: usize, as_of: AsOf, named: bool, directives: &Directives) -> Answer {
-    let target_s = timeline.session().target_duration_s;
-    let keep = match as_of {
-        AsOf::End => Keep::ENDED,
-        // rfc8216bis B.1: six target durations for answers to blocking requests, half a one for others.
-        AsOf::Part(_) if named => Keep::Seconds(target_s.saturating_mul(6)),
-        AsOf::Part(_) => Keep::Seconds((target_s / 2).max(1)),
-    };
-    playlist(media(timeline, &View { rendition, as_of, skip: directives.skip, clip: None }), keep)
+fn prefix(timeline: &Timeline, of_stream: bool) -> String {
+    if of_stream { format!("{}/", timeline.session().id) } else { String::new() }
+}
+
+fn mpd(timeline: &Timeline, of_stream: bool, kind: MpdKind) -> Answer {
+    let prefix = prefix(timeline, of_stream);
+    let text = tidegate_dash::mpd(timeline, &tidegate_dash::Options { kind, prefix: &prefix, time_uri: "/time" });
+    answer::mpd(text, if of_stream || !timeline.ended() { Keep::MOMENT } else { Keep::ENDED })
+}
+
+/// Which playlist of a rendition is asked for.
+struct Playlist {
+    rendition: usize,
+    skip: Option<tidegate_hls::Skip>,
+    i_frames: bool,
+    clip: Option<Clip>,
+}
+
+impl Playlist {
+    /// The answer, where what comes next in the log changes nothing of it.
+    fn decide(&self, timeline: &Timeline, wanted: Wanted, now_utc_ms: u64) -> Option<Answer> {
+        match gate_now(timeline, wanted, now_utc_ms) {
+            Verdict::Ready { as_of, named } if named || as_of == AsOf::End => Some(self.answer(timeline, as_of, named)),
+            Verdict::Ready { .. } | Verdict::Wait(_) | Verdict::Refuse(_) => None,
+        }
+    }
+
+    fn answer(&self, timeline: &Timeline, as_of: AsOf, named: bool) -> Answer {
+        let target_s = timeline.session().target_duration_s;
+        let keep = match as_of {
+            AsOf::End => Keep::ENDED,
+            // rfc8216bis B.1: six target durations for answers to blocking requests, half a one for others.
+            AsOf::Part(_) if named => Keep::Seconds(target_s.saturating_mul(6)),
+            AsOf::Part(_) => Keep::Seconds((target_s / 2).max(1)),
+        };
+        let view = View { rendition: self.rendition, as_of, skip: self.skip, clip: self.clip };
+        playlist(if self.i_frames { i_frames(timeline, &view) } else { media(timeline, &view) }, keep)
+    }
 }
 
 fn with_rendition(timeline: &Timeline, rendition: &RenditionId, answer: impl FnOnce(usize) -> Option<Answer>) -> Option<Answer> {

@@ -1,12 +1,13 @@
 use tidegate_edge::{Fetched as Outcome, Named};
 use tidegate_function::{Answer, Fetched, Input, Output, Request, Waited, World};
-use tidegate_hls::Directives;
-use tidegate_stream::{Current, Key, Path, SessionId, StreamId};
+use tidegate_hls::{Directives, Stretch};
+use tidegate_stream::{Current, Key, Path, RenditionId, SessionId, StreamDocument, StreamId};
 
 use crate::{
     State,
-    answer::{preflight, refusal},
+    answer::{preflight, refusal, time},
     decide::{Decision, Target, decide, settle},
+    state::Failed,
 };
 
 /// One request on its way to an answer.
@@ -27,8 +28,10 @@ pub struct Job {
 enum Plan {
     /// Nothing has to be read.
     Done(Answer),
+    /// The wall clock.
+    Time,
     /// The newest session of a stream is to be found first.
-    Newest(StreamId),
+    Newest(StreamId, Target),
     /// This, of that session.
     Of(StreamId, SessionId, Target),
 }
@@ -60,16 +63,35 @@ impl tidegate_function::Job for Job {
         let (stream, session, target) = match &self.plan {
             Plan::Done(answer) => return Output::Answer(answer.clone()),
             Plan::Of(stream, session, target) => (stream.clone(), session.clone(), target.clone()),
-            Plan::Newest(stream) => {
-                let pointer = state.pointer(stream);
+            Plan::Time => return Output::Answer(time(now_utc_ms)),
+            Plan::Newest(stream, target) => {
+                let (stream, target) = (stream.clone(), target.clone());
+                let pointer = state.pointer(&stream);
                 match (pointer.need(now_utc_ms), pointer.session()) {
                     (Some(key), _) if !self.failed => return self.fetch(key, None),
-                    (_, Some(session)) => (stream.clone(), session.clone(), Target::Multivariant { of_stream: true }),
+                    (_, Some(session)) => (stream, session.clone(), target),
                     (Some(_), None) => return Output::Answer(store_failed()),
-                    (None, None) => return Output::Answer(refusal(404, format_args!("nothing was published as {stream} yet"))),
+                    (None, None) => {
+                        let known = state.document(&stream);
+                        if known.is_due(now_utc_ms) && !self.failed {
+                            return self.fetch(Key::StreamDocument { stream }, None);
+                        }
+                        return Output::Answer(match &known.document {
+                            Some(_) => not_live(&stream),
+                            None => refusal(404, format_args!("nothing was published as {stream} yet")),
+                        });
+                    }
                 }
             }
         };
+        let mut document = None;
+        if matches!(target, Target::Multivariant { .. }) {
+            let known = state.document(&stream);
+            if known.is_due(now_utc_ms) && !self.failed {
+                return self.fetch(Key::StreamDocument { stream }, None);
+            }
+            document.clone_from(&known.document);
+        }
         let follower = state.follower(&stream, &session);
         if self.waited == Some(Waited::There) && !self.woken {
             self.woken = true;
@@ -78,9 +100,9 @@ impl tidegate_function::Job for Job {
         // The newest parts and the renditions are known before the past is.
         let known = match target {
             Target::Multivariant { .. } | Target::Part { .. } => follower.outline(),
-            Target::Media { .. } | Target::Segment { .. } => follower.timeline(),
+            Target::Media { .. } | Target::Segment { .. } | Target::Mpd { .. } => follower.timeline(),
         };
-        if let Some(Decision::Answer(answer)) = known.map(|timeline| decide(timeline, &target, now_utc_ms)) {
+        if let Some(Decision::Answer(answer)) = known.map(|timeline| decide(timeline, &target, document.as_ref(), now_utc_ms)) {
             return Output::Answer(answer);
         }
         let may_read = !self.failed && self.reads < MAX_READS;
@@ -99,9 +121,14 @@ impl tidegate_function::Job for Job {
         let (Some(key), Input::Fetched(fetched)) = (self.asked.take(), input) else { return };
         let now_utc_ms = world.now_utc_ms;
         self.reads += 1;
+        if let Key::StreamDocument { stream } = &key {
+            // A playlist without a title is better than none.
+            state.document(stream).take(now_utc_ms, document(&fetched));
+            return;
+        }
         self.failed |= fetched == Fetched::Failed;
         match (&self.plan, &key) {
-            (Plan::Newest(stream), Key::Current { .. }) => {
+            (Plan::Newest(stream, _), Key::Current { .. }) => {
                 let named = match &fetched {
                     Fetched::Got { bytes, .. } => {
                         serde_json::from_slice(bytes).map_or(Named::Unknown, |current: Current| Named::Session(current.session))
@@ -113,7 +140,7 @@ impl tidegate_function::Job for Job {
                 self.failed |= named == Named::Unknown;
                 state.pointer(stream).handle(now_utc_ms, named);
             }
-            (Plan::Newest(_) | Plan::Of(..), key) => {
+            (Plan::Newest(..) | Plan::Of(..), key) => {
                 let Some((stream, session)) = owner(key) else { return };
                 let outcome = match &fetched {
                     Fetched::Got { bytes, .. } => Outcome::Got(bytes),
@@ -123,7 +150,7 @@ impl tidegate_function::Job for Job {
                 state.follower(stream, session).handle(now_utc_ms, key, outcome);
                 state.fit(stream, session);
             }
-            (Plan::Done(_), _) => {}
+            (Plan::Done(_) | Plan::Time, _) => {}
         }
     }
 }
@@ -138,15 +165,26 @@ impl Plan {
         let path = request.path.strip_prefix('/').unwrap_or(&request.path);
         let (stream, session, target) = match Path::parse(path) {
             None => return Self::Done(refusal(404, "this is no address of a playlist, an init segment, a segment or a part")),
-            Some(Path::Multivariant { stream }) => return Self::Newest(stream),
-            Some(Path::SessionMultivariant { stream, session }) => (stream, session, Target::Multivariant { of_stream: false }),
-            // Not answered yet.
-            Some(Path::IFrames { .. } | Path::Mpd { .. } | Path::SessionMpd { .. } | Path::Time) => {
-                return Self::Done(refusal(404, "this is no address of a playlist, an init segment, a segment or a part"));
+            Some(Path::Time) => return Self::Time,
+            Some(Path::Multivariant { stream }) => {
+                return match Stretch::parse(&request.query) {
+                    Ok(stretch) => Self::Newest(stream, Target::Multivariant { of_stream: true, stretch }),
+                    Err(error) => Self::Done(refusal(400, error)),
+                };
             }
-            Some(Path::Media { stream, session, rendition }) => match Directives::parse(&request.query) {
-                Ok(directives) => (stream, session, Target::Media { rendition, directives }),
+            Some(Path::Mpd { stream, kind }) => return Self::Newest(stream, Target::Mpd { of_stream: true, kind }),
+            Some(Path::SessionMpd { stream, session, kind }) => (stream, session, Target::Mpd { of_stream: false, kind }),
+            Some(Path::SessionMultivariant { stream, session }) => match Stretch::parse(&request.query) {
+                Ok(stretch) => (stream, session, Target::Multivariant { of_stream: false, stretch }),
                 Err(error) => return Self::Done(refusal(400, error)),
+            },
+            Some(Path::Media { stream, session, rendition }) => match media(rendition, &request.query, false) {
+                Ok(target) => (stream, session, target),
+                Err(refused) => return Self::Done(refused),
+            },
+            Some(Path::IFrames { stream, session, rendition }) => match media(rendition, &request.query, true) {
+                Ok(target) => (stream, session, target),
+                Err(refused) => return Self::Done(refused),
             },
             Some(Path::Init { stream, session, rendition, config }) => {
                 let key = Key::Init { stream, session, rendition, config };
@@ -157,6 +195,26 @@ impl Plan {
         };
         Self::Of(stream, session, target)
     }
+}
+
+/// A media playlist as its query asks for it, or why not.
+fn media(rendition: RenditionId, query: &str, i_frames: bool) -> Result<Target, Answer> {
+    let directives = Directives::parse(query).map_err(|error| refusal(400, error))?;
+    let stretch = Stretch::parse(query).map_err(|error| refusal(400, error))?;
+    Ok(Target::Media { rendition, directives, stretch, i_frames })
+}
+
+fn document(fetched: &Fetched) -> Result<Option<StreamDocument>, Failed> {
+    match fetched {
+        Fetched::Got { bytes, .. } => serde_json::from_slice(bytes).map(Some).map_err(|_| Failed),
+        Fetched::Missing => Ok(None),
+        Fetched::Failed => Err(Failed),
+    }
+}
+
+/// Players ask again after a 503 and give up after a 404: a stream that is known will be live sooner or later.
+fn not_live(stream: &StreamId) -> Answer {
+    refusal(503, format_args!("{stream} is not live yet"))
 }
 
 fn store_failed() -> Answer {

@@ -1,16 +1,44 @@
 use std::collections::HashMap;
 
 use tidegate_edge::{Follower, Pointer};
-use tidegate_stream::{SessionId, StreamId};
+use tidegate_stream::{SessionId, StreamDocument, StreamId};
 
 /// What an instance remembers between requests.
 #[derive(Debug, Default)]
 pub struct State {
     pointers: HashMap<StreamId, Used<Pointer>>,
     followers: HashMap<(StreamId, SessionId), Used<Follower>>,
+    documents: HashMap<StreamId, Used<Document>>,
     /// Counts uses, so that what was used least recently can be forgotten first.
     uses: u64,
 }
+
+/// What is said about a stream, as it was last read.
+#[derive(Debug, Default)]
+pub(crate) struct Document {
+    pub(crate) document: Option<StreamDocument>,
+    read_ms: Option<u64>,
+}
+
+/// How long a document is believed, in ms.
+pub(crate) const DOCUMENT_FRESH_MS: u64 = 2500;
+
+impl Document {
+    pub(crate) fn is_due(&self, now_utc_ms: u64) -> bool {
+        self.read_ms.is_none_or(|read_ms| now_utc_ms.saturating_sub(read_ms) >= DOCUMENT_FRESH_MS)
+    }
+
+    /// Takes what was read; where that failed, what is known stays.
+    pub(crate) fn take(&mut self, now_utc_ms: u64, read: Result<Option<StreamDocument>, Failed>) {
+        self.read_ms = Some(now_utc_ms);
+        if let Ok(document) = read {
+            self.document = document;
+        }
+    }
+}
+
+/// The store did not answer, or not with a document.
+pub(crate) struct Failed;
 
 #[derive(Debug)]
 struct Used<T> {
@@ -52,6 +80,16 @@ impl State {
         self.uses += 1;
         let fresh = || Used { value: Follower::new(stream.clone(), session.clone()), last: 0 };
         let used = self.followers.entry(place).or_insert_with(fresh);
+        used.last = self.uses;
+        &mut used.value
+    }
+
+    pub(crate) fn document(&mut self, stream: &StreamId) -> &mut Document {
+        if !self.documents.contains_key(stream) && self.documents.len() >= MAX_STREAMS {
+            forget(&mut self.documents, None, |document| u8::from(document.document.is_some()));
+        }
+        self.uses += 1;
+        let used = self.documents.entry(stream.clone()).or_insert_with(|| Used { value: Document::default(), last: 0 });
         used.last = self.uses;
         &mut used.value
     }

@@ -64,7 +64,7 @@ fn a_cold_instance_answers_from_the_head_and_the_records_after_it() {
     assert_eq!(header(&answer, "content-type"), "application/vnd.apple.mpegurl");
     assert_eq!(header(&answer, "cache-control"), "public, max-age=1");
     assert_eq!(header(&answer, "access-control-allow-origin"), "*");
-    assert_eq!(reads, ["live/demo/current".to_owned(), world.head_key()]);
+    assert_eq!(reads, ["live/demo/current".to_owned(), "meta/streams/demo.json".to_owned(), world.head_key()]);
 
     let (answer, reads) = world.run(&mut state, get(&world.full("~/source.m3u8")), world.now_ms());
     assert_eq!(end(&answer), (2, 2));
@@ -218,6 +218,119 @@ fn segments_and_parts_are_cut_out_of_the_objects_that_hold_them() {
     let answer = world.run(&mut State::new(), get(&world.full("~/source/12.m4s")), late).0;
     assert!(matches!(&answer, Answer::Send { pieces, .. } if pieces.len() == 1 && pieces[0].key.contains("/seg/")));
     assert_eq!(world.body(&answer), "[video 12.0][video 12.1]");
+}
+
+fn write_document(world: &mut World, title: &str) {
+    let document = format!("{{\"id\":\"demo\",\"title\":\"{title}\",\"tags\":[\"a\",\"b\"]}}");
+    world.objects.insert("meta/streams/demo.json".to_owned(), document.into_bytes());
+}
+
+#[test]
+fn what_is_said_about_a_stream_is_seen_within_five_seconds() {
+    let mut world = World::after(10);
+    let mut state = State::new();
+    write_document(&mut world, "First");
+    let answer = world.get(&mut state, "~/index.m3u8");
+    assert!(text(&answer).contains("DATA-ID=\"com.tidegate.title\",VALUE=\"First\"") && text(&answer).contains("VALUE=\"a, b\""));
+    write_document(&mut world, "Second");
+    let (answer, _) = world.run(&mut state, get(&world.full("~/index.m3u8")), world.now_ms() + 2600);
+    assert!(text(&answer).contains("Second"));
+    assert_eq!(header(&answer, "cache-control"), "public, max-age=2");
+    // A document that does not read changes nothing.
+    world.objects.insert("meta/streams/demo.json".to_owned(), b"{".to_vec());
+    let (answer, _) = world.run(&mut state, get(&world.full("~/index.m3u8")), world.now_ms() + 9000);
+    assert!(text(&answer).contains("Second"));
+}
+
+#[test]
+fn a_known_stream_that_is_not_live_is_503_which_players_ask_again() {
+    let mut world = World::after(1);
+    world.objects.clear();
+    assert_eq!(status(&world.get(&mut State::new(), "/live/demo/index.m3u8")), 404);
+    write_document(&mut world, "Soon");
+    for address in ["/live/demo/index.m3u8", "/live/demo/manifest.mpd"] {
+        let answer = world.get(&mut State::new(), address);
+        assert_eq!((status(&answer), header(&answer, "retry-after")), (503, "1"));
+    }
+}
+
+#[test]
+fn key_frames_have_a_playlist_of_their_own() {
+    let world = World::after(4 * 3 + 2);
+    let mut state = State::new();
+    let list = media(&world.get(&mut state, "~/source.iframes.m3u8"));
+    assert!(list.i_frames_only && list.segments.len() == 3 && list.open.is_none());
+    let segment = &list.segments[1];
+    assert_eq!((segment.uri.as_str(), segment.byte_range.map(|range| (range.offset, range.length))), ("source/1.m4s", Some((0, 6))));
+    let (answer, _) = world.run(&mut state, get(&world.full("~/source.iframes.m3u8?_HLS_msn=3")), world.now_ms());
+    assert!(matches!(answer, Answer::Wait { .. }), "waits for the next key frame as for a segment: {answer:?}");
+    let multivariant = world.get(&mut state, "~/index.m3u8");
+    assert!(text(&multivariant).contains("URI=\"source.iframes.m3u8\""));
+    assert!(!text(&multivariant).contains("audio.iframes"));
+}
+
+#[test]
+fn a_clip_is_a_recording_once_it_is_complete_and_the_same_for_everybody() {
+    let mut world = World::after(4 * 10 + 2);
+    let mut state = State::new();
+    let multivariant = world.get(&mut state, "~/index.m3u8?start=5&end=11.5");
+    let query = "start=2026-09-21T14:13:25.000Z&end=2026-09-21T14:13:31.500Z";
+    assert!(text(&multivariant).contains(&format!("\nsource.m3u8?{query}\n")), "{}", text(&multivariant));
+    let clip = world.get(&mut state, &format!("~/source.m3u8?{query}"));
+    let list = media(&clip);
+    assert!(list.ended && list.playlist_type == Some(tidegate_hls::read::PlaylistType::Vod) && list.open.is_none());
+    let numbers: Vec<u64> = list.segments.iter().map(|segment| segment.msn.0).collect();
+    assert_eq!((numbers, list.start), (vec![2, 3, 4, 5], Some((1_000_000, true))));
+    assert_eq!(header(&clip, "cache-control"), "public, max-age=3600");
+    (0..40).for_each(|_| world.write_part(false));
+    assert_eq!(text(&world.get(&mut State::new(), &format!("~/source.m3u8?{query}&_HLS_msn=7"))), text(&clip));
+    world.write_end();
+    assert_eq!(text(&world.get(&mut State::new(), &format!("~/source.m3u8?{query}"))), text(&clip));
+}
+
+#[test]
+fn a_clip_without_an_end_grows_and_can_be_waited_for() {
+    let mut world = World::after(4 * 4 + 2);
+    let mut state = State::new();
+    let answer = world.get(&mut state, "~/source.m3u8?start=4");
+    let list = media(&answer);
+    assert!(!list.ended && list.playlist_type == Some(tidegate_hls::read::PlaylistType::Event));
+    assert_eq!((list.media_sequence, end(&answer)), (Msn(2), (4, 2)));
+    let request = get(&world.full("~/source.m3u8?start=4&_HLS_msn=4&_HLS_part=2"));
+    assert!(matches!(world.run(&mut state, request.clone(), world.now_ms()).0, Answer::Wait { .. }));
+    world.write_part(false);
+    let there = Request { waited: Some(Waited::There), ..request };
+    assert_eq!(end(&world.run(&mut state, there, world.now_ms()).0), (4, 3));
+    // With an end that has not come yet it grows up to there.
+    assert!(!media(&world.get(&mut state, "~/source.m3u8?start=4&end=11")).ended);
+    (0..6).for_each(|_| world.write_part(false));
+    let list = media(&world.get(&mut state, "~/source.m3u8?start=4&end=11"));
+    assert!(list.ended && list.segments.last().is_some_and(|last| last.msn == Msn(5)));
+}
+
+#[test]
+fn a_stretch_that_is_not_there_is_404_and_one_that_makes_no_sense_400() {
+    let world = World::after(4 * 4 + 2);
+    for (query, expected) in [("start=99", 404), ("start=5&end=4", 400), ("start=x", 400), ("end=1&end=2", 400), ("start=", 400)] {
+        assert_eq!(status(&world.get(&mut State::new(), &format!("~/source.m3u8?{query}"))), expected, "{query}");
+    }
+}
+
+#[test]
+fn dash_players_get_the_same_session() {
+    let mut world = World::after(4 * 3 + 2);
+    let mut state = State::new();
+    let session = world.timeline.session().id.to_string();
+    let answer = world.get(&mut state, "/live/demo/manifest.mpd");
+    assert!(text(&answer).contains(&format!("<BaseURL>{session}/</BaseURL>")) && text(&answer).contains("r=\"2\""));
+    assert_eq!((header(&answer, "content-type"), header(&answer, "cache-control")), ("application/dash+xml", "public, max-age=1"));
+    assert!(text(&world.get(&mut state, "~/low-latency.mpd")).contains("$SubNumber$"));
+    world.write_end();
+    let answer = world.get(&mut State::new(), "~/manifest.mpd");
+    assert!(text(&answer).contains("type=\"static\""));
+    assert_eq!(header(&answer, "cache-control"), "public, max-age=3600");
+    let time = world.get(&mut state, "/time");
+    assert!(text(&time).starts_with("2026-09-21T14:13:") && header(&time, "cache-control") == "no-store");
 }
 
 #[test]

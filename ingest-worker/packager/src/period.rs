@@ -71,6 +71,8 @@ pub(crate) struct Built {
     pub(crate) opens_clock: bool,
     pub(crate) starts_segment: bool,
     pub(crate) utc_us: i64,
+    /// Media time at which it starts.
+    pub(crate) start_us: i64,
     pub(crate) frame_rate: Option<FrameRate>,
     pub(crate) pieces: Vec<Piece>,
 }
@@ -327,6 +329,7 @@ impl Period {
             opens_clock,
             starts_segment: pending.cut.starts_segment,
             utc_us: pending.utc_us,
+            start_us: self.cut_us(pending.cut.start),
             frame_rate: self.timing.rate,
             pieces,
         })
@@ -472,7 +475,7 @@ impl Period {
         });
         let pieces = pieces.collect();
         self.end_us = until_us + longest_us;
-        Some(Built { opens_clock: false, starts_segment: false, utc_us, frame_rate: self.timing.rate, pieces })
+        Some(Built { opens_clock: false, starts_segment: false, utc_us, start_us: until_us, frame_rate: self.timing.rate, pieces })
     }
 
     /// The frames that no part took.

@@ -113,7 +113,13 @@ impl Writer {
             let track = piece.config.as_ref().map(|config| config.track.clone());
             *known = if built.opens_clock { track } else { track.or_else(|| known.take()) };
         }
-        let period = Period { index: self.periods, first_msn: msn, tracks: self.tracks.clone() };
+        let period = Period {
+            index: self.periods,
+            utc_us: built.utc_us,
+            start_us: built.start_us.max(0) as u64,
+            first_msn: msn,
+            tracks: self.tracks.clone(),
+        };
         self.periods += 1;
         Some(period)
     }

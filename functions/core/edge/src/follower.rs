@@ -13,6 +13,8 @@ pub struct Follower {
     tip_ms: Option<u64>,
     /// When the head was last read.
     head_ms: u64,
+    /// When the log was last seen to go on, by the clock here.
+    progress_ms: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ enum Phase {
     Absent,
     /// Everything is known.
     Ended,
+    /// The log has stood still for so long that its writer is taken for dead: shown as ended, until the head says otherwise.
+    Abandoned,
 }
 
 /// The object that a follower wants next.
@@ -57,6 +61,13 @@ const TIP_FRESH_MS: u64 = 20;
 const ABSENT_FRESH_MS: u64 = 1000;
 /// A log that stands still for this many target durations is checked against the head: its records may have expired.
 const STALE_TARGETS: u64 = 2;
+/// A session whose log has stood still for this many target durations, and said nothing of its end, is shown as ended: its worker
+/// and whoever could have taken over are gone. Seconds for a takeover, half a minute for this, at segments of 2 s …
+const ABANDONED_TARGETS: u64 = 15;
+/// … of which this many before our own eyes.
+const SEEN_STILL_TARGETS: u64 = 3;
+/// How often the head of such a session is looked at, in ms: its worker may have been cut off and come back.
+const ABANDONED_FRESH_MS: u64 = 5000;
 /// A follower left alone this long, in ms, starts from the head again in place of reading record after record.
 const ASLEEP_MS: u64 = 10_000;
 
@@ -64,7 +75,7 @@ impl Follower {
     /// Knows nothing yet.
     #[must_use]
     pub fn new(stream: StreamId, session: SessionId) -> Self {
-        Self { stream, session, phase: Phase::Head, timeline: None, tip_ms: None, head_ms: 0 }
+        Self { stream, session, phase: Phase::Head, timeline: None, tip_ms: None, head_ms: 0, progress_ms: 0 }
     }
 
     /// The object to read next; `None` while all that can be known is known.
@@ -77,7 +88,8 @@ impl Follower {
         match &self.phase {
             Phase::Ended => None,
             Phase::Absent if age_ms(self.head_ms) < ABSENT_FRESH_MS => None,
-            Phase::Absent | Phase::Head => whole(Key::Head { stream, session }),
+            Phase::Abandoned if age_ms(self.head_ms) < ABANDONED_FRESH_MS => None,
+            Phase::Absent | Phase::Head | Phase::Abandoned => whole(Key::Head { stream, session }),
             Phase::Chapters { next, .. } => whole(Key::Chapter { stream, session, index: *next }),
             Phase::Log if tip_age_ms.is_some_and(|age| age < TIP_FRESH_MS) => None,
             Phase::Log if tip_age_ms.is_some_and(|age| age > ASLEEP_MS) || self.head_is_due(now_ms) => whole(Key::Head { stream, session }),
@@ -138,8 +150,12 @@ impl Follower {
         // Twice the same: the log really stands still.
         let known = self.timeline.as_ref().is_some_and(|timeline| timeline.next_record() >= snapshot.next_record());
         if known {
+            if matches!(self.phase, Phase::Abandoned) {
+                return;
+            }
             self.phase = Phase::Log;
             self.tip_ms = None;
+            self.abandon(now_ms);
             return;
         }
         let chapters = snapshot.chapters();
@@ -150,6 +166,20 @@ impl Follower {
         } else {
             let outline = Box::new(snapshot.clone().into_timeline(Vec::new()));
             self.phase = Phase::Chapters { next, snapshot: Box::new(snapshot), outline, read: known };
+        }
+    }
+
+    /// Closes a log that nobody writes any more, though nobody said so. Its dates alone are not trusted, since clocks differ: it has to
+    /// stand still before our eyes too.
+    fn abandon(&mut self, now_ms: u64) {
+        let still_ms = now_ms.saturating_sub(self.progress_ms);
+        let Some(timeline) = &mut self.timeline else { return };
+        let target_ms = u64::from(timeline.session().target_duration_s) * 1000;
+        let last_ms = timeline.segments().back().and_then(|segment| segment.parts.last()).map_or(0, |part| part.utc_us / 1000);
+        let age_ms = now_ms.saturating_sub(u64::try_from(last_ms).unwrap_or(0));
+        if age_ms > target_ms * ABANDONED_TARGETS && still_ms > target_ms * SEEN_STILL_TARGETS {
+            timeline.abandon();
+            self.phase = Phase::Abandoned;
         }
     }
 
@@ -189,6 +219,7 @@ impl Follower {
         self.phase = if timeline.ended() { Phase::Ended } else { Phase::Log };
         self.timeline = Some(timeline);
         self.tip_ms = None;
+        self.progress_ms = self.head_ms;
     }
 
     fn read_record(&mut self, now_ms: u64, bytes: &[u8]) {
@@ -197,6 +228,7 @@ impl Follower {
         match applied {
             Some(Ok(())) => {
                 self.tip_ms = None;
+                self.progress_ms = now_ms;
                 if timeline.ended() {
                     self.phase = Phase::Ended;
                 }
@@ -217,7 +249,7 @@ impl Follower {
     #[must_use]
     pub fn timeline(&self) -> Option<&Timeline> {
         match self.phase {
-            Phase::Head | Phase::Chapters { .. } | Phase::Log | Phase::Ended => self.timeline.as_ref(),
+            Phase::Head | Phase::Chapters { .. } | Phase::Log | Phase::Ended | Phase::Abandoned => self.timeline.as_ref(),
             Phase::Absent => None,
         }
     }
@@ -227,7 +259,7 @@ impl Follower {
     pub fn outline(&self) -> Option<&Timeline> {
         match &self.phase {
             Phase::Chapters { outline, .. } => Some(outline),
-            Phase::Head | Phase::Log | Phase::Absent | Phase::Ended => self.timeline(),
+            Phase::Head | Phase::Log | Phase::Absent | Phase::Ended | Phase::Abandoned => self.timeline(),
         }
     }
 

@@ -33,7 +33,7 @@ fn timeline() -> Timeline {
         bandwidth_bps: 3_000_000,
         kind: TrackKind::Video { width: 1280, height: 720, frame_rate: None },
     };
-    let period = Period { index: 0, first_msn: Msn(0), tracks: vec![Some(video()); 5] };
+    let period = Period { index: 0, utc_us: 1_790_000_000_000_000, start_us: 0, first_msn: Msn(0), tracks: vec![Some(video()); 5] };
     let mut timeline = Timeline::new(session);
     for n in 0..PARTS * SEGMENTS + 2 {
         let track = TrackPart {

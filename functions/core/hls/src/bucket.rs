@@ -35,7 +35,7 @@ fn playlist(timeline: &Timeline, rendition: usize, is_i_frames: bool) -> String 
             let discontinuities = writer.discontinuity_sequence(segment);
             writer.text.str("\n#EXT-X-DISCONTINUITY-SEQUENCE:").number(discontinuities).str("\n");
             for event in timeline.events(AsOf::End) {
-                date_range(&mut writer.text, &mut writer.calendar, &event.event);
+                date_range(&mut writer.text, &event.event);
             }
         }
         if is_i_frames {

@@ -1,3 +1,5 @@
+use tidegate_stream::date;
+
 use crate::line::{Text, padded};
 
 /// Writes EXT-X-PROGRAM-DATE-TIME. From one segment to the next only the seconds change: what stands before them is worked out once a
@@ -9,7 +11,6 @@ pub(crate) struct Calendar {
 }
 
 const MINUTE_MS: u64 = 60_000;
-const DAY_MS: u64 = 86_400_000;
 /// The end of the year 9999: later ones have five digits.
 const MAX_MS: u64 = 253_402_300_799_999;
 
@@ -33,44 +34,17 @@ impl Calendar {
         }
     }
 
-    /// A date by itself, as attributes have it.
-    pub(crate) fn date(&mut self, utc_us: i64) -> [u8; 24] {
-        let mut text = Text::with_capacity(self.line.len());
-        self.write(&mut text, utc_us);
-        let line = text.finish();
-        let date = line.trim_end().as_bytes().last_chunk::<24>();
-        date.copied().unwrap_or(*b"1970-01-01T00:00:00.000Z")
-    }
-
     fn turn_to(&mut self, ms: u64) {
         self.minute_ms = ms - ms % MINUTE_MS;
-        let (year, month, date) = date_of(ms / DAY_MS);
-        let minute = ms % DAY_MS / MINUTE_MS;
-        let ([a, b, c, d], [e, f], [g, h]) = (padded::<4>(year), padded::<2>(month), padded::<2>(date));
-        let ([i, j], [k, l]) = (padded::<2>(minute / 60), padded::<2>(minute % 60));
-        let moment = [a, b, c, d, b'-', e, f, b'-', g, h, b'T', i, j, b':', k, l];
-        if let Some(room) = self.line.get_mut(25..41) {
-            room.copy_from_slice(&moment);
+        let date = date((self.minute_ms * 1000).cast_signed());
+        if let Some(room) = self.line.get_mut(25..49) {
+            room.copy_from_slice(&date);
         }
     }
 }
 
 fn millis(utc_us: i64) -> u64 {
     u64::try_from(utc_us).unwrap_or(0).min(MAX_MS * 1000) / 1000
-}
-
-/// Year, month and day of a day since 1970-01-01 in the Gregorian calendar.
-fn date_of(day: u64) -> (u64, u64, u64) {
-    // Years begin in March, so that the leap day is the last; 400 years are 146,097 days.
-    let day = day + 719_468;
-    let era = day / 146_097;
-    let day_of_era = day % 146_097;
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * day_of_year + 2) / 153;
-    let date = day_of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, date)
 }
 
 #[cfg(test)]

@@ -1,12 +1,8 @@
 use alloc::string::String;
 
-use tidegate_stream::{AsOf, Msn, Segment, Timeline};
+use tidegate_stream::{AsOf, Msn, Segment, Timeline, date};
 
-use crate::{
-    calendar::Calendar,
-    line::Text,
-    read::value::{date, millionths},
-};
+use crate::{line::Text, read::value};
 
 /// A stretch of a session as a client asks for it: `start` and `end` in a query, each a date (`2026-09-21T14:13:20Z`) or seconds from
 /// the start of the session.
@@ -121,14 +117,13 @@ impl Stretch {
     pub fn query(&self, timeline: &Timeline) -> String {
         let session_start = timeline.start_utc_us().unwrap_or(0);
         let mut text = Text::with_capacity(64);
-        let mut calendar = Calendar::new();
         for (name, moment) in [("start=", self.start), ("end=", self.end)] {
             let utc_us = match moment {
                 Some(Moment::Utc(utc_us)) => utc_us,
                 Some(Moment::Media(us)) => session_start.saturating_add_unsigned(us),
                 None => continue,
             };
-            text.str(if text.is_empty() { "" } else { "&" }).str(name).ascii(&calendar.date(utc_us));
+            text.str(if text.is_empty() { "" } else { "&" }).str(name).ascii(&date(utc_us));
         }
         text.finish()
     }
@@ -138,11 +133,11 @@ impl Moment {
     fn parse(text: &str) -> Option<Self> {
         let is_seconds = text.len() <= 16 && !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         if is_seconds {
-            return millionths(text).map(Self::Media);
+            return value::millionths(text).map(Self::Media);
         }
         // Percent signs stand for colons in what some clients send.
         let plain = text.replace("%3A", ":").replace("%3a", ":").replace("%2B", "+").replace("%2b", "+");
-        date(&plain).map(Self::Utc)
+        value::date(&plain).map(Self::Utc)
     }
 }
 

@@ -1,14 +1,14 @@
-use tidegate_stream::{AttributeValue, Event, Scte35Kind};
+use tidegate_stream::{AttributeValue, Event, Scte35Kind, date};
 
-use crate::{calendar::Calendar, line::Text};
+use crate::line::Text;
 
 /// EXT-X-DATERANGE. The texts of an event can be quoted: a timeline holds no others.
-pub(crate) fn date_range(text: &mut Text, calendar: &mut Calendar, event: &Event) {
+pub(crate) fn date_range(text: &mut Text, event: &Event) {
     text.str("#EXT-X-DATERANGE:ID=\"").str(&event.id).str("\"");
     if !event.class.is_empty() {
         text.str(",CLASS=\"").str(&event.class).str("\"");
     }
-    text.str(",START-DATE=\"").ascii(&calendar.date(event.start_utc_us)).str("\"");
+    text.str(",START-DATE=\"").ascii(&date(event.start_utc_us)).str("\"");
     for (name, micros) in [(",DURATION=", event.duration_us), (",PLANNED-DURATION=", event.planned_duration_us)] {
         if let Some(micros) = micros {
             text.str(name);
@@ -89,7 +89,7 @@ mod tests {
             scte35: Some(Scte35 { kind: Scte35Kind::Out, section: vec![0xfc, 0x00] }),
         };
         let mut text = Text::with_capacity(0);
-        date_range(&mut text, &mut Calendar::new(), &event);
+        date_range(&mut text, &event);
         assert_eq!(
             text.finish(),
             "#EXT-X-DATERANGE:ID=\"splice-6FFFFFF0\",CLASS=\"com.example.ad\",START-DATE=\"2026-09-21T14:13:20.123Z\",DURATION=59.993,\

@@ -203,7 +203,7 @@ impl<'a, I: Iterator<Item = &'a Announced>> Ranges<'a, I> {
                 self.next = Some(event);
                 break;
             }
-            date_range(&mut writer.text, &mut writer.calendar, &event.event);
+            date_range(&mut writer.text, &event.event);
         }
     }
 }

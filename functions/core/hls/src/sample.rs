@@ -82,7 +82,8 @@ impl Log {
                 period += u8::from(index > 0);
                 let tracks = vec![Some(video(1 + period * 16, 1280, 720, 3_000_000)), Some(video(2 + period * 16, 640, 360, 800_000))];
                 let tracks = tracks.into_iter().chain([Some(audio(3))]).collect();
-                Period { index: period.into(), first_msn: msn, tracks }
+                let us = frame * 1_000_000 / 30;
+                Period { index: period.into(), utc_us: START_US + us as i64, start_us: us, first_msn: msn, tracks }
             });
             let sound = |frame: u64| frame * 1600 / 1024;
             let sounds = sound(frame + u64::from(shape.frames)) - sound(frame);

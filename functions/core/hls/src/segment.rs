@@ -16,7 +16,7 @@ pub(crate) struct Writer<'a> {
     id: &'a str,
     tracks: Tracks<'a>,
     map: Option<ConfigHash>,
-    pub(crate) calendar: Calendar,
+    calendar: Calendar,
     ruler: Ruler,
     tail: Tail,
 }

@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+mod date;
 mod document;
 mod event;
 mod hash;
@@ -27,6 +28,7 @@ mod segment;
 mod session;
 mod timeline;
 
+pub use date::date;
 pub use document::{Current, KeyDocument, StreamDocument};
 pub use event::{Announced, AttributeValue, EVENT_BYTES_MAX, EVENTS_MAX, EVENTS_PER_RECORD_MAX, Event, Scte35, Scte35Kind};
 pub use hash::{ConfigHash, Hash, KeyHash};

@@ -44,6 +44,10 @@ pub enum RenditionKind {
 pub struct Period {
     /// 0 for the first; the discontinuity sequence number of its segments.
     pub index: u32,
+    /// Wall clock of its first frame, in us since 1970.
+    pub utc_us: i64,
+    /// Media time of its first frame, in us: ticks of a track divided by its timescale.
+    pub start_us: u64,
     /// Its first segment.
     pub first_msn: Msn,
     /// For each rendition of the session its track; `None` where the source has none in this period.

@@ -248,6 +248,11 @@ impl Timeline {
         (self.session.dvr_window_s.div_ceil(target)).max(MIN_WINDOW_SEGMENTS) as usize
     }
 
+    /// Takes the session for ended though no record says so: nobody writes it any more.
+    pub fn abandon(&mut self) {
+        self.ended = true;
+    }
+
     /// The session that is followed.
     #[must_use]
     pub fn session(&self) -> &Session {

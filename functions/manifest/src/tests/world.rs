@@ -80,7 +80,7 @@ impl World {
             Some(Track { init: ConfigHash([init; 8]), codec: codec.to_owned(), timescale, bandwidth_bps: 1_000_000, kind })
         };
         let tracks = vec![track(1, "avc1.64001f", 30_000, video), track(2, "mp4a.40.2", 48_000, audio)];
-        let opens = (n == 0).then_some(Period { index: 0, first_msn: msn, tracks });
+        let opens = (n == 0).then_some(Period { index: 0, utc_us: (START_MS * 1000) as i64, start_us: 0, first_msn: msn, tracks });
         let media = vec![format!("[video {msn}.{part}]").into_bytes(), format!("[audio {msn}.{part}]").into_bytes()];
         let len = |index: usize| media[index].len() as u32;
         let tracks = vec![

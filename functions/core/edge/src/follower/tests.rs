@@ -42,7 +42,7 @@ pub(crate) fn log(shape: &[u32], end: bool) -> Vec<Vec<u8>> {
             let msn = Msn(msn as u64);
             let kind = TrackKind::Video { width: 2, height: 2, frame_rate: None };
             let track = Track { init: ConfigHash([0; 8]), codec: "avc1.64001f".to_string(), timescale: 90_000, bandwidth_bps: 1, kind };
-            let opens = (number == 0).then(|| Period { index: 0, first_msn: msn, tracks: vec![Some(track)] });
+            let opens = (number == 0).then(|| Period { index: 0, utc_us: 0, start_us: 0, first_msn: msn, tracks: vec![Some(track)] });
             let start = number * 45_000;
             let tracks = vec![TrackPart { len: 5, start, duration: 45_000, independent: part == 0, key_len: 0 }];
             push(RecordBody::Part(PartRecord {
@@ -224,6 +224,36 @@ fn everything_is_known_after_the_end() {
     Bucket::new(&log, 5).feed(&mut follower, 2500);
     assert!(follower.timeline().unwrap().ended());
     assert_eq!(follower.need(100_000), None);
+}
+
+#[test]
+fn a_log_that_nobody_writes_any_more_is_closed_and_opened_again_when_it_goes_on() {
+    let log = log(&[4; 8], false);
+    let mut follower = follower();
+    let bucket = Bucket::new(&log, 18);
+    let mut closed_ms = None;
+    for now_ms in (9000..60_000).step_by(100) {
+        bucket.feed(&mut follower, now_ms);
+        if closed_ms.is_none() && follower.timeline().is_some_and(Timeline::ended) {
+            closed_ms = Some(now_ms);
+        }
+    }
+    // Record 17 began at 8.5 s; 15 target durations are 30 s; the head is looked at every 4 s.
+    assert!(closed_ms.is_some_and(|ms| (38_500..=43_000).contains(&ms)), "{closed_ms:?}");
+    Bucket::new(&log, 32).feed(&mut follower, 66_000);
+    assert!(!follower.timeline().unwrap().ended());
+    assert_eq!(last(&follower), (7, 3));
+}
+
+#[test]
+fn a_clock_that_is_minutes_ahead_closes_nothing_that_goes_on() {
+    let log = log(&[4; 40], false);
+    let mut follower = follower();
+    for records in 8..160 {
+        Bucket::new(&log, records).feed(&mut follower, 600_000 + records as u64 * 500);
+        assert!(!follower.timeline().unwrap().ended());
+    }
+    assert_eq!(last(&follower), (39, 2));
 }
 
 #[test]

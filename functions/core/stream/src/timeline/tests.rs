@@ -19,7 +19,7 @@ fn session(dvr_window_s: u32) -> Session {
 fn period(index: u32, first_msn: Msn) -> Period {
     let kind = TrackKind::Audio { sample_rate: 48_000, channels: 2 };
     let track = Track { init: ConfigHash([1; 8]), codec: "mp4a.40.2".to_string(), timescale: 48_000, bandwidth_bps: 1, kind };
-    Period { index, first_msn, tracks: vec![Some(track), None] }
+    Period { index, utc_us: 0, start_us: 0, first_msn, tracks: vec![Some(track), None] }
 }
 
 /// Writes a log: each item is the number of parts of a segment and whether a period opens with it.
