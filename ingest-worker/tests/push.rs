@@ -412,9 +412,16 @@ async fn a_file_is_pulled_in_a_loop() {
     let missing = worker.pull(stream.clone(), Pull::File("none.mp4".into())).await.unwrap_err();
     assert_eq!(missing.to_string(), "there is no file none.mp4");
     let stop = CancellationToken::new();
-    let addr = worker.rtmp_addr();
-    let mut running =
-        Running { bucket, addr, stream, stream_key: String::new(), stop: stop.clone(), worker: Some(tokio::spawn(worker.run(stop))) };
+    let (addr, metrics) = (worker.rtmp_addr(), worker.metrics().stream(&stream));
+    let mut running = Running {
+        bucket,
+        addr,
+        stream,
+        stream_key: String::new(),
+        metrics,
+        stop: stop.clone(),
+        worker: Some(tokio::spawn(worker.run(stop))),
+    };
     tokio::time::sleep(Duration::from_secs(5)).await;
     running.shut_down().await;
     let recorded = running.recorded(&running.session().unwrap()).unwrap();
