@@ -33,6 +33,8 @@ pub struct TranscodeConfig {
     pub mode: Mode,
     /// x264's preset.
     pub preset: String,
+    /// How long the encoders have to have time to spare before a rung that was left out comes back, in s.
+    pub rung_back_s: u32,
 }
 
 /// One ffmpeg or one for each GOP.
@@ -152,7 +154,7 @@ impl Default for Config {
 
 impl Default for TranscodeConfig {
     fn default() -> Self {
-        Self { mode: Mode::Auto, preset: "veryfast".into() }
+        Self { mode: Mode::Auto, preset: "veryfast".into(), rung_back_s: 60 }
     }
 }
 
@@ -195,6 +197,7 @@ impl Config {
         within("package.part_ms", self.package.part_ms, 100..=2000, "100 to 2000")?;
         within("package.segment_ms", self.package.segment_ms, 1000..=10_000, "1000 to 10000")?;
         within("package.dvr_window_s", self.package.dvr_window_s, 10..=86_400, "10 to 86400")?;
+        within("transcode.rung_back_s", self.transcode.rung_back_s, 1..=3600, "1 to 3600")?;
         if self.package.segment_ms < 2 * self.package.part_ms {
             return Err(ConfigError::Value {
                 key: "package.segment_ms",

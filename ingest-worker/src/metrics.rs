@@ -10,6 +10,8 @@ use std::{
 
 use tidegate_stream::StreamId;
 
+use crate::store::Stats;
+
 /// What the worker has done since it started.
 #[derive(Debug, Default)]
 pub struct Metrics {
@@ -34,8 +36,12 @@ pub struct StreamMetrics {
     pub discontinuities: AtomicU64,
     /// Times that ffmpeg had to be started again.
     pub ffmpeg_restarts: AtomicU64,
-    /// From the arrival of a part's last frame to the part.
+    /// Times that a rung was left out because the encoders were behind.
+    pub rungs_dropped: AtomicU64,
+    /// From the arrival of a part's last frame to the part of all renditions: with a ladder its slowest encoder is in it.
     pub part_time: Times,
+    /// What the writer of the newest session has done, as of the newest part.
+    store: Mutex<Stats>,
 }
 
 /// How long something takes: the newest measurements, for percentiles.
@@ -81,14 +87,36 @@ impl Metrics {
         family("late_parts_total", "counter", "Parts in which a rendition was missing.", &|m| m.late_parts.load(Relaxed));
         family("discontinuities_total", "counter", "Discontinuities.", &|m| m.discontinuities.load(Relaxed));
         family("ffmpeg_restarts_total", "counter", "Times that ffmpeg had to be started again.", &|m| m.ffmpeg_restarts.load(Relaxed));
-        let name = "tidegate_ingest_part_seconds";
-        let _ = writeln!(text, "# HELP {name} From the arrival of a part's last frame to the part.\n# TYPE {name} summary");
-        for (stream, metrics) in streams.iter() {
-            for (quantile, value) in [("0.5", metrics.part_time.percentile(50)), ("0.99", metrics.part_time.percentile(99))] {
-                let Some(value) = value else { continue };
-                let _ = writeln!(text, "{name}{{stream=\"{stream}\",quantile=\"{quantile}\"}} {}", value.as_secs_f64());
+        family("rungs_dropped_total", "counter", "Times that a rung was left out because the encoders were behind.", &|m| {
+            m.rungs_dropped.load(Relaxed)
+        });
+        family("session_puts", "gauge", "PUT requests of the newest session, hedges and retries included.", &|m| m.store().puts);
+        family("session_put_hedges", "gauge", "Of these, sent a second time because the first took long.", &|m| m.store().hedges);
+        family("session_put_retries", "gauge", "Of these, sent again because the store could not.", &|m| m.store().retries);
+        family("waiting_bytes", "gauge", "Bytes that are not durable yet.", &|m| m.store().waiting_bytes as u64);
+        let mut summary = |name: &str, help: &str, values: &dyn Fn(&StreamMetrics) -> Vec<(&'static str, Option<Duration>)>| {
+            let _ = writeln!(text, "# HELP tidegate_ingest_{name} {help}\n# TYPE tidegate_ingest_{name} summary");
+            for (stream, metrics) in streams.iter() {
+                for (labels, value) in values(metrics) {
+                    let Some(value) = value else { continue };
+                    let _ = writeln!(text, "tidegate_ingest_{name}{{stream=\"{stream}\",{labels}}} {}", value.as_secs_f64());
+                }
             }
-        }
+        };
+        summary("part_seconds", "From the arrival of a part's last frame to the part.", &|m| {
+            let at = |percent| m.part_time.percentile(percent);
+            vec![("quantile=\"0.5\"", at(50)), ("quantile=\"0.95\"", at(95)), ("quantile=\"0.99\"", at(99))]
+        });
+        summary("put_seconds", "From the submission of an object to its being durable; `log` is what viewers wait for.", &|m| {
+            let Stats { log, index, .. } = m.store();
+            let known = |count: usize, value: Duration| (count > 0).then_some(value);
+            vec![
+                ("lane=\"log\",quantile=\"0.5\"", known(log.count, log.p50)),
+                ("lane=\"log\",quantile=\"0.99\"", known(log.count, log.p99)),
+                ("lane=\"index\",quantile=\"0.5\"", known(index.count, index.p50)),
+                ("lane=\"index\",quantile=\"0.99\"", known(index.count, index.p99)),
+            ]
+        });
         text
     }
 }
@@ -97,6 +125,17 @@ impl StreamMetrics {
     /// Whether the stream has a publisher.
     pub fn set_live(&self, live: bool) {
         self.live.store(live, Relaxed);
+    }
+
+    /// Takes what the writer has done so far.
+    pub(crate) fn set_store(&self, stats: Stats) {
+        *self.store.lock().unwrap_or_else(PoisonError::into_inner) = stats;
+    }
+
+    /// What the writer of the newest session has done.
+    #[must_use]
+    pub fn store(&self) -> Stats {
+        *self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -123,6 +162,7 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Quantiles;
 
     #[test]
     fn the_text_names_each_stream() {
@@ -130,9 +170,14 @@ mod tests {
         let stream = metrics.stream(&StreamId::parse("demo").unwrap());
         stream.parts.store(3, Relaxed);
         stream.part_time.add(Duration::from_millis(2));
+        let log = Quantiles { count: 9, p50: Duration::from_millis(7), p95: Duration::from_millis(11), p99: Duration::from_millis(20) };
+        stream.set_store(Stats { puts: 12, log, ..Stats::default() });
         let text = metrics.text();
         assert!(text.contains("tidegate_ingest_parts_total{stream=\"demo\"} 3\n"));
         assert!(text.contains("tidegate_ingest_part_seconds{stream=\"demo\",quantile=\"0.99\"} 0.002\n"));
+        assert!(text.contains("tidegate_ingest_session_puts{stream=\"demo\"} 12\n"));
+        assert!(text.contains("tidegate_ingest_put_seconds{stream=\"demo\",lane=\"log\",quantile=\"0.99\"} 0.02\n"));
+        assert!(!text.contains("lane=\"index\""), "nothing is said of what was not measured: {text}");
     }
 
     #[test]

@@ -57,6 +57,7 @@ struct Running {
     addr: SocketAddr,
     stream: StreamId,
     stream_key: String,
+    metrics: Arc<tidegate_ingest_worker::StreamMetrics>,
     stop: CancellationToken,
     worker: Option<JoinHandle<()>>,
 }
@@ -82,9 +83,10 @@ impl Running {
         change(&mut config);
         let worker = Worker::bind(config, bucket.clone()).await.unwrap();
         let addr = worker.rtmp_addr();
+        let metrics = worker.metrics().stream(&stream);
         let stop = CancellationToken::new();
         let worker = Some(tokio::spawn(worker.run(stop.clone())));
-        Self { bucket, addr, stream, stream_key, stop, worker }
+        Self { bucket, addr, stream, stream_key, metrics, stop, worker }
     }
 
     fn url(&self) -> String {
@@ -311,30 +313,85 @@ async fn a_fresh_ffmpeg_for_each_gop_gives_every_picture_too() {
     assert_eq!((recorded.names(), recorded.counts()), (vec!["source", "low"], vec![(210, 0), (210, 0)]));
 }
 
+/// An ffmpeg under a name of its own, so that only this test's encoders are found.
+#[cfg(target_os = "linux")]
+struct Named {
+    folder: tempfile::TempDir,
+}
+
+#[cfg(target_os = "linux")]
+impl Named {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(ffmpeg(), folder.path().join("ffmpeg")).unwrap();
+        Self { folder }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("ffmpeg")
+    }
+
+    /// Sends a signal to every encoder that runs.
+    fn signal(&self, signal: &str) {
+        let named = self.path();
+        let runs_it = |process: &PathBuf| {
+            std::fs::read(process.join("cmdline")).is_ok_and(|line| line.starts_with(named.as_os_str().as_encoded_bytes()))
+        };
+        let encoders: Vec<_> = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path()).filter(runs_it).collect();
+        assert!(!encoders.is_empty(), "no encoder runs");
+        for encoder in encoders {
+            assert!(Command::new("kill").arg(signal).arg(encoder.file_name().unwrap()).status().unwrap().success());
+        }
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_encoder_costs_a_gap_and_nothing_else() {
-    let folder = tempfile::tempdir().unwrap();
-    // A name of its own, so that only this test's encoder is found.
-    let named = folder.path().join("ffmpeg");
-    std::os::unix::fs::symlink(ffmpeg(), &named).unwrap();
+    let named = Named::new();
     let running = Running::configured(|config| {
-        config.ffmpeg.clone_from(&named);
+        config.ffmpeg = named.path();
         config.ladder.retain(|rung| rung.name.as_str() == "low");
     })
     .await;
     let mut pusher = push(PICTURE, &format!("-t 7 {H264}"), &running.url());
     running.until("the session", |running| running.session().is_some()).await;
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    let runs_it =
-        |process: &PathBuf| std::fs::read(process.join("cmdline")).is_ok_and(|line| line.starts_with(named.as_os_str().as_encoded_bytes()));
-    let encoder = std::fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path()).find(runs_it).unwrap();
-    assert!(Command::new("kill").arg("-9").arg(encoder.file_name().unwrap()).status().unwrap().success());
+    named.signal("-9");
     assert!(exit(&mut pusher).await);
     let recorded = running.ended().await;
     let counts = recorded.counts();
     assert_eq!(counts[0], (210, 0));
     assert!((120..210).contains(&counts[1].0), "{counts:?}");
+    assert_eq!(recorded.timeline.periods().len(), 1);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rung_that_is_too_much_is_left_out_and_comes_back() {
+    let named = Named::new();
+    let running = Running::configured(|config| {
+        config.ffmpeg = named.path();
+        config.transcode.rung_back_s = 2;
+        config.ladder.retain(|rung| matches!(rung.name.as_str(), "medium" | "low"));
+    })
+    .await;
+    let mut pusher = push("-re -f lavfi -i testsrc2=size=960x540:rate=30", &format!("-t 14 {H264}"), &running.url());
+    running.until("the session", |running| running.session().is_some()).await;
+    // The first seconds of an encoder are not looked at; then it stands still, as one does on a machine that is too slow.
+    tokio::time::sleep(Duration::from_millis(3500)).await;
+    named.signal("-STOP");
+    let metrics = Arc::clone(&running.metrics);
+    running.until("a rung that is left out", |_| metrics.rungs_dropped.load(std::sync::atomic::Ordering::Relaxed) > 0).await;
+    assert!(exit(&mut pusher).await);
+    let recorded = running.ended().await;
+    let counts = recorded.counts();
+    assert_eq!(counts[0], (420, 0), "the source itself does not notice");
+    // `medium` was away for some segments in the middle and is there at the end; `low` has lost what stood still.
+    let there = |segment: &tidegate_stream::Segment, place: usize| segment.tracks[place].len > 0;
+    let last = recorded.timeline.segments().back().unwrap();
+    assert!(counts[1].1 >= 1 && counts[1].0 >= 120 && there(last, 1), "{counts:?}");
+    assert!(counts[2].0 > counts[1].0 && there(last, 2), "{counts:?}");
     assert_eq!(recorded.timeline.periods().len(), 1);
 }
 
@@ -355,9 +412,16 @@ async fn a_file_is_pulled_in_a_loop() {
     let missing = worker.pull(stream.clone(), Pull::File("none.mp4".into())).await.unwrap_err();
     assert_eq!(missing.to_string(), "there is no file none.mp4");
     let stop = CancellationToken::new();
-    let addr = worker.rtmp_addr();
-    let mut running =
-        Running { bucket, addr, stream, stream_key: String::new(), stop: stop.clone(), worker: Some(tokio::spawn(worker.run(stop))) };
+    let (addr, metrics) = (worker.rtmp_addr(), worker.metrics().stream(&stream));
+    let mut running = Running {
+        bucket,
+        addr,
+        stream,
+        stream_key: String::new(),
+        metrics,
+        stop: stop.clone(),
+        worker: Some(tokio::spawn(worker.run(stop))),
+    };
     tokio::time::sleep(Duration::from_secs(5)).await;
     running.shut_down().await;
     let recorded = running.recorded(&running.session().unwrap()).unwrap();

@@ -11,12 +11,15 @@ const START_MS = 60_000;
 const STOP_MS = 20_000;
 
 /** Starts the platform; `args` go to `tidegate up`. The demo is live when this returns. */
-export async function up(...args) {
+export const up = (...args) => start(binary, ["up", ...args]);
+
+/** Starts a program that runs the platform, on free ports. */
+export async function start(program, args) {
   const data = mkdtempSync(join(tmpdir(), "tidegate-test-"));
   const free = "127.0.0.1:0";
   const begun = performance.now();
-  const all = ["up", "--listen", free, "--rtmp", free, "--store-listen", free, "--data", data, ...args];
-  const child = spawn(binary, all, { stdio: ["ignore", "pipe", "pipe"] });
+  const all = [...args, "--listen", free, "--rtmp", free, "--store-listen", free, "--data", data];
+  const child = spawn(program, all, { stdio: ["ignore", "pipe", "pipe"] });
   const ended = new Promise((resolve) => child.once("close", (code, signal) => resolve({ code, signal })));
   let out = "";
   let errors = "";

@@ -6,7 +6,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use s3s::{
     S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result,
     dto::{
@@ -26,7 +26,7 @@ use crate::{
     object::{Draft, Finished, Headers, Object},
     path::encode_url,
     read::{PIECE_BYTES, ReadConditions, body, part_of},
-    wait::{Waits, preferred_wait},
+    wait::{Waiter, Waits, applied, preferred_wait},
 };
 
 /// The largest object that is taken; the largest of the platform is a segment of every rendition, a few megabytes.
@@ -62,11 +62,15 @@ impl Backend {
         self.blocking(move |disk| disk.get(&bucket, &key)).await
     }
 
-    /// Opens an object, and waits for it where the request prefers that.
-    async fn open_or_wait(&self, bucket: &str, key: &str, wait: Option<Duration>) -> S3Result<Object> {
-        let Some((wait, waiter)) = wait.and_then(|wait| Some((wait, self.waits.enrol(bucket, key)?))) else {
-            return self.open(bucket, key).await;
-        };
+    /// Opens an object, and waits for it where the request prefers that; the headers say whether that was done.
+    async fn open_or_wait(&self, bucket: &str, key: &str, wait: Option<Duration>) -> (S3Result<Object>, HeaderMap) {
+        match wait.and_then(|wait| Some((wait, self.waits.enrol(bucket, key)?))) {
+            Some((wait, waiter)) => (self.wait(bucket, key, wait, &waiter).await, applied(wait)),
+            None => (self.open(bucket, key).await, HeaderMap::new()),
+        }
+    }
+
+    async fn wait(&self, bucket: &str, key: &str, wait: Duration, waiter: &Waiter<'_>) -> S3Result<Object> {
         let over = tokio::time::sleep(wait);
         tokio::pin!(over);
         loop {
@@ -147,14 +151,21 @@ impl S3 for Backend {
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let GetObjectInput { bucket, key, range, if_match, if_none_match, if_modified_since, if_unmodified_since, .. } = req.input;
         let wait = preferred_wait(&req.headers, MAX_WAIT);
-        let mut object = self.open_or_wait(&bucket, &key, wait).await?;
+        let (opened, applied) = self.open_or_wait(&bucket, &key, wait).await;
+        let mut object = match opened {
+            Ok(object) => object,
+            Err(mut error) => {
+                error.set_headers(applied);
+                return Err(error);
+            }
+        };
         let conditions = ReadConditions { if_match, if_none_match, if_modified_since, if_unmodified_since };
         conditions.check(&object)?;
         let (part, content_range) = part_of(&object, range)?;
         let headers = std::mem::take(&mut object.headers);
         let (etag, modified, content_length) = (object.etag.clone(), object.modified, part.end - part.start);
         let body = body(object, part).await?;
-        Ok(S3Response::new(GetObjectOutput {
+        let output = GetObjectOutput {
             accept_ranges: Some("bytes".into()),
             body: Some(body),
             cache_control: headers.cache_control,
@@ -167,7 +178,8 @@ impl S3 for Backend {
             last_modified: Some(Timestamp::from(modified)),
             metadata: metadata_of(headers.metadata),
             ..GetObjectOutput::default()
-        }))
+        };
+        Ok(S3Response::with_headers(output, applied))
     }
 
     async fn head_object(&self, req: S3Request<HeadObjectInput>) -> S3Result<S3Response<HeadObjectOutput>> {

@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::sync::Notify;
 
 /// Who waits for which object.
@@ -73,6 +73,12 @@ pub(crate) fn preferred_wait(headers: &HeaderMap, max: Duration) -> Option<Durat
         (name.trim().eq_ignore_ascii_case("wait") && value.bytes().all(|b| b.is_ascii_digit())).then(|| value.parse::<u32>().ok())?
     })?;
     Some(Duration::from_secs(seconds.into()).min(max)).filter(|wait| !wait.is_zero())
+}
+
+/// Tells a reader that its wish to wait so long is granted, so that it need not poll (RFC 7240, 3).
+pub(crate) fn applied(wait: Duration) -> HeaderMap {
+    let value = HeaderValue::try_from(format!("wait={}", wait.as_secs()));
+    value.into_iter().map(|value| (HeaderName::from_static("preference-applied"), value)).collect()
 }
 
 #[cfg(test)]

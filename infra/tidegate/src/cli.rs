@@ -52,6 +52,9 @@ pub struct UpOptions {
     /// Which qualities are made: `default` (never above the source) or `none` (the source as it is).
     #[arg(long, default_value = "default")]
     pub ladder: LadderChoice,
+    /// Where Prometheus reads the worker's figures (`/metrics`); nowhere unless it is given.
+    #[arg(long, value_name = "ADDRESS", env = "TIDEGATE_METRICS")]
+    pub metrics: Option<SocketAddr>,
     /// Stop by itself after this long.
     #[arg(long = "for", value_name = "SECONDS", env = "TIDEGATE_UP_FOR")]
     pub seconds: Option<u64>,

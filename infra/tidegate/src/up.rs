@@ -55,6 +55,9 @@ pub(crate) async fn run(options: UpOptions) -> anyhow::Result<()> {
     let stop = signals::until_stopped(options.seconds.map(Duration::from_secs))?;
     ports::check(options.listen, "the watch page", "--listen")?;
     ports::check(options.rtmp, "RTMP", "--rtmp")?;
+    if let Some(metrics) = options.metrics {
+        ports::check(metrics, "the worker's figures", "--metrics")?;
+    }
     if !matches!(options.store, Store::S3 { .. }) {
         ports::check(options.store_listen, "the store", "--store-listen")?;
     }
@@ -147,8 +150,8 @@ async fn serve(
 fn worker_config(options: &UpOptions, ffmpeg: &Path) -> WorkerConfig {
     let mut config = WorkerConfig { ffmpeg: ffmpeg.to_owned(), ..WorkerConfig::default() };
     config.rtmp.listen = options.rtmp;
-    // Nobody collects figures from a laptop, and the port may be taken.
-    config.metrics.listen = None;
+    // Nobody collects figures from a laptop unless they say so, and the usual port may be taken.
+    config.metrics.listen = options.metrics;
     config.package.part_ms = options.part_ms;
     if options.ladder == LadderChoice::None {
         config.ladder.clear();

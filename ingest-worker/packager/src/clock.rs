@@ -19,6 +19,20 @@ impl Unwrap {
     }
 }
 
+/// Timestamps that go back less are out of order, not a new clock.
+const BACK_MS_MAX: i64 = 500;
+
+/// Timestamps that go forward more are a new clock, or an outage after which players have to start afresh. An encoder's own
+/// pauses and corrections are shorter.
+pub(crate) const FORWARD_MS_MAX: i64 = 3_000;
+
+/// Whether a step between two decode times of one track is a new clock. This is the only place that says so: a session asks
+/// before it feeds its encoders, which have to start afresh, and the packager for whoever does not.
+#[must_use]
+pub fn is_jump(from_ms: i64, to_ms: i64) -> bool {
+    !(-BACK_MS_MAX..=FORWARD_MS_MAX).contains(&to_ms.saturating_sub(from_ms))
+}
+
 /// Says which wall clock belongs to a media time, by when frames arrived.
 ///
 /// The frame that came with the least delay is the truest, so the offset is the least of `arrival - media time` seen in a

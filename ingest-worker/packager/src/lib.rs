@@ -52,7 +52,7 @@ mod retention;
 mod track;
 mod writer;
 
-pub use clock::Unwrap;
+pub use clock::{Unwrap, is_jump};
 pub use config::{Config, Limits, RenditionConfig};
 pub use input::{Frame, Input};
 pub use output::{Condition, DropReason, Event, Lane, Output, Put};

@@ -63,6 +63,15 @@ pub enum Event {
         /// The rendition.
         rendition: usize,
     },
+    /// A part is in the record that comes next.
+    PartReady {
+        /// The segment.
+        msn: Msn,
+        /// The part.
+        part: PartIndex,
+        /// Since the lead's last frame of it came, in us: what it waited for the other renditions.
+        after_us: i64,
+    },
     /// A rendition was too late for this part, which is a gap for it. Nothing waits for it until it has caught up.
     TrackLate {
         /// The rendition.

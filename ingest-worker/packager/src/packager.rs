@@ -5,6 +5,7 @@ use tidegate_stream::{EVENTS_MAX, EVENTS_PER_RECORD_MAX, Rendition, RenditionKin
 
 use crate::{
     Config, DropReason, Event, Frame, Input, Output,
+    clock::{FORWARD_MS_MAX, is_jump},
     grid::Timing,
     opening::{Known, Opened, Opening},
     period::{Patience, Period, Start},
@@ -72,12 +73,6 @@ pub enum Error {
 
 /// A session's media time starts here, so that audio may start a little before the first picture.
 const FIRST_BASE_US: i64 = 1_000_000;
-
-/// Timestamps that go back less are out of order, not a new clock.
-const BACK_MS_MAX: i64 = 500;
-
-/// Timestamps that go forward more are a new clock, or an outage after which players have to start afresh.
-const FORWARD_MS_MAX: i64 = 3_000;
 
 /// Bounds what arithmetic has to bear: 8,900 years, far beyond any wrap of 32 bits.
 const DTS_MS_MAX: i64 = 1 << 48;
@@ -211,8 +206,9 @@ impl Packager {
             let step = |from: usize| self.newest_ms.get(from).map_or(0, |newest| frame.dts_ms.saturating_sub(*newest));
             let (of_lead, of_itself) = (step(lead), step(rendition));
             if rendition == lead {
-                if !(-BACK_MS_MAX..=FORWARD_MS_MAX).contains(&of_lead) {
-                    self.event(Event::Jump { from_ms: frame.dts_ms.saturating_sub(of_lead), to_ms: frame.dts_ms });
+                let from_ms = frame.dts_ms.saturating_sub(of_lead);
+                if is_jump(from_ms, frame.dts_ms) {
+                    self.event(Event::Jump { from_ms, to_ms: frame.dts_ms });
                     let strays = core::mem::take(&mut self.strays);
                     self.close_period(now);
                     self.take_strays(strays, frame.dts_ms);

@@ -315,6 +315,8 @@ impl Period {
             sequence: place.sequence,
             utc_us: pending.cut.starts_segment.then_some((pending.utc_us, self.cut_us(pending.cut.start))),
         };
+        let (msn, part) = position;
+        events.push(Event::PartReady { msn, part, after_us: now.saturating_sub(pending.ready_at) });
         let mut pieces = Vec::with_capacity(self.tracks.len());
         for rendition in 0..self.tracks.len() {
             let piece = match self.kinds.get(rendition) {

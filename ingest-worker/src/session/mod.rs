@@ -2,6 +2,7 @@
 //! store.
 
 mod clock;
+mod gop;
 mod known;
 mod plan;
 mod run;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use tidegate_cmaf::CodecConfig;
-use tidegate_packager::{Event, Frame, Input, Output, Packager, Unwrap};
+use tidegate_packager::{Event, Frame, Input, Output, Packager, Unwrap, is_jump};
 use tidegate_stream::{Key, SessionId, StreamId};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 use super::{
     Shared,
     clock::Clock,
+    gop::{Gop, Verdict},
     known::{Change, Known},
     plan::{Gops, Plan, plan},
 };
@@ -26,7 +27,7 @@ use crate::{
     metrics::StreamMetrics,
     source::{Item, Source},
     store::{Submission, Writer, WriterError},
-    transcode::{self, Settings, SourceFrame, Transcoder},
+    transcode::{self, Lag, Settings, SourceFrame, Transcoder},
 };
 
 /// One session of a stream: one set of renditions.
@@ -40,12 +41,15 @@ pub(super) struct Session<'a> {
     packager: Packager,
     writer: Writer,
     transcoder: Option<Transcoder>,
+    /// What the transcoders so far have learned about the machine.
+    lag: Lag,
     bodies: BodyReader,
     times: Unwrap,
     clock: Clock,
     /// Decode time of the newest picture, or sound where there are none.
     newest_ms: Option<i64>,
-    newest_key_ms: Option<i64>,
+    gop: Gop,
+    /// The open segment is longer than its target.
     long_gop: bool,
 }
 
@@ -74,9 +78,8 @@ enum Next {
 
 /// How often the packager looks whether a rendition is late, when nothing else happens.
 const TICK: Duration = Duration::from_millis(20);
-/// A step of the source's clock beyond these is a new clock: an encoder's own pauses and corrections are shorter.
-const JUMP_FORWARD_MS: i64 = 3000;
-const JUMP_BACK_MS: i64 = 500;
+/// What helps where key frames are too far apart.
+const KEY_FRAME_ADVICE: &str = "set a key frame interval of 2 s in the encoder (OBS: Output, Keyframe Interval)";
 /// How long ffmpeg may take for what it still holds when a source breaks off or ends.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 /// How long the store may take for the last objects; less than what a shutdown waits for.
@@ -108,11 +111,12 @@ impl<'a> Session<'a> {
             packager: Packager::new(config),
             writer: (shared.writer)(),
             transcoder: None,
+            lag: Lag::new(Duration::from_secs(shared.config.transcode.rung_back_s.into())),
             bodies,
             times: Unwrap::default(),
             clock,
             newest_ms: None,
-            newest_key_ms: None,
+            gop: Gop::default(),
             long_gop: false,
         };
         opened.start_transcoder();
@@ -216,8 +220,18 @@ impl<'a> Session<'a> {
         match media {
             Media::VideoFrame { cts_ms, sync, data } => {
                 self.metrics.input_frames.fetch_add(1, Relaxed);
-                if sync && let Some(gops) = self.key_frame(dts_ms) {
-                    return Ok(Next::Reopen(gops, tag));
+                match self.gop.picture(dts_ms, sync, data.len()) {
+                    Verdict::Open => {}
+                    Verdict::Closed { ms } => {
+                        if let Some(gops) = self.key_frame(ms) {
+                            return Ok(Next::Reopen(gops, tag));
+                        }
+                    }
+                    Verdict::Endless { ms } => {
+                        let seconds = ms / 1000;
+                        warn!(stream = %self.stream, "no key frame for {seconds} s: the publish is ended, since nobody could begin to watch; {KEY_FRAME_ADVICE}");
+                        return Ok(Next::End);
+                    }
                 }
                 self.clock_of_source(dts_ms).await?;
                 let frame = SourceFrame { dts_ms, cts_ms, sync, data };
@@ -242,27 +256,22 @@ impl<'a> Session<'a> {
         Ok(Next::Go)
     }
 
-    /// Measures the GOP that a key frame ends; `Some` where it does not fit what the session was opened for.
-    fn key_frame(&mut self, dts_ms: i64) -> Option<Gops> {
-        let gop_ms = self.newest_key_ms.replace(dts_ms).map(|before| dts_ms - before)?;
+    /// A key frame has ended a GOP of this length; `Some` where it does not fit what the session was opened for.
+    fn key_frame(&mut self, gop_ms: i64) -> Option<Gops> {
         if !core::mem::take(&mut self.long_gop) {
             return None;
         }
         let ms = u32::try_from(gop_ms).ok()?;
-        warn!(
-            stream = %self.stream,
-            "the source's key frames are {:.1} s apart: set a key frame interval of 2 s in the encoder (OBS: Output, Keyframe Interval)",
-            f64::from(ms) / 1000.0
-        );
+        let seconds = f64::from(ms) / 1000.0;
+        warn!(stream = %self.stream, "the source's key frames are {seconds:.1} s apart: {KEY_FRAME_ADVICE}");
         Some(Gops::Long { ms })
     }
 
     /// A step of the source's clock is a break, for all that depends on it.
     async fn clock_of_source(&mut self, dts_ms: i64) -> Result<(), WriterError> {
         let before = self.newest_ms.replace(dts_ms);
-        let Some(step) = before.map(|before| dts_ms - before) else { return Ok(()) };
-        if !(-JUMP_BACK_MS..=JUMP_FORWARD_MS).contains(&step) {
-            warn!(stream = %self.stream, step_ms = step, "the source's clock has jumped");
+        if let Some(before) = before.filter(|before| is_jump(*before, dts_ms)) {
+            warn!(stream = %self.stream, step_ms = dts_ms - before, "the source's clock has jumped");
             self.discontinuity().await?;
             self.newest_ms = Some(dts_ms);
         }
@@ -273,7 +282,7 @@ impl<'a> Session<'a> {
         self.metrics.discontinuities.fetch_add(1, Relaxed);
         self.drain_transcoder().await?;
         self.newest_ms = None;
-        self.newest_key_ms = None;
+        self.gop = Gop::default();
         self.start_transcoder();
         self.package(Input::Discontinuity).await
     }
@@ -291,12 +300,13 @@ impl<'a> Session<'a> {
             key_frames: self.plan.key_frames,
             frame_rate: self.known.frame_rate(),
         };
-        self.transcoder = Some(Transcoder::new(settings, self.plan.rungs.clone(), video.record.clone()));
+        self.transcoder = Some(Transcoder::new(settings, self.plan.rungs.clone(), self.lag, video.record.clone()));
     }
 
     /// Lets out what the encoders hold, as far as they are quick.
     async fn drain_transcoder(&mut self) -> Result<(), WriterError> {
         let Some(mut transcoder) = self.transcoder.take() else { return Ok(()) };
+        self.lag = transcoder.lag();
         transcoder.finish();
         let until = tokio::time::Instant::now() + DRAIN_TIME_MAX;
         while let Ok(output) = tokio::time::timeout_at(until, transcoder.next()).await {
@@ -309,7 +319,7 @@ impl<'a> Session<'a> {
     }
 
     async fn transcoded(&mut self, output: transcode::Output) -> Result<(), WriterError> {
-        use transcode::Output::{Config, Dropped, Failed, Finished, Frame};
+        use transcode::Output::{Config, Dropped, Failed, Finished, Frame, GivenUp, Returns};
         match output {
             Config { rendition, config } => {
                 let Some(place) = self.plan.places.get(&rendition).copied() else { return Ok(()) };
@@ -332,8 +342,16 @@ impl<'a> Session<'a> {
                     }
                 }
             }
-            Dropped { rendition, reason } => {
-                warn!(stream = %self.stream, %rendition, reason, "a rung is given up for this session");
+            Dropped { rendition } => {
+                self.metrics.rungs_dropped.fetch_add(1, Relaxed);
+                warn!(stream = %self.stream, %rendition, "the encoders are behind the source: a rung is left out until there is time to spare");
+                if let Some(place) = self.plan.places.get(&rendition).copied() {
+                    self.package(Input::Absent { rendition: place }).await?;
+                }
+            }
+            Returns { rendition } => info!(stream = %self.stream, %rendition, "the encoders have time to spare: a rung comes back"),
+            GivenUp { rendition } => {
+                warn!(stream = %self.stream, %rendition, "ffmpeg has failed too often: a rung is given up for this session");
                 if let Some(place) = self.plan.places.remove(&rendition) {
                     self.plan.rungs.retain(|rung| rung.rendition != rendition);
                     self.package(Input::Absent { rendition: place }).await?;
@@ -355,9 +373,13 @@ impl<'a> Session<'a> {
                 Output::Put(put) => {
                     if matches!(put.key, Key::Record { .. }) {
                         self.metrics.parts.fetch_add(1, Relaxed);
-                        self.metrics.part_time.add(now.elapsed());
+                        self.metrics.set_store(self.writer.stats());
                     }
                     self.writer.submit(put.into()).await?;
+                }
+                Output::Event(Event::PartReady { after_us, .. }) => {
+                    let after = Duration::from_micros(u64::try_from(after_us).unwrap_or(0));
+                    self.metrics.part_time.add(after + now.elapsed());
                 }
                 Output::Delete(keys) => self.writer.submit(Submission::Delete(keys)).await?,
                 Output::Event(event) => self.event(event),

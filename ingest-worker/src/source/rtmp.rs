@@ -22,7 +22,7 @@ use super::{
     Item, Registry, Source, StreamKeys,
     registry::{Claim, Slot},
 };
-use connection::{Connection, Ended};
+use connection::{Connection, Ended, HandshakeError};
 
 /// What the RTMP server allows.
 #[derive(Clone, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
@@ -142,6 +142,9 @@ async fn open(
         Ok(Ok(publish)) => publish,
         Ok(Err(error)) => {
             debug!(%peer, %error, "an RTMP connection ended before it published");
+            if matches!(error, HandshakeError::App(_)) {
+                connection.refuse_app().await;
+            }
             return None;
         }
         Err(_) => {

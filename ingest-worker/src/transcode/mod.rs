@@ -2,6 +2,7 @@
 
 mod command;
 mod ffmpeg;
+mod lag;
 mod process;
 
 use std::{
@@ -19,15 +20,19 @@ use crate::{
     ladder::Encode,
 };
 use command::Run;
+use lag::{LAG_MAX, Step};
 use process::{Process, ProcessEvent, ProcessEventKind};
 
 pub(crate) use command::KeyFrames;
 pub use ffmpeg::{Ffmpeg, FfmpegError};
+pub(crate) use lag::Lag;
 
 /// Encodes the rungs of one session.
 pub(crate) struct Transcoder {
     settings: Settings,
-    rungs: Vec<Encode>,
+    /// The whole ladder, best first; `lag` says how many of the best are left out.
+    ladder: Vec<Encode>,
+    lag: Lag,
     config: Bytes,
     /// Oldest first. A bit-exact transcoder has the run that is still being written out before the one that is fed.
     runs: VecDeque<Gop>,
@@ -38,7 +43,10 @@ pub(crate) struct Transcoder {
     starts: VecDeque<Instant>,
     /// When the pictures that no encoder has given back yet were fed, by presentation time.
     fed: VecDeque<(i64, Instant)>,
-    drop_costliest: bool,
+    /// When a process was last fed that none was before.
+    began: Instant,
+    /// The spare has more rungs than the run: it takes over at the next key frame.
+    renew: bool,
     finishing: bool,
     outputs: VecDeque<Output>,
     events: mpsc::Receiver<ProcessEvent>,
@@ -95,12 +103,20 @@ pub(crate) enum Output {
         /// Its last words.
         reason: String,
     },
-    /// A rung is given up until the end of the session.
+    /// The encoders are behind: a rung is left out until they have time to spare.
     Dropped {
         /// The rung.
         rendition: RenditionId,
-        /// Why.
-        reason: &'static str,
+    },
+    /// ffmpeg has failed too often: a rung is given up until the end of the session.
+    GivenUp {
+        /// The rung.
+        rendition: RenditionId,
+    },
+    /// A rung that was left out comes back with its next configuration.
+    Returns {
+        /// The rung.
+        rendition: RenditionId,
     },
     /// After [`Transcoder::finish`]: everything is out.
     Finished,
@@ -112,7 +128,6 @@ struct Gop {
     process: Process,
     /// Source time of timestamp 0.
     origin_ms: i64,
-    started: Instant,
     rungs: Vec<Written>,
     exited: bool,
     /// What came while an older run was still being written out.
@@ -132,11 +147,9 @@ struct GopHistory {
     unfit: bool,
 }
 
-/// How long a picture may be in the encoders.
-const LAG_MAX: Duration = Duration::from_secs(1);
 /// Pictures whose feeding is remembered; more are not on their way.
 const FED_MAX: usize = 1024;
-/// ffmpeg probes and fills its pipes first; on a busy machine that takes a while.
+/// ffmpeg probes and fills its pipes first, which takes a while on a busy machine: being behind then says nothing.
 const START_TIME: Duration = Duration::from_secs(3);
 /// Events that wait for the session.
 const EVENT_QUEUE: usize = 512;
@@ -151,13 +164,15 @@ const RUN_MS_MAX: i64 = 1 << 30;
 const RUNS_MAX: usize = 3;
 
 impl Transcoder {
-    /// A transcoder for these rungs, best first. It starts with the first key frame.
+    /// A transcoder for this ladder, best rung first; `lag` is what an earlier one has learned. It starts with the first key
+    /// frame.
     #[must_use]
-    pub(crate) fn new(settings: Settings, rungs: Vec<Encode>, config: Bytes) -> Self {
+    pub(crate) fn new(settings: Settings, ladder: Vec<Encode>, lag: Lag, config: Bytes) -> Self {
         let (sender, events) = mpsc::channel(EVENT_QUEUE);
         let mut transcoder = Self {
             settings,
-            rungs,
+            ladder,
+            lag,
             config,
             runs: VecDeque::new(),
             spare: None,
@@ -165,7 +180,8 @@ impl Transcoder {
             gops: GopHistory::default(),
             starts: VecDeque::new(),
             fed: VecDeque::new(),
-            drop_costliest: false,
+            began: Instant::now(),
+            renew: false,
             finishing: false,
             outputs: VecDeque::new(),
             events,
@@ -173,6 +189,16 @@ impl Transcoder {
         };
         transcoder.prepare();
         transcoder
+    }
+
+    /// What it has learned about the machine.
+    pub(crate) fn lag(&self) -> Lag {
+        self.lag
+    }
+
+    /// The rungs that are encoded.
+    fn rungs(&self) -> &[Encode] {
+        self.ladder.get(self.lag.missing()..).unwrap_or_default()
     }
 
     /// Feeds a picture. Never waits: an ffmpeg that does not read is ended.
@@ -222,19 +248,33 @@ impl Transcoder {
 
     /// Starts, replaces or keeps the process, at a key frame of the source.
     fn key_frame(&mut self, now: Instant, dts_ms: i64) {
-        if self.drop_costliest {
-            self.drop_costliest = false;
-            self.drop_rung("the encoders are more than 1 s behind the source");
-            // What is queued is late already: the rungs go on from here.
-            self.runs.clear();
-            self.fed.clear();
-            self.spare = None;
+        let renew = core::mem::take(&mut self.renew);
+        match self.lag.key_frame(now, self.ladder.len()) {
+            Step::Stay => {}
+            Step::Drop => {
+                let dropped = self.lag.missing().checked_sub(1).and_then(|last| self.ladder.get(last));
+                self.outputs.extend(dropped.map(|rung| Output::Dropped { rendition: rung.rendition.clone() }));
+                // What is queued is late already: the rungs go on from here.
+                self.runs.clear();
+                self.fed.clear();
+                self.spare = None;
+            }
+            Step::Return => {
+                let returns = self.ladder.get(self.lag.missing());
+                self.outputs.extend(returns.map(|rung| Output::Returns { rendition: rung.rendition.clone() }));
+                // Where a run goes on, the new one is made ready now and takes over at the next key frame: nobody waits for its start.
+                self.spare = None;
+                self.prepare();
+                self.renew = true;
+            }
         }
-        if self.rungs.is_empty() {
+        if self.rungs().is_empty() {
+            // Nobody is slow where nobody works.
+            self.lag.saw(now, Duration::ZERO);
             return;
         }
         if let Some(run) = self.runs.back_mut() {
-            let keep = !self.settings.exact && dts_ms - run.origin_ms < RUN_MS_MAX && !run.exited;
+            let keep = !self.settings.exact && !renew && dts_ms - run.origin_ms < RUN_MS_MAX && !run.exited;
             if keep {
                 return;
             }
@@ -250,8 +290,13 @@ impl Transcoder {
         }
         self.prepare();
         let Some((generation, process)) = self.spare.take() else { return };
-        let rungs = self.rungs.iter().map(|rung| Written { rendition: rung.rendition.clone(), newest_ms: dts_ms, closed: false }).collect();
-        self.runs.push_back(Gop { generation, process, origin_ms: dts_ms, started: now, rungs, exited: false, held: Vec::new() });
+        self.renew = false;
+        if self.runs.is_empty() {
+            self.began = now;
+        }
+        let rungs =
+            self.rungs().iter().map(|rung| Written { rendition: rung.rendition.clone(), newest_ms: dts_ms, closed: false }).collect();
+        self.runs.push_back(Gop { generation, process, origin_ms: dts_ms, rungs, exited: false, held: Vec::new() });
         if self.settings.exact {
             self.prepare();
         }
@@ -259,19 +304,19 @@ impl Transcoder {
 
     /// Has a process ready for the next key frame.
     fn prepare(&mut self) {
-        if self.spare.is_some() || self.rungs.is_empty() {
+        if self.spare.is_some() || self.rungs().is_empty() {
             return;
         }
         let run = Run {
-            rungs: &self.rungs,
+            rungs: self.rungs(),
             frame_rate: self.settings.frame_rate,
             key_frames: if self.settings.exact { KeyFrames::FirstOnly } else { self.settings.key_frames },
             preset: &self.settings.preset,
             version: self.settings.ffmpeg.major,
         };
         let generation = self.next_generation;
+        let process = Process::start(&self.settings.ffmpeg.path, run.args(), run.rungs.len(), generation, self.sender.clone());
         self.next_generation += 1;
-        let process = Process::start(&self.settings.ffmpeg.path, run.args(), self.rungs.len(), generation, self.sender.clone());
         self.spare = Some((generation, process));
     }
 
@@ -284,10 +329,9 @@ impl Transcoder {
         while self.fed.front().is_some_and(|(pts_ms, _)| *pts_ms <= newest_ms) || self.fed.len() > FED_MAX {
             self.fed.pop_front();
         }
-        let settled = now.saturating_duration_since(run.started) > START_TIME;
-        if settled && self.fed.front().is_some_and(|(_, at)| now.saturating_duration_since(*at) > LAG_MAX) {
-            self.drop_costliest = true;
-        }
+        let oldest = self.fed.front().map_or(Duration::ZERO, |(_, at)| now.saturating_duration_since(*at));
+        let settled = now.saturating_duration_since(self.began) > START_TIME;
+        self.lag.saw(now, if settled { oldest } else { oldest.min(LAG_MAX) });
     }
 
     fn event(&mut self, ProcessEvent { generation, kind }: ProcessEvent) {
@@ -368,18 +412,9 @@ impl Transcoder {
             self.starts.pop_front();
         }
         if self.starts.len() >= FAILURES_MAX {
-            while !self.rungs.is_empty() {
-                self.drop_rung("ffmpeg has failed too often");
-            }
+            self.outputs.extend(self.ladder.drain(..).map(|rung| Output::GivenUp { rendition: rung.rendition }));
             self.runs.clear();
             self.spare = None;
-        }
-    }
-
-    fn drop_rung(&mut self, reason: &'static str) {
-        if !self.rungs.is_empty() {
-            let rendition = self.rungs.remove(0).rendition;
-            self.outputs.push_back(Output::Dropped { rendition, reason });
         }
     }
 }

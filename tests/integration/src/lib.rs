@@ -3,19 +3,17 @@
 #![allow(clippy::print_stderr, reason = "what a skipped test says")]
 //! Integration tests: the real parts together. This library starts the parts; the tests are in `tests/integration`.
 
-mod child;
 pub mod embedded;
-pub mod ffmpeg;
-pub mod http;
+pub mod flaky;
 pub mod minio;
 pub mod platform;
-pub mod publisher;
 mod server;
 
-pub use child::Child;
 pub use embedded::Embedded;
+pub use flaky::{Flaky, Trouble};
 pub use minio::Minio;
 pub use server::S3;
+pub use tidegate_rig::{Child, ffmpeg, http, process, publisher};
 
 /// Says that a test is skipped, for the totals at the end of a run; fails instead where everything has to be there.
 pub fn skip(what: &str, missing: &str) {

@@ -42,6 +42,11 @@ impl Platform {
 
     /// Starts worker and edge over a store that runs.
     pub fn over(s3: S3, prefer_wait: PreferWait, change: impl FnOnce(&mut Config)) -> Self {
+        Self::between(s3.clone(), s3, prefer_wait, change)
+    }
+
+    /// Starts a worker that writes to one address of a store, and an edge that reads from another.
+    pub fn between(worker_s3: S3, s3: S3, prefer_wait: PreferWait, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { ffmpeg: ffmpeg::program(), ..Config::default() };
         config.rtmp.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.rtmp.reconnect_window_s = 4;
@@ -55,7 +60,7 @@ impl Platform {
             move || {
                 let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
                 runtime.block_on(async {
-                    let worker = Worker::bind(config, Store::connect(s3.store_config()).await.unwrap()).await.unwrap();
+                    let worker = Worker::bind(config, Store::connect(worker_s3.store_config()).await.unwrap()).await.unwrap();
                     let host = Host::bind(edge(&s3, prefer_wait)).await.unwrap();
                     ready.send((host.addr(), worker.rtmp_addr(), worker.metrics())).unwrap();
                     let stop_host = CancellationToken::new();

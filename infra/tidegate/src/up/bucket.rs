@@ -72,7 +72,7 @@ impl Bucket {
         let endpoint = format!("http://{}", listener.local_addr()?);
         let stop = CancellationToken::new();
         let task = tokio::spawn(store.serve(listener, stop.clone()));
-        Self::local(endpoint, secret, PreferWait::Always, Server::Embedded { task, stop }).await
+        Self::local(endpoint, secret, Server::Embedded { task, stop }).await
     }
 
     async fn minio(listen: SocketAddr, data: &Path) -> anyhow::Result<Self> {
@@ -102,7 +102,7 @@ impl Bucket {
             }
             sleep(Duration::from_millis(50)).await;
         }
-        let bucket = Self::local(endpoint, secret, PreferWait::Never, Server::Minio { child }).await?;
+        let bucket = Self::local(endpoint, secret, Server::Minio { child }).await?;
         let policy = serde_json::json!({ "Version": "2012-10-17", "Statement": [{
             "Effect": "Allow", "Principal": { "AWS": ["*"] }, "Action": ["s3:GetObject"], "Resource": [format!("arn:aws:s3:::{BUCKET}/live/*")],
         }] });
@@ -118,7 +118,7 @@ impl Bucket {
         Ok(bucket)
     }
 
-    async fn local(endpoint: String, secret: String, prefer_wait: PreferWait, server: Server) -> anyhow::Result<Self> {
+    async fn local(endpoint: String, secret: String, server: Server) -> anyhow::Result<Self> {
         let credentials = Credentials::new(ACCESS_KEY, &secret, None, None, "tidegate");
         let config = StoreConfig {
             bucket: BUCKET.into(),
@@ -130,6 +130,7 @@ impl Bucket {
         store.ensure_bucket().await?;
         let public = Some(format!("{endpoint}/{BUCKET}"));
         let credentials = Some(SharedCredentialsProvider::new(credentials));
+        let prefer_wait = PreferWait::Auto;
         let upstream = Upstream { endpoint, bucket: BUCKET.into(), region: REGION.into(), credentials, prefer_wait };
         Ok(Self { store, upstream, public, server })
     }

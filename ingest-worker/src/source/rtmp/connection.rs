@@ -68,6 +68,8 @@ const HANDSHAKE_BYTES_MAX: usize = 64 * 1024;
 const READ_BYTES: usize = 64 * 1024;
 /// How long a peer may take to read what we said last, and to close.
 const FAREWELL_TIME_MAX: Duration = Duration::from_secs(1);
+/// Of each direction until its sender announces another (RTMP 1.0, 5.4.1).
+const INITIAL_CHUNK_SIZE: u32 = 128;
 /// By convention commands travel on this chunk stream.
 const COMMAND_CHUNK_STREAM: u32 = 3;
 
@@ -128,10 +130,19 @@ impl Connection {
         timeout(self.silence_max, self.write_all()).await?
     }
 
-    /// Says why not, and closes.
-    pub(crate) async fn refuse(mut self, publish: &Publish, reason: &str) {
+    /// Says why a publish may not be, and closes.
+    pub(crate) async fn refuse(self, publish: &Publish, reason: &str) {
+        self.bid_farewell(bad_name(publish.stream_id, reason)).await;
+    }
+
+    /// Says that there is no such application, and closes.
+    pub(crate) async fn refuse_app(self) {
+        self.bid_farewell(invalid_app()).await;
+    }
+
+    async fn bid_farewell(mut self, message: Result<Vec<u8>, RtmpError>) {
         let farewell = async {
-            self.output.extend_from_slice(&bad_name(publish.stream_id, reason)?);
+            self.output.extend_from_slice(&message?);
             self.write_all().await?;
             Ok::<_, HandshakeError>(())
         };
@@ -218,12 +229,33 @@ fn check_app(app: &str) -> Result<(), HandshakeError> {
 
 /// `onStatus` with the one code that every encoder shows as a wrong stream key.
 fn bad_name(stream_id: u32, reason: &str) -> Result<Vec<u8>, RtmpError> {
-    let text = |text: &str| Amf0Value::String(text.into());
-    let status =
-        vec![("level".into(), text("error")), ("code".into(), text("NetStream.Publish.BadName")), ("description".into(), text(reason))];
-    let command = Command { name: "onStatus".into(), transaction_id: 0.0, arguments: vec![Amf0Value::Null, Amf0Value::Object(status)] };
+    let command = Command {
+        name: "onStatus".into(),
+        transaction_id: 0.0,
+        arguments: vec![Amf0Value::Null, error("NetStream.Publish.BadName", reason)],
+    };
+    message(stream_id, DEFAULT_CHUNK_SIZE, &command)
+}
+
+/// The answer to a `connect`, which is always the first transaction (RTMP 1.0, 7.2.1.1). No chunk size has been announced.
+fn invalid_app() -> Result<Vec<u8>, RtmpError> {
+    let reason = format!("There is one application here: {APP}.");
+    let command = Command {
+        name: "_error".into(),
+        transaction_id: 1.0,
+        arguments: vec![Amf0Value::Null, error("NetConnection.Connect.InvalidApp", &reason)],
+    };
+    message(0, INITIAL_CHUNK_SIZE, &command)
+}
+
+fn error(code: &str, description: &str) -> Amf0Value {
+    let pairs = [("level", "error"), ("code", code), ("description", description)];
+    Amf0Value::Object(pairs.map(|(name, value)| (name.into(), Amf0Value::String(value.into()))).into())
+}
+
+fn message(stream_id: u32, chunk_size: u32, command: &Command) -> Result<Vec<u8>, RtmpError> {
     let mut writer = ChunkWriter::new();
-    writer.set_chunk_size(DEFAULT_CHUNK_SIZE);
+    writer.set_chunk_size(chunk_size);
     writer.write(&Message {
         chunk_stream_id: COMMAND_CHUNK_STREAM,
         timestamp: 0,

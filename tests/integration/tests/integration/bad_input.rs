@@ -3,16 +3,16 @@
 use std::{
     io::{Read as _, Write as _},
     net::{SocketAddr, TcpStream},
-    sync::atomic::Ordering::Relaxed,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tidegate_integration::{
+    ffmpeg,
     http::Client,
     platform::Platform,
-    publisher::{Publisher, Style},
+    process,
+    publisher::{Publisher, Style, closed_within, read_flv},
 };
-use tidegate_stream::StreamId;
 
 const SOURCE: [&str; 21] = [
     "-re",
@@ -140,12 +140,45 @@ fn status(edge: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) 
     Client::new(edge).request(method, path, headers).map_or(499, |answer| answer.status)
 }
 
+/// From the first byte of a connection to its end, where it does not publish: the worker gives it 5 s, and 1 s to read why.
+const STRANGER_TIME_MAX: Duration = Duration::from_secs(8);
+/// What 60 strangers and what they sent may add to the memory of everything that runs in this process.
+const STRANGERS_BYTES_MAX: u64 = 48 << 20;
+/// What one publisher with a key may add: RTMP messages of 16 MiB that never end, and what the heap keeps of them.
+const PUBLISHER_BYTES_MAX: u64 = 64 << 20;
+
+/// How much longer a stream has got.
+struct Progress<'a> {
+    platform: &'a Platform,
+    path: String,
+}
+
+impl<'a> Progress<'a> {
+    fn of(platform: &'a Platform, stream: &str) -> Self {
+        let path = platform.session(stream).media[0].clone();
+        let progress = Self { platform, path };
+        platform.until(&progress.path, "parts", |answer| Self::parts(&answer.text()) > 2);
+        progress
+    }
+
+    fn parts(text: &str) -> usize {
+        text.matches("#EXT-X-PART:").count() + 4 * text.matches("#EXTINF:").count()
+    }
+
+    /// The next four parts come in time: 2 s of media within 4 s.
+    fn assert_undisturbed(&self, by: &str) {
+        let before = Self::parts(&self.platform.viewer().get(&self.path).unwrap().text());
+        let begun = Instant::now();
+        self.platform.until(&self.path, "more of the stream", |answer| Self::parts(&answer.text()) >= before + 4);
+        assert!(begun.elapsed() < Duration::from_secs(4), "{by}: four parts took {:?}", begun.elapsed());
+    }
+}
+
 #[test]
-fn garbage_on_the_rtmp_port_does_not_reach_other_streams() {
+fn strangers_on_the_rtmp_port_cost_bounded_memory_and_time_and_no_other_stream() {
     let platform = Platform::start(|_| {});
     let push = platform.push("live", &SOURCE);
-    platform.session("live");
-    let metrics = platform.metrics.stream(&StreamId::parse("live").unwrap());
+    let live = Progress::of(&platform, "live");
 
     let handshake = |socket: &mut TcpStream| {
         let mut hello = vec![0; 1537];
@@ -161,46 +194,92 @@ fn garbage_on_the_rtmp_port_does_not_reach_other_streams() {
         socket.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
         socket
     };
+    let before = process::memory(std::process::id());
     // Sockets that say nothing stay open while the others do their worst.
-    let _silent: Vec<_> = (0..20).map(|_| connect()).collect();
+    let mut strangers: Vec<(&str, Instant, TcpStream)> = (0..20).map(|_| ("silence", Instant::now(), connect())).collect();
     for (name, bytes) in garbage() {
-        let mut bare = connect();
-        let _ = bare.write_all(&bytes);
-        let mut greeted = connect();
-        handshake(&mut greeted);
-        let _ = greeted.write_all(&bytes);
-        let _ = greeted.read(&mut [0; 64]);
-        assert!(metrics.live.load(Relaxed), "{name} ended another stream");
+        for greets in [false, true] {
+            let (begun, mut socket) = (Instant::now(), connect());
+            if greets {
+                handshake(&mut socket);
+            }
+            let _ = socket.write_all(&bytes);
+            strangers.push((name, begun, socket));
+        }
     }
-    // Half a handshake, and gone.
-    let _ = connect().write_all(&[3; 700]);
-    // One byte at a time.
-    let mut slow = connect();
+    let (begun, mut half) = (Instant::now(), connect());
+    let _ = half.write_all(&[3; 700]);
+    strangers.push(("half a handshake", begun, half));
+    let (begun, mut slow) = (Instant::now(), connect());
     for byte in [3; 50] {
         let _ = slow.write_all(&[byte]);
     }
+    strangers.push(("one byte at a time", begun, slow));
 
-    let frames = metrics.input_frames.load(Relaxed);
-    let path = platform.session("live").media[0].clone();
-    let parts = |text: &str| text.matches("#EXT-X-PART:").count() + 4 * text.matches("#EXTINF:").count();
-    let before = parts(&platform.viewer().get(&path).unwrap().text());
-    platform.until(&path, "more of the stream", |answer| parts(&answer.text()) > before + 4);
-    assert!(metrics.input_frames.load(Relaxed) > frames);
+    let grown = process::memory(std::process::id()).saturating_sub(before);
+    println!("{} strangers: {} kB more", strangers.len(), grown >> 10);
+    assert!(grown < STRANGERS_BYTES_MAX, "{} strangers cost {grown} bytes", strangers.len());
+    live.assert_undisturbed("strangers");
+    for (name, begun, mut socket) in strangers {
+        let left = STRANGER_TIME_MAX.saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
+        assert!(closed_within(&mut socket, left), "{name}: still open after {:?}", begun.elapsed());
+    }
     // A publisher that behaves is still let in.
     let (_, key) = platform.admit("other");
     Publisher::connect(platform.rtmp, &key, Style::default()).unwrap().finish().unwrap();
     push.kill();
 }
 
+#[test]
+fn a_publisher_with_a_key_that_misbehaves_is_bounded_too() {
+    let platform = Platform::start(|config| {
+        config.rtmp.silence_s = 3;
+        config.rtmp.reconnect_window_s = 1;
+    });
+    let push = platform.push("live", &SOURCE);
+    let live = Progress::of(&platform, "live");
+    let before = process::memory(std::process::id());
+    let mut held = Vec::new();
+    for (at, (name, bytes)) in garbage().into_iter().enumerate() {
+        let (_, key) = platform.admit(&format!("bad{at}"));
+        let mut publisher = Publisher::connect(platform.rtmp, &key, Style::default()).unwrap();
+        // A chunk as long as can be said, and more than the largest message in it.
+        let _ = publisher.send_raw(&message(1, &0x7FFF_FFFF_u32.to_be_bytes()));
+        let _ = publisher.send_raw(&bytes);
+        let mut socket = publisher.into_socket();
+        let _ = socket.set_write_timeout(Some(Duration::from_millis(500)));
+        let _ = socket.write_all(&vec![7; 4 << 20]);
+        held.push((name, Instant::now(), socket));
+    }
+    let grown = process::memory(std::process::id()).saturating_sub(before);
+    println!("{} publishers with a key: {} kB more", held.len(), grown >> 10);
+    assert!(grown < PUBLISHER_BYTES_MAX * held.len() as u64, "{grown} bytes");
+    live.assert_undisturbed("publishers with a key");
+    for (name, begun, mut socket) in held {
+        let left = Duration::from_secs(12).saturating_sub(begun.elapsed()).max(Duration::from_millis(1));
+        assert!(closed_within(&mut socket, left), "{name}: still open after {:?}", begun.elapsed());
+    }
+    push.kill();
+}
+
+#[test]
+fn chunks_of_one_byte_are_rtmp_and_lose_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("small.flv");
+    let small =
+        ["-f", "lavfi", "-i", "testsrc2=s=160x90:r=30", "-t", "3", "-c:v", "libx264", "-preset", "ultrafast", "-g", "30", "-b:v", "100k"];
+    ffmpeg::make(&file, &small);
+    let platform = Platform::start(|_| {});
+    let (_, key) = platform.admit("crumbs");
+    let mut publisher = Publisher::connect(platform.rtmp, &key, Style { chunk_size: 1, ..Style::default() }).unwrap();
+    publisher.play(&read_flv(&std::fs::read(&file).unwrap())).unwrap();
+    publisher.finish().unwrap();
+    platform.recording("crumbs");
+    assert_eq!(ffmpeg::decoded_frames(&platform.url("/live/crumbs/index.m3u8")), 90);
+}
+
 /// Streams of bytes that have ended other servers.
 fn garbage() -> Vec<(&'static str, Vec<u8>)> {
-    let message = |kind: u8, body: &[u8]| {
-        let mut out = vec![3, 0, 0, 0];
-        out.extend_from_slice(&(body.len() as u32).to_be_bytes()[1..]);
-        out.extend_from_slice(&[kind, 0, 0, 0, 0]);
-        out.extend_from_slice(body);
-        out
-    };
     let mut array = vec![2, 0, 7];
     array.extend_from_slice(b"connect");
     array.extend_from_slice(&[8, 0xFF, 0xFF, 0xFF, 0xFF]);
@@ -220,4 +299,13 @@ fn garbage() -> Vec<(&'static str, Vec<u8>)> {
             (2..64).flat_map(|stream| [vec![stream, 0, 0, 0, 0xFF, 0xFF, 0xFF, 9, 0, 0, 0, 0], vec![0; 128]].concat()).collect(),
         ),
     ]
+}
+
+/// A message in one chunk.
+fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    let mut out = vec![3, 0, 0, 0];
+    out.extend_from_slice(&(body.len() as u32).to_be_bytes()[1..]);
+    out.extend_from_slice(&[kind, 0, 0, 0, 0]);
+    out.extend_from_slice(body);
+    out
 }

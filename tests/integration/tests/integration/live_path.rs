@@ -10,7 +10,8 @@ use tidegate_integration::{
     ffmpeg::{self, Push},
     http::Client,
     platform::Platform,
-    publisher::{PublishError, Publisher, Style},
+    publisher::{PublishError, Publisher, Style, read_flv},
+    skip,
 };
 
 /// A source: what makes it, and which tracks it has.
@@ -77,6 +78,28 @@ const SOURCES: &[Source] = &[
         video: true,
         audio: true,
     },
+    Source {
+        name: "vfr",
+        // Frames of 30 fps of which every seventh and every eleventh is missing.
+        arguments: &[
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=320x180:r=30",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=r=48000",
+            "-t",
+            "7",
+            "-vf",
+            "select='mod(n,7)*mod(n,11)'",
+            "-fps_mode",
+            "vfr",
+        ],
+        video: true,
+        audio: true,
+    },
     Source { name: "radio", arguments: &["-f", "lavfi", "-i", "sine=r=48000", "-t", "7"], video: false, audio: true },
     Source {
         name: "short",
@@ -101,6 +124,10 @@ fn live<'a>(seconds: &'a str, sound: &'a str) -> Vec<&'a str> {
     [&picture[..], &PICTURE, &["-tune", "zerolatency"], &SOUND].concat()
 }
 
+/// Publishers whose 32-bit milliseconds pass these values 3 s after they begin: there RTMP's chunk headers get an extension,
+/// and there the timestamps begin at 0 again.
+const CROSSINGS: [(&str, u32); 2] = [("past24bits", 0x00FF_FFFF - 3000), ("past32bits", u32::MAX - 3000)];
+
 #[test]
 fn every_frame_that_was_pushed_is_in_every_playlist() {
     let folder = tempfile::tempdir().unwrap();
@@ -108,23 +135,44 @@ fn every_frame_that_was_pushed_is_in_every_playlist() {
     let files: Vec<_> = SOURCES.iter().map(|source| file(folder.path(), source)).collect();
     let pushes: Vec<Push> =
         SOURCES.iter().zip(&files).map(|(source, file)| platform.push(source.name, &["-re", "-i", file, "-c", "copy"])).collect();
+    // ffmpeg always begins at 0: the crossings have a publisher of our own.
+    let with_b_frames = SOURCES.iter().position(|source| source.name == "bframes").unwrap();
+    let tags = read_flv(&std::fs::read(&files[with_b_frames]).unwrap());
+    std::thread::scope(|scope| {
+        for (name, timestamp_offset) in CROSSINGS {
+            let (_, key) = platform.admit(name);
+            let style = Style { timestamp_offset, ..Style::default() };
+            let (tags, rtmp) = (&tags, platform.rtmp);
+            scope.spawn(move || {
+                let mut publisher = Publisher::connect(rtmp, &key, style).unwrap();
+                publisher.play(tags).unwrap();
+                publisher.finish().unwrap();
+            });
+        }
+    });
     for push in pushes {
         push.finish().unwrap();
     }
-    for (source, file) in SOURCES.iter().zip(&files) {
-        let session = platform.recording(source.name);
+    let pushed = SOURCES.iter().zip(&files).map(|(source, file)| (source.name, source, file));
+    let crossed = CROSSINGS.iter().map(|(name, _)| (*name, &SOURCES[with_b_frames], &files[with_b_frames]));
+    for (name, source, file) in pushed.chain(crossed) {
+        platform.recording(name);
+        let playlist = format!("/live/{name}/index.m3u8");
+        let addresses = [platform.url(&playlist), platform.bucket_url(&playlist)];
         let tracks = [("v:0", source.video), ("a:0", source.audio)];
         for (track, _) in tracks.iter().filter(|(_, there)| *there) {
             let pushed = ffmpeg::packets(file, track);
-            for address in [
-                platform.url(&format!("/live/{}/index.m3u8", source.name)),
-                platform.bucket_url(&format!("/live/{}/index.m3u8", source.name)),
-            ] {
-                let played = ffmpeg::packets(&address, track);
-                compare(source.name, track, &address, &pushed, &played);
+            for address in &addresses {
+                compare(name, track, address, &pushed, &ffmpeg::packets(address, track));
             }
         }
-        assert!(!session.multivariant.is_empty());
+        if source.video {
+            let counted = addresses.each_ref().map(|address| ffmpeg::counted_frames(address));
+            match ffmpeg::counted_frames(file) {
+                None => skip("live_path: ffprobe -count_frames", "there is no ffprobe"),
+                pushed => assert_eq!(counted, [pushed, pushed], "{name}: ffprobe -count_frames at edge and bucket"),
+            }
+        }
     }
 }
 
@@ -233,11 +281,13 @@ fn a_ladder_is_aligned_and_ends_as_one() {
 fn a_wrong_key_is_refused_and_a_second_publisher_too() {
     let platform = Platform::start(|_| {});
     let (_, key) = platform.admit("live");
-    let refused = |key: &str| match Publisher::connect(platform.rtmp, key, Style::default()) {
+    let refused_in = |app: &'static str, key: &str| match Publisher::connect(platform.rtmp, key, Style { app, ..Style::default() }) {
         Err(PublishError::Refused(code)) => code,
         Err(other) => panic!("{other}"),
         Ok(_) => panic!("a publisher with the key `{key}` was let in"),
     };
+    let refused = |key: &str| refused_in("live", key);
+    assert_eq!(refused_in("films", &key), "NetConnection.Connect.InvalidApp");
     assert!(refused("not-a-key").starts_with("NetStream.Publish."));
     assert!(refused("").starts_with("NetStream."));
     let first = Publisher::connect(platform.rtmp, &key, Style::default()).unwrap();

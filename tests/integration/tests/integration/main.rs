@@ -3,6 +3,8 @@
 //! Integration tests: the real parts together. The list below is the list of what is tested.
 
 mod bad_input;
+mod bad_store;
+mod exact;
 mod live_path;
 mod players;
 mod store;

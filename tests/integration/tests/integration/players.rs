@@ -52,25 +52,11 @@ fn ffmpeg_ffprobe_and_gstreamer_play_every_frame() {
     for address in &addresses {
         assert_eq!(ffmpeg::decoded_frames(address), FRAMES, "ffmpeg {address}");
     }
-    if there("ffprobe") {
-        for address in &addresses {
-            let count = [
-                "-v",
-                "error",
-                "-select_streams",
-                "v:0",
-                "-count_frames",
-                "-show_entries",
-                "stream=nb_read_frames",
-                "-of",
-                "default=nokey=1:noprint_wrappers=1",
-                address,
-            ];
-            let frames = play("ffprobe", &count);
-            assert_eq!(frames.lines().next(), Some(FRAMES.to_string().as_str()), "ffprobe {address}");
+    for address in &addresses {
+        match ffmpeg::counted_frames(address) {
+            Some(frames) => assert_eq!(frames, FRAMES, "ffprobe {address}"),
+            None => skip("players::ffprobe", "there is no ffprobe"),
         }
-    } else {
-        skip("players::ffprobe", "there is no ffprobe");
     }
     if there("gst-launch-1.0") {
         for address in &addresses {

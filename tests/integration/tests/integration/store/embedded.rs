@@ -17,6 +17,8 @@ fn ask(embedded: &Embedded, key: &Key, wait: &'static str) -> std::thread::JoinH
     let (addr, path) = (embedded.addr, address(key));
     std::thread::spawn(move || {
         let answer = Client::new(addr).request("GET", &path, &[("prefer", wait)]).unwrap();
+        // Whether the answer is there or not, whoever asked knows that it need not poll.
+        assert_eq!(answer.header("preference-applied"), Some(wait).filter(|wait| *wait != "wait=0"), "{}", answer.status);
         (answer.status, answer.body, Instant::now())
     })
 }

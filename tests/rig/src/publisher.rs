@@ -6,7 +6,7 @@ use std::{
     fmt,
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// A tag of an FLV file: what RTMP carries as one message.
@@ -31,11 +31,13 @@ pub struct Style {
     pub timestamp_offset: u32,
     /// Payload bytes of a chunk, announced to the server.
     pub chunk_size: u32,
+    /// The application in the address.
+    pub app: &'static str,
 }
 
 impl Default for Style {
     fn default() -> Self {
-        Self { timestamp_offset: 0, chunk_size: 4096 }
+        Self { timestamp_offset: 0, chunk_size: 4096, app: "live" }
     }
 }
 
@@ -76,7 +78,7 @@ pub struct Publisher {
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 
 impl Publisher {
-    /// Connects and publishes `key` in the app `live`.
+    /// Connects and publishes `key`.
     pub fn connect(server: SocketAddr, key: &str, style: Style) -> Result<Self, PublishError> {
         let socket = TcpStream::connect(server)?;
         socket.set_nodelay(true)?;
@@ -84,9 +86,14 @@ impl Publisher {
         let mut publisher = Self { socket, stream_id: 0, style };
         publisher.handshake()?;
         publisher.message(2, 1, 0, 0, &style.chunk_size.to_be_bytes())?;
-        let url = format!("rtmp://{server}/live");
+        let url = format!("rtmp://{server}/{}", style.app);
         let mut connect = Amf::default();
-        connect.text("connect").number(1.0).object(&[("app", "live"), ("type", "nonprivate"), ("flashVer", "FMLE/3.0"), ("tcUrl", &url)]);
+        connect.text("connect").number(1.0).object(&[
+            ("app", style.app),
+            ("type", "nonprivate"),
+            ("flashVer", "FMLE/3.0"),
+            ("tcUrl", &url),
+        ]);
         publisher.message(3, 20, 0, 0, &connect.0)?;
         let mut answers = Answers::default();
         publisher.wait_for(&mut answers, |answer| answer.is("_result", 1.0))?;
@@ -152,6 +159,20 @@ impl Publisher {
         self.message(chunk_stream, tag.kind as u8, timestamp, self.stream_id, &tag.body)
     }
 
+    /// Sends tags at the pace of their timestamps; returns when each of them left.
+    pub fn play(&mut self, tags: &[Tag]) -> io::Result<Vec<Instant>> {
+        let begun = Instant::now();
+        let first = tags.first().map_or(0, |tag| tag.timestamp_ms);
+        let mut left = Vec::with_capacity(tags.len());
+        for tag in tags {
+            let due = begun + Duration::from_millis(u64::from(tag.timestamp_ms.saturating_sub(first)));
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            self.send(tag)?;
+            left.push(Instant::now());
+        }
+        Ok(left)
+    }
+
     /// Ends the publish as an encoder does when its user presses stop.
     pub fn finish(mut self) -> io::Result<()> {
         let mut delete = Amf::default();
@@ -161,6 +182,16 @@ impl Publisher {
         // The server closes when it has understood.
         let _ = io::copy(&mut self.socket, &mut io::sink());
         Ok(())
+    }
+
+    /// Sends bytes that no publisher sends; what the server thinks of them shows in [`closed_within`].
+    pub fn send_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.socket.write_all(bytes)
+    }
+
+    /// The connection itself.
+    pub fn into_socket(self) -> TcpStream {
+        self.socket
     }
 
     /// Drops the connection in the middle, as a network does.
@@ -185,6 +216,23 @@ impl Publisher {
             out.extend_from_slice(chunk);
         }
         self.socket.write_all(&out)
+    }
+}
+
+/// Whether the server closes a connection within this time, whatever it says before.
+pub fn closed_within(socket: &mut TcpStream, limit: Duration) -> bool {
+    let until = Instant::now() + limit;
+    let mut heard = [0; 4096];
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || socket.set_read_timeout(Some(left)).is_err() {
+            return false;
+        }
+        match socket.read(&mut heard) {
+            Ok(0) => return true,
+            Ok(_) => {}
+            Err(error) => return !matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut),
+        }
     }
 }
 

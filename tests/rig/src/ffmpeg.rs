@@ -109,3 +109,12 @@ pub fn decoded_frames(input: &str) -> usize {
     let text = run(&["-i", input, "-map", "0:v:0", "-fps_mode", "passthrough", "-f", "framecrc", "-"]);
     String::from_utf8(text).unwrap().lines().filter(|line| !line.starts_with('#')).count()
 }
+
+/// How many pictures `ffprobe -count_frames` counts; `None` where there is no ffprobe.
+pub fn counted_frames(input: &str) -> Option<usize> {
+    let arguments = ["-v", "error", "-select_streams", "v:0", "-count_frames", "-show_entries", "stream=nb_read_frames"];
+    let output = Command::new("ffprobe").args(arguments).args(["-of", "default=nokey=1:noprint_wrappers=1", input]).output().ok()?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    // One line a programme, one for the stream by itself: all say the same.
+    Some(text.lines().next().and_then(|line| line.trim().parse().ok()).unwrap_or(0))
+}
