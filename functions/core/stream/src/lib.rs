@@ -21,6 +21,8 @@ mod hash;
 mod id;
 mod key;
 mod path;
+mod path_origin;
+mod path_token;
 mod position;
 mod record;
 mod segment;
@@ -30,10 +32,16 @@ mod timeline;
 pub use document::{Current, KeyDocument, StreamDocument};
 pub use event::{Announced, AttributeValue, EVENT_BYTES_MAX, EVENTS_MAX, EVENTS_PER_RECORD_MAX, Event, Scte35, Scte35Kind};
 pub use hash::{ConfigHash, Hash, KeyHash};
-pub use id::{IdError, Msn, PartIndex, RecordNumber, RenditionId, SessionId, StreamId};
+pub use id::{IdError, Msn, OriginId, PartIndex, RecordNumber, RenditionId, SessionId, StreamId};
 pub use key::Key;
+<<<<<<< HEAD
 pub use path::{MpdKind, Path};
 pub use position::{AS_OF_LAG_SEGMENTS, AsOf, Position};
+=======
+pub use path::Path;
+pub use path_origin::OriginPath;
+pub use path_token::{split_token, token_prefix};
+>>>>>>> 93c6bdd (Access and origin: who may watch, and playlists of other origins behind an edge)
 pub use record::{DecodeError, PartRecord, Record, RecordBody, RecordError, TrackPart, encode_record};
 pub use segment::{SegmentBundle, SegmentIndex, encode_segment};
 pub use session::{FrameRate, Period, Rendition, RenditionKind, Session, Track, TrackKind};
