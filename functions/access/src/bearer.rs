@@ -9,6 +9,8 @@ use tidegate_stream::split_token;
 
 /// Where the viewer is, as the edge knows it: `DE` or `US-CA`. Only shells write it.
 pub const COUNTRY: &str = "viewer-country";
+/// The host, with its port, that the viewer asked. Only shells write it.
+pub const HOST: &str = "viewer-host";
 /// `http` or `https`, as the edge was asked. Only shells write it.
 pub const SCHEME: &str = "viewer-scheme";
 /// What stands in front of the path of this viewer's addresses: `/~<token>`, or nothing. For the function behind.

@@ -11,7 +11,7 @@ use tidegate_token::{Asked, Claims, Keys, Renewal, RenewalKind, Revocations, Tok
 
 use crate::{
     answer::{own, redirect, refuse},
-    bearer::{Bearer, COUNTRY, Carrier, HEADER, PREFIX, SCHEME, TOKEN},
+    bearer::{Bearer, COUNTRY, Carrier, HEADER, HOST, PREFIX, SCHEME, TOKEN},
     kept::Kept,
     policy::{Access, Policy, Subject},
 };
@@ -121,7 +121,7 @@ impl<J: Job> Guarded<J> {
             now_s,
             method: &request.method,
             scheme: request.header(SCHEME).unwrap_or_default(),
-            authority: request.header("host").unwrap_or_default(),
+            authority: request.header(HOST).unwrap_or_default(),
             path: &request.path,
             query: &request.query,
             country: request.header(COUNTRY),

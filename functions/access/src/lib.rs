@@ -20,7 +20,7 @@ mod guard;
 mod kept;
 mod policy;
 
-pub use bearer::{Bearer, COUNTRY, Carrier, PREFIX, SCHEME, TOKEN};
+pub use bearer::{Bearer, COUNTRY, Carrier, HOST, PREFIX, SCHEME, TOKEN};
 pub use guard::{Guarded, State};
 pub use policy::{Access, Policy};
 

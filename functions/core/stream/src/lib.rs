@@ -34,14 +34,10 @@ pub use event::{Announced, AttributeValue, EVENT_BYTES_MAX, EVENTS_MAX, EVENTS_P
 pub use hash::{ConfigHash, Hash, KeyHash};
 pub use id::{IdError, Msn, OriginId, PartIndex, RecordNumber, RenditionId, SessionId, StreamId};
 pub use key::Key;
-<<<<<<< HEAD
 pub use path::{MpdKind, Path};
-pub use position::{AS_OF_LAG_SEGMENTS, AsOf, Position};
-=======
-pub use path::Path;
 pub use path_origin::OriginPath;
 pub use path_token::{split_token, token_prefix};
->>>>>>> 93c6bdd (Access and origin: who may watch, and playlists of other origins behind an edge)
+pub use position::{AS_OF_LAG_SEGMENTS, AsOf, Position};
 pub use record::{DecodeError, PartRecord, Record, RecordBody, RecordError, TrackPart, encode_record};
 pub use segment::{SegmentBundle, SegmentIndex, encode_segment};
 pub use session::{FrameRate, Period, Rendition, RenditionKind, Session, Track, TrackKind};
