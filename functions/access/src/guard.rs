@@ -151,7 +151,7 @@ impl<J: Job> Guarded<J> {
             }
             // From here on what is relative inherits the token.
             (_, Carrier::Query) => return Stage::Answered(redirect(302, address(&bearer.token, request))),
-            (Some((new, renewal)), carrier) => own.headers.push(renewal_header(renewal, carrier, &new)),
+            (Some((new, renewal)), carrier) => own.headers.extend(renewal_headers(renewal, carrier, &new)),
             (None, _) => {}
         }
         self.pass(request.clone(), Some(bearer), Some(own))
@@ -257,18 +257,20 @@ fn leads_on(renewal: &Renewal, carrier: Carrier) -> bool {
     }
 }
 
-fn renewal_header(renewal: &Renewal, carrier: Carrier, token: &str) -> Header {
+/// The new token as a cookie or as a header. Both have the name under which tokens are looked for here, whatever the old one wishes.
+fn renewal_headers(renewal: &Renewal, carrier: Carrier, token: &str) -> Vec<Header> {
     let is_cookie = renewal.kind == RenewalKind::Cookie || (renewal.kind == RenewalKind::Automatic && carrier == Carrier::Cookie);
     if !is_cookie {
-        // Headers of an answer are known by their names here: one of another name could not be read by the player's CORS anyway.
-        return (HEADER, Cow::Owned(token.to_owned()));
+        // Scripts of other sites read it only if they may.
+        return Vec::from([(HEADER, Cow::Owned(token.to_owned())), ("access-control-expose-headers", Cow::Borrowed(HEADER))]);
     }
-    let mut value = format!("{}={token}", renewal.name.as_deref().unwrap_or(HEADER));
-    let parameters = if renewal.parameters.is_empty() { "; Path=/; Secure; HttpOnly; SameSite=None" } else { "" };
-    value.push_str(parameters);
+    let mut value = format!("{HEADER}={token}");
+    if renewal.parameters.is_empty() {
+        value.push_str("; Path=/; Secure; HttpOnly; SameSite=None");
+    }
     for parameter in &renewal.parameters {
         value.push_str("; ");
         value.push_str(parameter);
     }
-    ("set-cookie", Cow::Owned(value))
+    Vec::from([("set-cookie", Cow::Owned(value))])
 }

@@ -77,6 +77,12 @@ impl Key {
         Self::new(id, base64url::decode(secret.trim()).ok_or(BadKeys::Secret)?)
     }
 
+    /// The secret as documents hold it: for the one time that its owner is shown it.
+    #[must_use]
+    pub fn secret_text(&self) -> String {
+        base64url::encode(&self.secret)
+    }
+
     pub(crate) fn secret(&self) -> &[u8] {
         &self.secret
     }
@@ -96,6 +102,13 @@ impl Keys {
         keys.insert(0, key);
         self.keys = Self::new(keys)?.keys;
         Ok(())
+    }
+
+    /// Takes a key away; says whether it was there.
+    pub fn remove(&mut self, id: &str) -> bool {
+        let had = self.keys.len();
+        self.keys.retain(|key| key.id != id);
+        self.keys.len() < had
     }
 
     /// Takes keys; the first is the one that new tokens are made with.
