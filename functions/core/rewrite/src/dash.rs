@@ -152,11 +152,10 @@ impl<'a> Writer<'a> {
         let mut inserted = Vec::new();
         if let Some((steering, bases)) = self.pathways() {
             for (pathway, base) in bases {
-                push_element(&mut inserted, &[b"<BaseURL serviceLocation=\"", b"\">", b"</BaseURL>"], pathway, &base);
+                push_element(&mut inserted, self.prefix, "BaseURL", &[("serviceLocation", pathway)], &base);
             }
-            let tags: [&[u8]; 3] =
-                [b"<ContentSteering defaultServiceLocation=\"", b"\" queryBeforeStart=\"false\">", b"</ContentSteering>"];
-            push_element(&mut inserted, &tags, &steering.pathway, &steering.server_uri);
+            let attributes = [("defaultServiceLocation", steering.pathway.as_str()), ("queryBeforeStart", "false")];
+            push_element(&mut inserted, self.prefix, "ContentSteering", &attributes, &steering.server_uri);
         } else if self.root_base.is_none() {
             // The manifest moves: what is relative in it leads where the media is.
             if let Some(base) = self.places.map_base(&resolve(&self.places.base, ".")) {
