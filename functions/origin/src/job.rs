@@ -91,7 +91,7 @@ impl Job {
     fn steer(&self, name: &OriginId, document: &Document, world: &World) -> Answer {
         let Some(steering) = &document.steering else { return refusal(404, format_args!("the origin {name} is not steered")) };
         let [random, ..] = world.random;
-        let drawn = self.viewer.drawn().unwrap_or(u32::from(random) * 100 / 256).min(99);
+        let drawn = self.viewer.drawn().unwrap_or_else(|| u32::from(random) * 100 / 256).min(99);
         let reload = format!("{}{}?tidegate.{DRAWN}={drawn}", self.viewer.prefix, OriginPath::steer(name));
         let pathways: Vec<_> = steering
             .pathways
@@ -205,7 +205,9 @@ impl tidegate_function::Job for Job {
         match (&self.plan, input) {
             (Plan::Document(OriginPath::File { name, .. } | OriginPath::Steer { name }), Input::Fetched(fetched)) => {
                 let known = match fetched {
-                    Read::Got { bytes, .. } => Document::parse(&bytes).map_or_else(|why| Known::Bad(why.to_string()), Known::Document),
+                    Read::Got { bytes, .. } => {
+                        Document::parse(&bytes).map_or_else(|why| Known::Bad(why.to_string()), |document| Known::Document(document.into()))
+                    }
                     Read::Missing => Known::Missing,
                     Read::Failed => {
                         self.plan = Plan::Done(refusal(503, "the store does not answer"));

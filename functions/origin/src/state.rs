@@ -1,4 +1,4 @@
-use alloc::{rc::Rc, string::String, vec::Vec};
+use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
 
 use tidegate_stream::OriginId;
 
@@ -25,7 +25,7 @@ pub(crate) enum Known {
     Missing,
     /// A document that cannot be used; why.
     Bad(String),
-    Document(Document),
+    Document(Box<Document>),
 }
 
 /// A playlist as the origin sent it.
