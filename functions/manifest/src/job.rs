@@ -235,6 +235,9 @@ fn owner(key: &Key) -> Option<(&StreamId, &SessionId)> {
         | Key::StaticMedia { .. }
         | Key::StaticIFrames { .. }
         | Key::StreamDocument { .. }
-        | Key::StreamKey { .. } => None,
+        | Key::StreamKey { .. }
+        | Key::PlaybackKeys
+        | Key::Revocations
+        | Key::Origin { .. } => None,
     }
 }

@@ -1,7 +1,8 @@
 use spin_sdk::{
-    http::{BoxBody, Request, Response},
+    http::{BoxBody, HeaderMap, Request, Response, Uri},
     http_service,
 };
+use tidegate_access::{COUNTRY, HOST, SCHEME};
 use tidegate_function::Waited;
 
 use crate::{
@@ -29,19 +30,36 @@ struct TooLong;
 
 async fn asked(request: Request, shell: &Shell) -> Result<tidegate_function::Request, TooLong> {
     let (head, incoming) = request.into_parts();
-    let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
     let waited = header("tidegate-waited").filter(|_| shell.has_host).and_then(Waited::parse);
     let headers = head.headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
     let mut asked = tidegate_function::Request {
         method: head.method.as_str().to_owned(),
         path: head.uri.path().to_owned(),
         query: head.uri.query().unwrap_or_default().to_owned(),
-        headers: headers.filter(|(name, _)| !name.starts_with("tidegate-")).collect(),
+        headers: headers.filter(|(name, _)| !name.starts_with("tidegate-") && !name.starts_with("viewer-")).collect(),
         body: Vec::new(),
         waited,
     };
+    for (name, value) in viewer(&head.headers, &head.uri) {
+        asked.headers.push((name.to_owned(), value));
+    }
     if !matches!(asked.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
         asked.body = body(incoming).await.ok_or(TooLong)?;
     }
     Ok(asked)
+}
+
+/// What is known of the viewer beside the request: our host says it, elsewhere it stands in the URL and in the header that the owner
+/// trusts for the country (`TIDEGATE_COUNTRY_HEADER`, as `cloudfront-viewer-country`).
+fn viewer(headers: &HeaderMap, uri: &Uri) -> Vec<(&'static str, String)> {
+    let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+    // A viewer can write any header, but not the environment.
+    let values = if std::env::var("TIDEGATE_HOST").is_ok_and(|value| value == "1") {
+        [header("tidegate-viewer-host"), header("tidegate-viewer-scheme"), header("tidegate-viewer-country")]
+    } else {
+        let country = std::env::var("TIDEGATE_COUNTRY_HEADER").ok().and_then(|name| header(&name.to_ascii_lowercase()));
+        [uri.authority().map(|authority| authority.as_str().to_owned()), uri.scheme_str().map(str::to_owned), country]
+    };
+    [HOST, SCHEME, COUNTRY].into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
 }

@@ -1,6 +1,8 @@
 use std::{cell::RefCell, thread::LocalKey, time::Duration};
 
+use tidegate_access::Guarded;
 use tidegate_function::{Answer, Fetched, Header, Input, Job, Output, Piece, Request, Waited};
+use tidegate_stream::split_token;
 
 use crate::{
     shell::{Shell, cut, poll_pause},
@@ -16,7 +18,8 @@ const HELD: Duration = Duration::from_secs(20);
 
 thread_local! {
     // What this instance remembers. Never borrowed across an await: other requests run there.
-    static MANIFEST: RefCell<tidegate_manifest::State> = RefCell::default();
+    static MANIFEST: RefCell<tidegate_access::State<tidegate_manifest::State>> = RefCell::default();
+    static ORIGIN: RefCell<tidegate_access::State<tidegate_origin::State>> = RefCell::default();
 }
 
 /// What a request came to.
@@ -41,7 +44,12 @@ pub(crate) enum Settled {
 /// Gives a request to the function that its address names. `/api/` is for metadata, `/beacon` for analytics, `/origin/` for rewriting,
 /// `/steer/` for content steering; everything else is the manifest function's, which has a word for what is no address at all.
 pub(crate) async fn dispatch(request: Request, shell: &Shell) -> Settled {
-    drive(request, tidegate_manifest::Job::new, &MANIFEST, shell).await
+    // A token may stand in front.
+    let (_, path) = split_token(&request.path);
+    if path.starts_with("/origin/") || path.starts_with("/steer/") {
+        return drive(request, |request| Guarded::new(request, tidegate_origin::Job::new), &ORIGIN, shell).await;
+    }
+    drive(request, |request| Guarded::new(request, tidegate_manifest::Job::new), &MANIFEST, shell).await
 }
 
 /// Runs one function until it has an answer, and waits for it where nobody else does.

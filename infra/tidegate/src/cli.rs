@@ -3,6 +3,8 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_stream::StreamId;
 
+use crate::{origin::OriginCommand, token::TokenCommand};
+
 /// Live streaming with a bucket as its origin.
 #[derive(Parser, Debug)]
 #[command(name = "tidegate", version, about, disable_help_subcommand = true)]
@@ -20,6 +22,12 @@ pub enum Command {
     /// Make streams and stream keys in a bucket.
     #[command(subcommand)]
     Stream(StreamCommand),
+    /// Make, look into and call back the tokens that viewers watch with.
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Show the playlists of other origins, changed as a document says.
+    #[command(subcommand)]
+    Origin(OriginCommand),
 }
 
 /// Options of `tidegate up`. Each default is what a laptop wants.

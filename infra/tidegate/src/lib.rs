@@ -12,8 +12,10 @@ pub mod demo;
 
 mod child;
 mod cli;
+mod origin;
 mod place;
 mod stream;
+mod token;
 mod up;
 
 pub use cli::{Cli, Command, UpOptions};
@@ -25,6 +27,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         match cli.command.unwrap_or_default() {
             Command::Up(options) => up::run(*options).await,
             Command::Stream(command) => stream::run(command).await,
+            Command::Token(command) => token::run(command).await,
+            Command::Origin(command) => origin::run(command).await,
         }
     })
 }

@@ -46,7 +46,8 @@ pub(crate) fn new_key() -> anyhow::Result<String> {
     Ok(random_hex(16)?)
 }
 
-async fn open(options: &BucketOptions) -> anyhow::Result<Store> {
+/// The bucket of a command.
+pub(crate) async fn open(options: &BucketOptions) -> anyhow::Result<Store> {
     match &options.store {
         cli::Store::S3 { bucket } => Ok(Bucket::remote(bucket).await?.store),
         cli::Store::Embedded | cli::Store::Minio => {

@@ -26,6 +26,7 @@ pub fn dash(text: &[u8], rules: &Rules, places: &Places, steering: Option<&Steer
         places,
         steering,
         root_base: root_base(text),
+        prefix: b"",
         drops: select(text, &rules.filter)?.into_iter().peekable(),
         open: Vec::new(),
         out: Vec::with_capacity(text.len() + text.len() / 8 + 512),
@@ -93,6 +94,8 @@ struct Writer<'a> {
     places: &'a Places,
     steering: Option<&'a SteeringTag>,
     root_base: Option<String>,
+    /// Of the names of the root's namespace, with its colon.
+    prefix: &'a [u8],
     drops: core::iter::Peekable<alloc::vec::IntoIter<Range<usize>>>,
     open: Vec<Element<'a>>,
     out: Vec<u8>,
@@ -109,7 +112,11 @@ impl<'a> Writer<'a> {
     }
 
     fn start(&mut self, tag: Range<usize>, name: &Range<usize>, is_empty: bool) {
-        let element = local(self.text.get(name.clone()).unwrap_or_default());
+        let whole = self.text.get(name.clone()).unwrap_or_default();
+        let element = local(whole);
+        if self.open.is_empty() {
+            self.prefix = whole.strip_suffix(element).unwrap_or_default();
+        }
         self.before_child(element, tag.start);
         let base = self.base().to_string();
         self.attributes(element, &tag, name, &base);
@@ -145,15 +152,14 @@ impl<'a> Writer<'a> {
         let mut inserted = Vec::new();
         if let Some((steering, bases)) = self.pathways() {
             for (pathway, base) in bases {
-                push_element(&mut inserted, &[b"<BaseURL serviceLocation=\"", b"\">", b"</BaseURL>"], pathway, &base);
+                push_element(&mut inserted, self.prefix, "BaseURL", &[("serviceLocation", pathway)], &base);
             }
-            let tags: [&[u8]; 3] =
-                [b"<ContentSteering defaultServiceLocation=\"", b"\" queryBeforeStart=\"false\">", b"</ContentSteering>"];
-            push_element(&mut inserted, &tags, &steering.pathway, &steering.server_uri);
+            let attributes = [("defaultServiceLocation", steering.pathway.as_str()), ("queryBeforeStart", "false")];
+            push_element(&mut inserted, self.prefix, "ContentSteering", &attributes, &steering.server_uri);
         } else if self.root_base.is_none() {
             // The manifest moves: what is relative in it leads where the media is.
             if let Some(base) = self.places.map_base(&resolve(&self.places.base, ".")) {
-                push_element(&mut inserted, &[b"<BaseURL>", b"", b"</BaseURL>"], "", &base);
+                push_element(&mut inserted, self.prefix, "BaseURL", &[], &base);
             }
         }
         self.copy_to(at);
@@ -275,14 +281,24 @@ fn is_address(element: &[u8]) -> bool {
     matches!(element, b"BaseURL" | b"Location" | b"PatchLocation" | b"ContentSteering")
 }
 
-/// Writes a tag with one attribute and a text.
-fn push_element(out: &mut Vec<u8>, tags: &[&[u8]; 3], attribute: &str, content: &str) {
-    let [before, between, after] = tags;
-    out.extend_from_slice(before);
-    push_escaped(out, attribute);
-    out.extend_from_slice(between);
+/// Writes an element with a text.
+fn push_element(out: &mut Vec<u8>, prefix: &[u8], name: &str, attributes: &[(&str, &str)], content: &str) {
+    out.push(b'<');
+    out.extend_from_slice(prefix);
+    out.extend_from_slice(name.as_bytes());
+    for (name, value) in attributes {
+        out.push(b' ');
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b"=\"");
+        push_escaped(out, value);
+        out.push(b'"');
+    }
+    out.push(b'>');
     push_escaped(out, content);
-    out.extend_from_slice(after);
+    out.extend_from_slice(b"</");
+    out.extend_from_slice(prefix);
+    out.extend_from_slice(name.as_bytes());
+    out.push(b'>');
 }
 
 #[cfg(test)]

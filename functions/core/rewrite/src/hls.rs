@@ -52,8 +52,9 @@ pub fn hls(text: &[u8], rules: &Rules, places: &Places, steering: Option<&Steeri
     Ok(writer.out)
 }
 
-/// Whether a variant comes before the first segment.
-fn is_multivariant(text: &[u8]) -> bool {
+/// Whether a playlist names others: a variant comes before the first segment.
+#[must_use]
+pub fn is_multivariant(text: &[u8]) -> bool {
     for line in Lines::new(text) {
         match line.tag() {
             b"EXT-X-STREAM-INF" | b"EXT-X-I-FRAME-STREAM-INF" | b"EXT-X-MEDIA" => return true,

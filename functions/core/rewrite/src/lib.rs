@@ -29,7 +29,7 @@ mod uri;
 
 pub use address::host_is_private;
 pub use dash::dash;
-pub use hls::hls;
+pub use hls::{hls, is_multivariant};
 pub use place::{Class, Place, Places};
 pub use rules::{Ads, BadRules, Filter, Interstitial, Rules, Start};
 pub use sniff::{Format, sniff};

@@ -18,6 +18,11 @@ pub struct SessionId(String);
 #[serde(try_from = "String", into = "String")]
 pub struct RenditionId(String);
 
+/// The name of another origin whose playlists are shown here: as the id of a stream.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OriginId(String);
+
 /// A media sequence number: the place of a segment in its session, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Msn(pub u64);
@@ -66,6 +71,14 @@ fn parse_word(text: &str, max: usize) -> Result<(), IdError> {
 }
 
 impl StreamId {
+    /// Parses an id; the only way to make one.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        parse_word(text, 64)?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl OriginId {
     /// Parses an id; the only way to make one.
     pub fn parse(text: &str) -> Result<Self, IdError> {
         parse_word(text, 64)?;
@@ -171,7 +184,7 @@ macro_rules! text_id {
         }
     )* };
 }
-text_id!(StreamId, SessionId, RenditionId);
+text_id!(StreamId, SessionId, RenditionId, OriginId);
 
 macro_rules! number_id {
     ($($id:ident),*) => { $(

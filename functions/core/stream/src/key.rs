@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::{ConfigHash, KeyHash, Msn, RecordNumber, RenditionId, SessionId, StreamId};
+use crate::{ConfigHash, KeyHash, Msn, OriginId, RecordNumber, RenditionId, SessionId, StreamId};
 
 /// The key of every object in the bucket, with how long it lives. The one place that builds and parses keys.
 ///
@@ -98,6 +98,15 @@ pub enum Key {
         /// The hash of the stream key.
         hash: KeyHash,
     },
+    /// JSON: the keys that playback tokens are made and checked with. Secret. Replaced (If-Match).
+    PlaybackKeys,
+    /// JSON: playback tokens that were called back. Replaced (If-Match).
+    Revocations,
+    /// JSON: another origin whose playlists are shown here, and what is changed in them. Replaced.
+    Origin {
+        /// The origin.
+        name: OriginId,
+    },
 }
 
 impl Key {
@@ -137,6 +146,9 @@ impl Key {
                 Self::Init { stream: stream(s)?, session: session(e)?, rendition, config }
             }
             ["meta", "streams", file] => Self::StreamDocument { stream: stream(file.strip_suffix(".json")?)? },
+            ["meta", "playback-keys.json"] => Self::PlaybackKeys,
+            ["meta", "revocations.json"] => Self::Revocations,
+            ["meta", "origins", file] => Self::Origin { name: OriginId::parse(file.strip_suffix(".json")?).ok()? },
             ["meta", "keys", file] => Self::StreamKey { hash: KeyHash::parse(file.strip_suffix(".json")?)? },
             _ => return None,
         })
@@ -153,7 +165,10 @@ impl Key {
             | Self::SessionMultivariant { .. }
             | Self::StaticMedia { .. }
             | Self::StaticIFrames { .. }
-            | Self::StreamDocument { .. } => false,
+            | Self::StreamDocument { .. }
+            | Self::PlaybackKeys
+            | Self::Revocations
+            | Self::Origin { .. } => false,
         }
     }
 
@@ -165,7 +180,12 @@ impl Key {
                 "application/vnd.apple.mpegurl"
             }
             Self::Init { .. } | Self::Segment { .. } => "video/mp4",
-            Self::Current { .. } | Self::StreamDocument { .. } | Self::StreamKey { .. } => "application/json",
+            Self::Current { .. }
+            | Self::StreamDocument { .. }
+            | Self::StreamKey { .. }
+            | Self::PlaybackKeys
+            | Self::Revocations
+            | Self::Origin { .. } => "application/json",
             Self::Head { .. } | Self::Record { .. } | Self::Chapter { .. } => "application/octet-stream",
         }
     }
@@ -186,6 +206,9 @@ impl fmt::Display for Key {
             Self::StaticIFrames { stream, session, rendition } => write!(f, "live/{stream}/{session}/{rendition}.iframes.m3u8"),
             Self::StreamDocument { stream } => write!(f, "meta/streams/{stream}.json"),
             Self::StreamKey { hash } => write!(f, "meta/keys/{hash}.json"),
+            Self::PlaybackKeys => f.write_str("meta/playback-keys.json"),
+            Self::Revocations => f.write_str("meta/revocations.json"),
+            Self::Origin { name } => write!(f, "meta/origins/{name}.json"),
         }
     }
 }
@@ -215,7 +238,7 @@ mod tests {
 
     fn any_key() -> impl Strategy<Value = Key> {
         let ids = ("[a-z0-9][a-z0-9_-]{0,20}", any::<(u64, u64)>(), "[a-z][a-z0-9]{0,8}x", any::<u64>(), any::<[u8; 8]>());
-        (ids, 0..12u8, any::<[u8; 32]>()).prop_map(|((s, (ms, random), r, n, config), kind, hash)| {
+        (ids, 0..15u8, any::<[u8; 32]>()).prop_map(|((s, (ms, random), r, n, config), kind, hash)| {
             let stream = StreamId::parse(&s).unwrap();
             let session = SessionId::new(ms, random);
             let rendition = RenditionId::parse(&r).unwrap();
@@ -231,6 +254,9 @@ mod tests {
                 8 => Key::StaticMedia { stream, session, rendition },
                 9 => Key::StreamDocument { stream },
                 10 => Key::StaticIFrames { stream, session, rendition },
+                11 => Key::PlaybackKeys,
+                12 => Key::Revocations,
+                13 => Key::Origin { name: OriginId::parse(&s).unwrap() },
                 _ => Key::StreamKey { hash: KeyHash(hash) },
             }
         })

@@ -43,6 +43,9 @@ pub enum OpenError {
     /// The code is another one: it was changed, or made with another key of this name.
     #[error("the token is not made with the right key")]
     WrongCode,
+    /// The key belongs to another issuer than the token names.
+    #[error("the token is not made by the owner of its key")]
+    Issuer,
     /// A claim with a value that is not of its type, or one that is not supported.
     #[error("the claim {0} of the token cannot be used here")]
     Claim(i64),
@@ -71,6 +74,9 @@ impl Token {
             ClaimsError::Value(label) | ClaimsError::Unknown(label) => OpenError::Claim(label),
             ClaimsError::Shape => OpenError::Malformed,
         })?;
+        if key.issuer.is_some() && key.issuer != claims.issuer {
+            return Err(OpenError::Issuer);
+        }
         Ok(Self { claims, key_id: key.id.clone() })
     }
 

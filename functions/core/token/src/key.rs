@@ -10,6 +10,8 @@ use crate::base64url;
 pub struct Key {
     /// What tokens name it by (`kid`).
     pub id: String,
+    /// Who has it besides: tokens made with it name this issuer (`iss`). None: whatever they name.
+    pub issuer: Option<String>,
     secret: Vec<u8>,
 }
 
@@ -17,6 +19,8 @@ pub struct Key {
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Keys {
     keys: Vec<Key>,
+    /// What this service is called in `aud`; empty: tokens for others are not told apart.
+    pub audience: String,
 }
 
 /// Why a document of keys cannot be used.
@@ -37,11 +41,13 @@ const SHORTEST: usize = 16;
 const LONGEST: usize = 128;
 const MOST: usize = 16;
 
-/// `{"keys":[{"id":"2026-11","secret":"…"}]}`: a document of keys.
+/// `{"keys":[{"id":"2026-11","secret":"…","issuer":"shop.example"}],"audience":"tidegate"}`: a document of keys.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
     keys: Vec<Entry>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    audience: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -50,6 +56,8 @@ struct Entry {
     id: String,
     /// Base64url.
     secret: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
 }
 
 impl Key {
@@ -61,12 +69,18 @@ impl Key {
         if id.is_empty() || id.len() > 64 {
             return Err(BadKeys::Id);
         }
-        Ok(Self { id: id.into(), secret })
+        Ok(Self { id: id.into(), issuer: None, secret })
     }
 
     /// Makes a key from the text that documents hold.
     pub fn parse(id: &str, secret: &str) -> Result<Self, BadKeys> {
         Self::new(id, base64url::decode(secret.trim()).ok_or(BadKeys::Secret)?)
+    }
+
+    /// The secret as documents hold it: for the one time that its owner is shown it.
+    #[must_use]
+    pub fn secret_text(&self) -> String {
+        base64url::encode(&self.secret)
     }
 
     pub(crate) fn secret(&self) -> &[u8] {
@@ -82,6 +96,21 @@ impl fmt::Debug for Key {
 }
 
 impl Keys {
+    /// Adds a key in front of the others: new tokens are made with it, and those of the others stay good until they are taken away.
+    pub fn rotate(&mut self, key: Key) -> Result<(), BadKeys> {
+        let mut keys = self.keys.clone();
+        keys.insert(0, key);
+        self.keys = Self::new(keys)?.keys;
+        Ok(())
+    }
+
+    /// Takes a key away; says whether it was there.
+    pub fn remove(&mut self, id: &str) -> bool {
+        let had = self.keys.len();
+        self.keys.retain(|key| key.id != id);
+        self.keys.len() < had
+    }
+
     /// Takes keys; the first is the one that new tokens are made with.
     pub fn new(keys: Vec<Key>) -> Result<Self, BadKeys> {
         if keys.len() > MOST {
@@ -93,7 +122,7 @@ impl Keys {
         if ids.len() < keys.len() {
             return Err(BadKeys::Id);
         }
-        Ok(Self { keys })
+        Ok(Self { keys, audience: String::new() })
     }
 
     /// The key of this id.
@@ -118,15 +147,16 @@ impl Keys {
 impl<'de> Deserialize<'de> for Keys {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let document = Document::deserialize(deserializer)?;
-        let keys = document.keys.iter().map(|entry| Key::parse(&entry.id, &entry.secret)).collect::<Result<_, _>>();
-        keys.and_then(Self::new).map_err(serde::de::Error::custom)
+        let key = |entry: &Entry| Ok(Key { issuer: entry.issuer.clone(), ..Key::parse(&entry.id, &entry.secret)? });
+        let keys = document.keys.iter().map(key).collect::<Result<_, _>>().and_then(Self::new);
+        keys.map(|keys| Self { audience: document.audience, ..keys }).map_err(serde::de::Error::custom)
     }
 }
 
 impl Serialize for Keys {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entry = |key: &Key| Entry { id: key.id.clone(), secret: base64url::encode(&key.secret) };
-        Document { keys: self.keys.iter().map(entry).collect() }.serialize(serializer)
+        let entry = |key: &Key| Entry { id: key.id.clone(), secret: base64url::encode(&key.secret), issuer: key.issuer.clone() };
+        Document { keys: self.keys.iter().map(entry).collect(), audience: self.audience.clone() }.serialize(serializer)
     }
 }
 
@@ -143,7 +173,7 @@ mod tests {
         assert_eq!(serde_json::to_string(&keys).unwrap(), text);
         assert_eq!(keys.find(b"old").map(|key| key.secret()[0]), Some(1));
         assert_eq!(keys.first().map(|key| key.id.as_str()), Some("new"));
-        assert_eq!(format!("{keys:?}"), "Keys { keys: [Key(new), Key(old)] }");
+        assert_eq!(format!("{keys:?}"), "Keys { keys: [Key(new), Key(old)], audience: \"\" }");
     }
 
     #[test]

@@ -66,6 +66,18 @@ fn keys_rotate_by_their_id() {
 }
 
 #[test]
+fn a_key_of_one_issuer_makes_no_tokens_of_another() {
+    let of = |issuer: &str| {
+        let mut key = key("new", 1);
+        key.issuer = Some(issuer.into());
+        Keys::new(vec![key]).unwrap()
+    };
+    let text = Token::seal(&claims(), &key("new", 1));
+    assert!(Token::open(&text, &of("shop.example")).is_ok());
+    assert_eq!(Token::open(&text, &of("other.example")), Err(OpenError::Issuer));
+}
+
+#[test]
 fn every_bit_of_a_token_counts() {
     let text = Token::seal(&claims(), &key("new", 1));
     for at in 0..text.len() {

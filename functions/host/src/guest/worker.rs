@@ -124,7 +124,12 @@ impl HandlerState for Functions {
         let instance = Instance {
             table: ResourceTable::new(),
             // A panic says why on stderr, and only there.
-            wasi: WasiCtxBuilder::new().envs(&self.environment).env("TIDEGATE_UPSTREAM", UPSTREAM).inherit_stderr().build(),
+            wasi: WasiCtxBuilder::new()
+                .envs(&self.environment)
+                .env("TIDEGATE_UPSTREAM", UPSTREAM)
+                .env("TIDEGATE_HOST", "1")
+                .inherit_stderr()
+                .build(),
             http: WasiHttpCtx::new(),
             outbound,
             limits: StoreLimitsBuilder::new().memory_size(self.limits.guest_memory).table_elements(TABLE_ELEMENTS).build(),

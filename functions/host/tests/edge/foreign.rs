@@ -13,7 +13,7 @@ use tokio::{
 use crate::setup::Edge;
 
 /// An origin that gives every connection this answer, after reading a request; its `host:port`.
-async fn origin(answer: Vec<u8>) -> String {
+pub(crate) async fn origin(answer: Vec<u8>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {
@@ -33,7 +33,7 @@ async fn origin(answer: Vec<u8>) -> String {
     address
 }
 
-fn answer(head: &str, body: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(head: &str, body: &[u8]) -> Vec<u8> {
     let mut answer = format!("HTTP/1.1 {head}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len()).into_bytes();
     answer.extend_from_slice(body);
     answer

@@ -11,5 +11,6 @@ mod objects;
 mod requests;
 mod setup;
 mod upstream;
+mod viewers;
 mod waits;
 mod writes;

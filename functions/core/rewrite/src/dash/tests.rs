@@ -81,6 +81,13 @@ fn steering_brings_a_base_for_each_pathway() {
     assert_eq!(run(text, &Rules::default(), &moving(), Some(&tag)), expected);
 }
 
+#[test]
+fn what_is_added_has_the_prefix_of_the_document() {
+    let text = "<m:MPD xmlns:m='x'><m:Period/></m:MPD>";
+    let expected = "<m:MPD xmlns:m='x'><m:BaseURL>https://cdn.example/a/</m:BaseURL><m:Period/></m:MPD>";
+    assert_eq!(run(text, &Rules::default(), &moving(), None), expected);
+}
+
 fn any_xml() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         "<(MPD|Period|AdaptationSet|Representation|BaseURL|Location|SegmentTemplate|SegmentURL|x:MPD)( (media|height|lang|mimeType|xlink:href|bandwidth)=['\"][a-z0-9/.:&;]{0,9}['\"]){0,2} ?/?>",
