@@ -44,6 +44,9 @@ pub struct StreamMetrics {
     store: Mutex<Stats>,
 }
 
+/// The labels of a quantile, and its value where one is known.
+type Quantile = (&'static str, Option<Duration>);
+
 /// How long something takes: the newest measurements, for percentiles.
 #[derive(Debug, Default)]
 pub struct Times(Mutex<Vec<u32>>);
@@ -94,7 +97,7 @@ impl Metrics {
         family("session_put_hedges", "gauge", "Of these, sent a second time because the first took long.", &|m| m.store().hedges);
         family("session_put_retries", "gauge", "Of these, sent again because the store could not.", &|m| m.store().retries);
         family("waiting_bytes", "gauge", "Bytes that are not durable yet.", &|m| m.store().waiting_bytes as u64);
-        let mut summary = |name: &str, help: &str, values: &dyn Fn(&StreamMetrics) -> Vec<(&'static str, Option<Duration>)>| {
+        let mut summary = |name: &str, help: &str, values: &dyn Fn(&StreamMetrics) -> Vec<Quantile>| {
             let _ = writeln!(text, "# HELP tidegate_ingest_{name} {help}\n# TYPE tidegate_ingest_{name} summary");
             for (stream, metrics) in streams.iter() {
                 for (labels, value) in values(metrics) {
