@@ -149,7 +149,7 @@ fn every_way_to_carry_a_token_opens() {
 fn who_may_not_watch_gets_a_reason_and_nothing_else() {
     let mut edge = Edge::new(r#"{"access":"signed"}"#);
     let mut check = |token: Option<&str>, status: u16, why: &str| {
-        let path = token.map_or(MEDIA.to_string(), |token| format!("/~{token}{MEDIA}"));
+        let path = token.map_or_else(|| MEDIA.to_string(), |token| format!("/~{token}{MEDIA}"));
         let seen = edge.ask(&path, &[]);
         assert_eq!(seen.status, status, "{}", seen.body);
         assert!(seen.body.contains(why) && !seen.body.contains("7.m4s"), "{}", seen.body);
