@@ -12,6 +12,7 @@ pub mod demo;
 
 mod child;
 mod cli;
+mod doctor;
 mod place;
 mod stream;
 mod up;
@@ -25,6 +26,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         match cli.command.unwrap_or_default() {
             Command::Up(options) => up::run(*options).await,
             Command::Stream(command) => stream::run(command).await,
+            Command::Doctor(options) => doctor::run(options).await,
         }
     })
 }
