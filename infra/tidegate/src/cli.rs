@@ -28,6 +28,26 @@ pub enum Command {
     /// Show the playlists of other origins, changed as a document says.
     #[command(subcommand)]
     Origin(OriginCommand),
+    /// Look whether this machine and a bucket can carry live streams, and say what to do where they cannot.
+    Doctor(DoctorOptions),
+}
+
+/// Options of `tidegate doctor`.
+#[derive(Args, Clone, Debug)]
+pub struct DoctorOptions {
+    /// The bucket to look at: `s3://NAME` with the ordinary AWS environment variables, `minio` or `embedded` (started for this only).
+    /// Objects of the stream `tidegate-doctor` are written and deleted.
+    #[arg(long, env = "TIDEGATE_STORE")]
+    pub store: Option<Store>,
+    /// Where viewers are to connect.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "TIDEGATE_LISTEN")]
+    pub listen: SocketAddr,
+    /// Where encoders are to connect.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1935", env = "TIDEGATE_RTMP")]
+    pub rtmp: SocketAddr,
+    /// One JSON document in place of lines.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Options of `tidegate up`. Each default is what a laptop wants.

@@ -12,6 +12,7 @@ pub mod demo;
 
 mod child;
 mod cli;
+mod doctor;
 mod origin;
 mod place;
 mod stream;
@@ -29,6 +30,7 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
             Command::Stream(command) => stream::run(command).await,
             Command::Token(command) => token::run(command).await,
             Command::Origin(command) => origin::run(command).await,
+            Command::Doctor(options) => doctor::run(options).await,
         }
     })
 }

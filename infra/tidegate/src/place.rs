@@ -36,6 +36,12 @@ pub(crate) fn web() -> anyhow::Result<Web> {
     Ok(web)
 }
 
+/// Whether the build has made what the edge and the browser need.
+pub(crate) fn is_built() -> anyhow::Result<PathBuf> {
+    let component = web_folder()?.join("functions.wasm");
+    if component.is_file() { Ok(component) } else { bail!("{} is missing", component.display()) }
+}
+
 /// `tidegate` beside the folder of the binary (`<target>/debug/tidegate` has `<target>/tidegate`).
 fn web_folder() -> anyhow::Result<PathBuf> {
     if let Some(named) = env::var_os("TIDEGATE_WEB") {

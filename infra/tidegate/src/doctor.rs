@@ -1,0 +1,59 @@
+//! `tidegate doctor`: whether this machine and this bucket can carry live streams, and what to do where they cannot.
+
+mod bucket;
+mod finding;
+mod machine;
+mod s3;
+
+use anyhow::bail;
+use tidegate_stream::SessionId;
+
+use self::finding::{Finding, Report};
+use crate::{
+    cli::{self, DoctorOptions},
+    up::bucket::{Bucket, random_hex},
+};
+
+pub(crate) async fn run(options: DoctorOptions) -> anyhow::Result<()> {
+    let mut report = Report::new(options.json);
+    for finding in machine::examine(options.listen, options.rtmp).await {
+        report.add(finding);
+    }
+    match &options.store {
+        Some(store) => examine_store(store, &mut report).await?,
+        None => report.add(Finding::skipped("store", "no bucket was named: add --store s3://NAME, minio or embedded")),
+    }
+    report.end();
+    match report.failed() {
+        0 => Ok(()),
+        1 => bail!("one check failed: see above what to do"),
+        failed => bail!("{failed} checks failed: see above what to do"),
+    }
+}
+
+async fn examine_store(store: &cli::Store, report: &mut Report) -> anyhow::Result<()> {
+    // A store that is started for this lies in a folder of its own, which goes with it.
+    let folder = std::env::temp_dir().join(format!("tidegate-doctor-{}", random_hex(8)?));
+    let opened = Bucket::open(store, std::net::SocketAddr::from(([127, 0, 0, 1], 0)), &folder).await;
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(error) => {
+            report.add(Finding::failed("store", format!("{error:#}"), "correct what the sentence names, and run the doctor again"));
+            return Ok(());
+        }
+    };
+    let random = u64::from_str_radix(&random_hex(8)?, 16)?;
+    let probe = bucket::Probe::new(SessionId::new(finding::now_ms(), random));
+    for finding in bucket::examine(&opened.store, &probe).await {
+        report.add(finding);
+    }
+    for finding in s3::examine(&opened.store, &probe).await {
+        report.add(finding);
+    }
+    bucket::clean(&opened.store, &probe).await;
+    opened.close().await;
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+//! What edges and browsers need of a bucket beyond what the worker does: ranges, 304, a clock that agrees.
+
+use std::time::{Duration, SystemTime};
+
+use tidegate_ingest_worker::store::{Bucket as _, Condition, Etag, Store};
+
+use super::{bucket::Probe, finding::Finding};
+
+/// Signatures are refused beyond 15 minutes; dates in playlists are off long before that is seen.
+const SKEW_WARNED: Duration = Duration::from_secs(2);
+const SKEW_FAILED: Duration = Duration::from_secs(300);
+
+pub(crate) async fn examine(store: &Store, probe: &Probe) -> Vec<Finding> {
+    vec![range(store, probe).await, unchanged(store, probe).await, clock(store, probe).await]
+}
+
+async fn range(store: &Store, probe: &Probe) -> Finding {
+    let check = "store.range";
+    let key = probe.head();
+    if let Err(error) = store.put(&key, "0123456789".into(), Condition::Any).await {
+        return Finding::failed(check, format!("a document cannot be written: {error}"), "see the checks above");
+    }
+    match store.get_range(&key, 2, 4).await {
+        Ok(Some(part)) if part.bytes == "234" => Finding::fine(check, "a range of an object is that range"),
+        Ok(Some(part)) => Finding::failed(
+            check,
+            format!("a range of 3 bytes came as {} bytes", part.bytes.len()),
+            "segments are ranges of bundles: use a store, or a proxy in front of it, that understands Range",
+        ),
+        Ok(None) => Finding::failed(check, "an object that was just written is missing", "see the checks above"),
+        Err(error) => Finding::failed(check, format!("a range cannot be read: {error}"), "use a store that understands Range"),
+    }
+}
+
+async fn unchanged(store: &Store, probe: &Probe) -> Finding {
+    let check = "store.304";
+    let key = probe.head();
+    let Ok(Some(object)) = store.get(&key).await else {
+        return Finding::failed(check, "a document cannot be read", "see the checks above");
+    };
+    let Etag(etag) = object.etag;
+    let again = store.client().get_object().bucket(store.bucket()).key(key.to_string()).if_none_match(etag).send().await;
+    let status = match again {
+        Ok(_) => 200,
+        Err(error) => error.raw_response().map_or(0, |answer| answer.status().as_u16()),
+    };
+    match status {
+        304 => Finding::fine(check, "what has not changed is not sent again"),
+        status => Finding::warned(
+            check,
+            format!("If-None-Match on an unchanged object is answered {status}, not 304"),
+            "edges will read snapshots and playlists again and again: more bytes, nothing worse",
+        ),
+    }
+}
+
+async fn clock(store: &Store, probe: &Probe) -> Finding {
+    let check = "store.clock";
+    let before = SystemTime::now();
+    let head = store.client().head_object().bucket(store.bucket()).key(probe.head().to_string()).send().await;
+    let Some(modified) = head.ok().and_then(|head| head.last_modified().copied()) else {
+        return Finding::warned(check, "the store does not say when an object was written", "compare the clocks by other means");
+    };
+    let Ok(modified) = SystemTime::try_from(modified) else {
+        return Finding::warned(check, "the store's date does not read", "compare the clocks by other means");
+    };
+    judge_clock(check, before, modified)
+}
+
+fn judge_clock(check: &'static str, ours: SystemTime, theirs: SystemTime) -> Finding {
+    // Dates of S3 have whole seconds, so an object of a moment ago may seem a second old.
+    let apart = ours.duration_since(theirs).unwrap_or_else(|error| error.duration()).saturating_sub(Duration::from_secs(1));
+    let seen = format!("the clocks of this machine and of the store are {:.0} s apart", apart.as_secs_f64());
+    let advice = "let an NTP client set the clock: requests are refused beyond 15 minutes, and dates in playlists come from it";
+    if apart > SKEW_FAILED {
+        Finding::failed(check, seen, advice)
+    } else if apart > SKEW_WARNED {
+        Finding::warned(check, seen, advice)
+    } else {
+        Finding::fine(check, "the clocks of this machine and of the store agree")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::finding::Outcome;
+
+    #[test]
+    fn clocks_that_are_apart_are_seen_either_way() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_790_000_000);
+        let judge = |theirs| judge_clock("store.clock", now, theirs).outcome;
+        assert_eq!(judge(now - Duration::from_millis(1900)), Outcome::Fine);
+        assert_eq!(judge(now + Duration::from_secs(30)), Outcome::Warned);
+        assert_eq!(judge(now - Duration::from_secs(600)), Outcome::Failed);
+    }
+}
