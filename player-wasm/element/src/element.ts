@@ -1,5 +1,6 @@
 // <tidegate-player>: mirrors the basics of HTMLMediaElement around one playback.
 
+import type { CmcdOptions } from "./cmcd.js";
 import type { Decision, EngineEvent, EngineStats } from "./engine.js";
 import { Playback } from "./playback.js";
 
@@ -28,7 +29,7 @@ const RESTART_MS = 1_000;
 const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
 
 export class TidegatePlayer extends Base {
-  static readonly observedAttributes = ["src", "autoplay", "latency", ...PASSED_ON];
+  static readonly observedAttributes = ["src", "autoplay", "latency", "cmcd", "beacon", ...PASSED_ON];
 
   #video: HTMLVideoElement | undefined;
   #playback: Playback | undefined;
@@ -54,7 +55,7 @@ export class TidegatePlayer extends Base {
 
   attributeChangedCallback(name: string, _old: string | null, value: string | null): void {
     const video = this.#ensureVideo();
-    if (name === "src" || name === "latency") {
+    if (name === "src" || name === "latency" || name === "cmcd" || name === "beacon") {
       if (this.isConnected && this.#listeners) this.load();
     } else if (name === "muted") {
       video.muted = value !== null;
@@ -171,10 +172,20 @@ export class TidegatePlayer extends Base {
     const playback = new Playback(video, (event) => this.#heard(playback, event));
     this.#playback = playback;
     const latency = this.latency > 0 ? this.latency : undefined;
-    playback.start(this.src, { latency, expectedBandwidth: this.#bandwidth }).catch((error: unknown) => {
+    playback.start(this.src, { latency, expectedBandwidth: this.#bandwidth, cmcd: this.#cmcd() }).catch((error: unknown) => {
       if (this.#playback === playback) this.#fail("engine", error);
     });
     if (this.autoplay) void video.play().catch(() => undefined);
+  }
+
+  /** `cmcd` holds the words `requests` and `events`; events go to `beacon`, or to where an edge of ours takes them. */
+  #cmcd(): CmcdOptions | undefined {
+    const wanted = (this.getAttribute("cmcd") ?? "").split(/\s+/);
+    const stream = /\/live\/([^/]+)\//.exec(this.src);
+    const own = stream && new URL(`/beacon/${stream[1]}`, this.src).href;
+    const events = wanted.includes("events") ? this.#url("beacon") || own || undefined : undefined;
+    const requests = wanted.includes("requests");
+    return requests || events ? { requests, events, content: stream?.[1] } : undefined;
   }
 
   #close(): void {

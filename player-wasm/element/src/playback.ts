@@ -1,5 +1,6 @@
 // One playback: does what the engine says, tells it what happened.
 
+import { Cmcd, type CmcdOptions, type State } from "./cmcd.js";
 import { type Decision, Do, type EngineEvent, type EngineStats, Player, REASONS, type Track, loadEngine, readDecisions, readStats } from "./engine.js";
 import { Media } from "./media.js";
 import { Net } from "./net.js";
@@ -15,6 +16,8 @@ export interface Options {
   latency: number | undefined;
   /** What the network carried last time, in bit/s. */
   expectedBandwidth: number | undefined;
+  /** What is told to CDN and operator, where anything is. */
+  cmcd: CmcdOptions | undefined;
 }
 
 export class Playback {
@@ -28,6 +31,9 @@ export class Playback {
   #ownSeek: number | undefined;
   #pumping = false;
   #idle = false;
+  #cmcd: Cmcd | undefined;
+  #begun = false;
+  #muxed = false;
 
   constructor(video: HTMLVideoElement, said: (event: EngineEvent) => void) {
     this.#video = video;
@@ -47,6 +53,7 @@ export class Playback {
     // Date.now() follows corrections of the clock, timeOrigin does not.
     const utcAtZero = Date.now() - performance.now();
     this.#engine = new Player(utcAtZero, options.latency ?? NaN, options.expectedBandwidth ?? NaN);
+    if (options.cmcd) this.#cmcd = new Cmcd(options.cmcd, () => this.stats);
     const signal = this.#listeners.signal;
     for (const name of TOLD_ON) this.#video.addEventListener(name, () => this.#tellPlayhead(), { signal });
     this.#video.addEventListener("loadedmetadata", () => this.#ownSeek !== undefined && this.#seek(this.#ownSeek), { signal });
@@ -78,6 +85,7 @@ export class Playback {
   close(): void {
     this.#listeners.abort();
     clearInterval(this.#timer);
+    this.#cmcd?.close();
     this.#net.close();
     this.#media.close();
     const engine = this.#engine;
@@ -90,6 +98,8 @@ export class Playback {
     const { currentTime, paused, seeking, readyState, ended } = this.#video;
     const waiting = readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
     this.#tell((engine, now) => engine.handle_playhead(now, currentTime, paused, seeking, waiting, ended));
+    const state: State = ended ? "e" : !this.#begun ? "s" : seeking ? "k" : paused ? "a" : waiting ? "r" : "p";
+    this.#cmcd?.state(state);
   }
 
   #tellSeek(): void {
@@ -98,6 +108,10 @@ export class Playback {
     this.#ownSeek = undefined;
     if (!own) this.#tell((engine, now) => engine.handle_sought(now, to));
     this.#tellPlayhead();
+  }
+
+  #address(url: string, media?: Parameters<Cmcd["address"]>[1]): string {
+    return this.#cmcd?.address(url, media) ?? url;
   }
 
   /** Before the element knows its media it would forget a seek. */
@@ -143,7 +157,7 @@ export class Playback {
         const id = number(0);
         this.#net.playlist(
           id,
-          engine.text(0),
+          this.#address(engine.text(0)),
           (from, text) => this.#tell((engine, now) => engine.handle_playlist_loaded(now, id, from, text)),
           (status) => this.#tell((engine, now) => engine.handle_failed(now, id, status)),
         );
@@ -154,7 +168,7 @@ export class Playback {
         const [first, last] = [number(3), number(4)];
         this.#net.media(
           id,
-          engine.text(0),
+          this.#address(engine.text(0), { track: number(1) as Track, kind: number(2), muxed: this.#muxed }),
           Number.isNaN(first) ? undefined : [first, last],
           ({ bytes, head, ttfb, total }) =>
             this.#tell((engine, now) => engine.handle_media_loaded(now, id, bytes.byteLength, head, ttfb, total)),
@@ -165,9 +179,12 @@ export class Playback {
       case Do.Drop:
         this.#net.drop(number(0));
         break;
-      case Do.OpenTracks:
-        this.#media.open([engine.text(0) || undefined, engine.text(1) || undefined]);
+      case Do.OpenTracks: {
+        const [video, audio] = [engine.text(0), engine.text(1)];
+        this.#muxed = video !== "" && audio === "";
+        this.#media.open([video || undefined, audio || undefined]);
         break;
+      }
       case Do.Append: {
         const track = number(1) as Track;
         const bytes = this.#net.bytes(number(0));
@@ -194,9 +211,11 @@ export class Playback {
         say({ name: "offline" });
         break;
       case Do.Playing:
+        this.#begun = true;
         say({ name: "playing" });
         break;
       case Do.Level:
+        this.#cmcd?.event("bc", { br: [Math.round(number(2) / 1000)] });
         say({ name: "level", rung: number(0), rungs: number(1), bandwidth: number(2), height: number(3) });
         break;
       case Do.Ended:
@@ -206,6 +225,8 @@ export class Playback {
         say({ name: "newSession" });
         break;
       case Do.Failed:
+        this.#cmcd?.state("f");
+        this.#cmcd?.event("e", { ec: [REASONS[number(0)] ?? "playlist"] });
         say({ name: "error", reason: REASONS[number(0)] ?? "playlist" });
         break;
     }

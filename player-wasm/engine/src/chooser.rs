@@ -93,14 +93,17 @@ impl Chooser {
         to
     }
 
-    /// Looks at the request that runs; a lower rung to begin the segment again in.
-    pub(crate) fn look(&mut self, at: Moment, progress: Progress<'_>) -> Option<usize> {
+    /// Looks at the request that runs: whether to begin its segment again in a lower rung.
+    pub(crate) fn look(&self, progress: Progress<'_>) -> Option<Abandon> {
         let (_, abr) = self.policy.as_ref()?;
         let state = State { last: self.before, ..progress.state };
-        let abandon = abr.progress(&Progress { state, ..progress })?;
-        let to = abandon.rendition;
-        self.note(at, to, &state, Some(abandon), abr.reasons());
-        Some(to)
+        abr.progress(&Progress { state, ..progress })
+    }
+
+    /// A segment is begun again.
+    pub(crate) fn gave_up(&mut self, at: Moment, to: usize, state: &State<'_>, abandon: Abandon) {
+        let Some(why) = self.policy.as_ref().map(|(_, abr)| abr.reasons()) else { return };
+        self.note(at, to, state, Some(abandon), why);
     }
 
     /// Builds the policy's tables, at most so many slices of about 0.1 ms; true when there is nothing to build.

@@ -30,6 +30,8 @@ const STALE_TARGETS: f64 = 3.0;
 const LENGTHS: usize = 8;
 /// A look at a running request earlier than this shows more of the connection than of the link.
 const LOOK_MS: f64 = 200.0;
+/// A server may take this long to begin with what it has; only then is it the link that is silent.
+const SILENT_MS: f64 = 1_000.0;
 
 /// The player's decisions. Give it what happens with [`Self::handle`], then do what [`Self::poll`] says until it is empty.
 #[derive(Debug)]
@@ -396,7 +398,7 @@ impl Engine {
             Some(listed_ms) => timing.total_ms.min(self.shared.now_ms - listed_ms),
             None => 0.0,
         };
-        if bytes == 0 && silent_ms < LOOK_MS {
+        if bytes == 0 && silent_ms < SILENT_MS {
             return;
         }
         state.buffer_s = main.ready_s(self.shared.position_s());
@@ -414,9 +416,10 @@ impl Engine {
             whole: running.whole && parts,
         };
         let at = Moment { now_ms: self.shared.now_ms, msn: running.msn, current: main.rung };
-        let Some(rung) = self.chooser.look(at, progress) else { return };
-        let rung = self.present_rung(rung).unwrap_or(rung);
+        let Some(abandon) = self.chooser.look(progress) else { return };
+        let rung = self.present_rung(abandon.rendition).unwrap_or(abandon.rendition);
         let Some(variant) = self.ladder.variants.get(rung).filter(|_| rung < at.current) else { return };
+        self.chooser.gave_up(at, rung, &progress.state, abandon);
         self.chooser.carried(at.now_ms, Transfer { bytes, timing, main: Some((at.current, 0.0)) });
         if let Some(main) = self.lanes.first_mut() {
             main.begin_again(&mut self.shared, running, rung, &variant.url);

@@ -4,6 +4,9 @@ use crate::{Engine, Event, Output, Playhead, playlist::Place, ranges::Ranges};
 
 /// A playhead that has waited this long at a hole that will not be filled is put behind it.
 const HOLE_MS: f64 = 200.0;
+/// A playhead that does not move for this long although this much is buffered is stuck in the decoder.
+const STUCK_MS: f64 = 700.0;
+const STUCK_AHEAD_S: f64 = 0.4;
 /// Behind the start of a range, so that rounding does not put the playhead before it.
 const INTO_RANGE_S: f64 = 0.01;
 /// A seek that the element has not reported is taken as done after this.
@@ -230,6 +233,11 @@ impl Engine {
         let playable = self.playable();
         let time_s = self.shared.playhead.time_s;
         if playable.at(time_s).is_some_and(|(start, _)| start <= time_s) {
+            // It has what it waits for: media was put over the picture it was about to decode. A seek makes it look again.
+            let waited_ms = self.playback.waiting_since_ms.map_or(0.0, |since| now_ms - since);
+            if self.playback.begun && waited_ms > STUCK_MS && playable.ahead_s(time_s) > STUCK_AHEAD_S {
+                self.seek(time_s + INTO_RANGE_S);
+            }
             return;
         }
         let Some(mut start_s) = playable.next_start(time_s) else { return };

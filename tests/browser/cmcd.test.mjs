@@ -1,0 +1,71 @@
+// What the player tells CDNs and operators reads as CMCD version 2, by the field's own library.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { test } from "node:test";
+import { validateCmcdEvents, validateCmcdRequest } from "@svta/cml-cmcd";
+
+const source = new URL("../../player-wasm/element/src/cmcd.ts", import.meta.url);
+const { transformSync } = createRequire(new URL("../../player-wasm/element/package.json", import.meta.url))("esbuild");
+const { code } = transformSync(readFileSync(source, "utf8"), { loader: "ts", format: "esm", target: "es2022" });
+const { Cmcd } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+
+const stats = {
+  live: true, target: 1.3, latency: 1.482, buffer: 1.2345, rate: 1.05, rung: 2, rungs: 4, bitrate: 3_000_000, height: 720, bandwidth: 12_345_678, stalls: 1,
+};
+
+test("requests carry what they are for and how playback stands", () => {
+  const cmcd = new Cmcd({ requests: true, events: undefined, content: 'demo "one" \\ ü' }, () => stats);
+  const media = [undefined, { track: 0, kind: 0, muxed: false }, { track: 0, kind: 2, muxed: false }, { track: 0, kind: 1, muxed: true }, { track: 1, kind: 3, muxed: false }];
+  const types = media.map((what) => {
+    const url = cmcd.address("http://edge/live/demo/s/high/12.m4s?token=1", what);
+    assert.ok(url.startsWith("http://edge/live/demo/s/high/12.m4s?token=1&CMCD="));
+    const { valid, issues, data } = validateCmcdRequest({ url, method: "GET", headers: {} });
+    assert.ok(valid, JSON.stringify(issues));
+    assert.equal(data.st, "ll");
+    assert.deepEqual(data.bl, [1200]);
+    assert.equal(data.ltc, 1500);
+    assert.equal(data.su, what && true, "media is urgent until something is shown");
+    return data.ot;
+  });
+  assert.deepEqual(types, ["m", "i", "v", "av", "a"]);
+  cmcd.state("p");
+  assert.ok(!cmcd.address("http://edge/x").includes("su"));
+  cmcd.close();
+});
+
+test("without figures and without the wish nothing is told that is not known", () => {
+  const cmcd = new Cmcd({ requests: true, events: undefined, content: undefined }, () => undefined);
+  assert.ok(validateCmcdRequest({ url: cmcd.address("http://edge/x.m3u8"), method: "GET", headers: {} }).valid);
+  cmcd.close();
+  const silent = new Cmcd({ requests: false, events: undefined, content: undefined }, () => stats);
+  assert.equal(silent.address("http://edge/x.m3u8"), "http://edge/x.m3u8");
+  silent.close();
+});
+
+test("events are gathered, posted, and read back", async () => {
+  const posted = [];
+  const real = globalThis.fetch;
+  globalThis.fetch = async (url, { body, ...rest }) => {
+    posted.push({ url, text: await body.text(), type: body.type, ...rest });
+  };
+  try {
+    const cmcd = new Cmcd({ requests: false, events: "http://edge/beacon/demo", content: "demo" }, () => stats);
+    cmcd.state("p");
+    cmcd.state("p");
+    cmcd.state("r");
+    cmcd.event("bc", { br: [1200] });
+    cmcd.event("t");
+    cmcd.event("e", { ec: ["decode"] });
+    cmcd.close();
+    await new Promise((resolve) => setTimeout(resolve));
+  } finally {
+    globalThis.fetch = real;
+  }
+  assert.equal(posted.length, 1);
+  assert.deepEqual([posted[0].url, posted[0].type, posted[0].method, posted[0].credentials], ["http://edge/beacon/demo", "application/cmcd", "POST", "omit"]);
+  const { valid, issues, data } = validateCmcdEvents(posted[0].text);
+  assert.ok(valid, JSON.stringify(issues));
+  assert.deepEqual(data.map(({ e, sta }) => `${e} ${sta}`), ["ps p", "ps r", "bc r", "t r", "e r"]);
+  assert.ok(data[0].msd >= 0 && data[1].msd === undefined, "the time to the first picture is told once");
+});
