@@ -7,3 +7,4 @@ mod live_path;
 mod players;
 mod store;
 mod up;
+mod validator;

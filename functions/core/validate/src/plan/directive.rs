@@ -170,7 +170,7 @@ impl Validator {
             check::update(before, &list, &mut faults);
             self.found_all(times.now_us, &own, faults);
         }
-        if matches!(how, How::Old { .. }) {
+        if matches!(how, How::Old { .. }) && waited <= at_once {
             let trip = self.round_trip_us.map_or(waited, |least| least.min(waited));
             self.round_trip_us = Some(trip);
         }

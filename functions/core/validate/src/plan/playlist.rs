@@ -267,16 +267,22 @@ impl Validator {
         };
         known.pace.steps += 1;
         let late = took > part_target.saturating_add((part_target / 2).max(LATE_GRACE_US));
+        let was_late = core::mem::take(&mut known.pace.late_within);
         let mut at_end = false;
         if at.0 > was {
             known.pace.boundaries += 1;
             // The segment that was open has got its last part only together with the first part of the next.
             let closed = list.segments.iter().find(|segment| segment.msn == was);
             let grew = closed.is_some_and(|closed| closed.parts.len() as u64 > was_parts);
-            at_end = late && grew && parts > 0;
+            at_end = (late && grew) || (was_late && took < part_target / 2);
             known.pace.late_ends += u64::from(at_end);
         }
-        known.pace.late += u64::from(late && !at_end);
+        known.pace.late += u64::from(was_late && !at_end);
+        if late && at.0 == was {
+            known.pace.late_within = true;
+        } else {
+            known.pace.late += u64::from(late && !at_end);
+        }
         known.pace.came.insert(at, now);
         let pace = &known.pace;
         let (steps, missed, ends, boundaries) = (pace.steps, pace.late, pace.late_ends, pace.boundaries);
@@ -379,6 +385,11 @@ impl Validator {
         let (Some(first), Some(own)) = (self.renditions.first(), self.renditions.get(rendition)) else { return };
         if let Some(other) = &first.list {
             check::pair(Look { name: &first.name, list: other }, Look { name: &name, list }, &mut faults);
+        }
+        // I-frames are numbered for themselves.
+        if list.i_frames_only != first.list.as_ref().is_some_and(|list| list.i_frames_only) {
+            self.found_all(now_us, &url, faults);
+            return;
         }
         // Both number their segments alike: then the sums of their durations stay together.
         let mut both = own.offsets.iter().filter_map(|(msn, own)| Some((*msn, *own, *first.offsets.get(msn)?)));

@@ -61,6 +61,8 @@ pub(super) struct Pace {
     pub(super) newest: Option<((u64, u64), u64)>,
     pub(super) steps: u64,
     pub(super) late: u64,
+    /// The last step was late, within a segment: what comes next tells whether that was its end.
+    pub(super) late_within: bool,
     pub(super) boundaries: u64,
     pub(super) late_ends: u64,
     /// When each of the last positions came.

@@ -5,6 +5,11 @@ use tidegate_hls::read::value;
 use super::{Faults, Line, shown};
 use crate::rules;
 
+/// Numbers end here, so that those who trust them can count on.
+pub(super) const MAX_NUMBER: u64 = 1 << 60;
+/// Durations end here, after twelve days, so that those of a whole playlist can be added up.
+pub(super) const MAX_US: u64 = 1 << 40;
+
 /// The attributes of one tag, and where faults about them go.
 pub(super) struct Attributes<'a> {
     line: u32,
@@ -127,12 +132,12 @@ impl<'a> Attributes<'a> {
     }
 
     pub(super) fn integer(&self, name: &str, faults: &mut Faults) -> Option<u64> {
-        self.number(name, "a decimal integer", value::integer, faults)
+        self.number(name, "a decimal integer", value::integer, faults).map(|number| number.min(MAX_NUMBER))
     }
 
     /// Seconds, in us.
     pub(super) fn seconds(&self, name: &str, faults: &mut Faults) -> Option<u64> {
-        self.number(name, "a decimal number", value::millionths, faults)
+        self.number(name, "a decimal number", value::millionths, faults).map(|us| us.min(MAX_US))
     }
 
     pub(super) fn number<T>(&self, name: &str, what: &str, read: impl Fn(&str) -> Option<T>, faults: &mut Faults) -> Option<T> {
@@ -151,7 +156,7 @@ impl<'a> Attributes<'a> {
         if !attribute.quoted || range.is_none() {
             self.value(attribute, "a quoted \"<n>@<o>\"", faults);
         }
-        range
+        range.map(|(length, offset)| (length.min(MAX_NUMBER), offset.map(|offset| offset.min(MAX_NUMBER))))
     }
 
     /// A date in quotation marks, in us since 1970.

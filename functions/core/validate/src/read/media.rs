@@ -8,7 +8,11 @@ use core::mem::take;
 
 use tidegate_hls::read::{MAX_ENTRIES, value};
 
-use super::{Faults, Line, attributes::Attributes, shown, tag};
+use super::{
+    Faults, Line,
+    attributes::{Attributes, MAX_NUMBER, MAX_US},
+    shown, tag,
+};
 use crate::rules;
 
 /// A media playlist. Times are in us, lines from 1.
@@ -253,7 +257,7 @@ impl Reader {
             if number.is_none() {
                 faults.add(rules::ATTR_VALUE, line.number, format!("{name}: `{}` is not a decimal integer", shown(value)));
             }
-            number
+            number.map(|number| number.min(MAX_NUMBER))
         };
         match name {
             "EXTM3U" => self.once("EXTM3U", line, faults),
@@ -264,7 +268,10 @@ impl Reader {
             "EXT-X-TARGETDURATION" => {
                 self.once("EXT-X-TARGETDURATION", line, faults);
                 // A value that is no integer is a fault, and good enough to go on with.
-                self.list.target_us = integer(faults).map(|s| s.saturating_mul(1_000_000)).or_else(|| value::millionths(value.trim()));
+                self.list.target_us = integer(faults)
+                    .map(|s| s.saturating_mul(1_000_000))
+                    .or_else(|| value::millionths(value.trim()))
+                    .map(|us| us.min(MAX_US));
             }
             "EXT-X-MEDIA-SEQUENCE" => {
                 self.once("EXT-X-MEDIA-SEQUENCE", line, faults);
@@ -296,7 +303,8 @@ impl Reader {
             "EXTINF" => self.extinf(line, value, faults),
             "EXT-X-BYTERANGE" => {
                 self.need(4, "EXT-X-BYTERANGE");
-                self.range = value::byte_range(value.trim());
+                let range = value::byte_range(value.trim());
+                self.range = range.map(|(length, offset)| (length.min(MAX_NUMBER), offset.map(|offset| offset.min(MAX_NUMBER))));
                 if self.range.is_none() {
                     faults.add(rules::ATTR_VALUE, line.number, format!("{name}: `{}` is not <n>[@<o>]", shown(value)));
                 }
@@ -457,10 +465,10 @@ impl Reader {
             self.need(3, "EXTINF with a decimal point");
         }
         match value::millionths(number) {
-            Some(duration) => self.next.duration_us = duration,
+            Some(duration) => self.next.duration_us = duration.min(MAX_US),
             None => {
                 // What stands beside the number is a fault, and the number still tells how long the segment is.
-                self.next.duration_us = value::millionths(number.trim()).unwrap_or(0);
+                self.next.duration_us = value::millionths(number.trim()).unwrap_or(0).min(MAX_US);
                 faults.add(rules::ATTR_VALUE, line.number, format!("EXTINF: `{}` is not a decimal number", shown(number)));
             }
         }

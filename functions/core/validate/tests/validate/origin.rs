@@ -15,7 +15,6 @@ const TRIP_US: u64 = 5_000;
 const STARTED_UTC_US: i64 = 1_790_000_000_000_000;
 
 pub(crate) const NAMES: [&str; 3] = ["high", "low", "audio"];
-pub(crate) const VIDEO: usize = 0;
 pub(crate) const AUDIO: usize = 2;
 
 /// What was asked.

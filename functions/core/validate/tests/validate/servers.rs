@@ -118,6 +118,8 @@ fn drop_lines(reply: &mut Reply, start: &str) {
 
 /// From the 150th part on, which is some 15 s after the start.
 const LATER: u64 = 150;
+/// When that part comes.
+const LATER_US: u64 = 15_040_000;
 
 type Case = (&'static [&'static str], u64, Origin);
 
@@ -265,7 +267,7 @@ fn blocking_cases() -> Vec<Case> {
             Origin {
                 ends_after_us: Some(20_000_000),
                 ..Origin::twisted(|asked, _, now, reply| {
-                    if now > 22_000_000 && matches!(asked, Asked::List { msn: Some(_), .. }) {
+                    if now > 20_000_000 && matches!(asked, Asked::List { msn: Some(msn), .. } if msn > 100) {
                         reply.refuse(400);
                     }
                 })
@@ -325,9 +327,10 @@ fn delta_cases() -> Vec<Case> {
         (
             &["LL-DELTA-UNASKED"],
             30,
-            texts(|rendition, shows, reply| {
-                if shows == LATER && rendition == 0 {
-                    reply.body = Origin::default().list(rendition, shows, false, true).into_bytes();
+            // Once: who asks again gets the whole playlist.
+            Origin::twisted(|asked, _, now, reply| {
+                if matches!(asked, Asked::List { rendition: 0, skip: false, shows: LATER, .. }) && now < LATER_US {
+                    reply.body = Origin::default().list(0, LATER, false, true).into_bytes();
                 }
             }),
         ),
@@ -439,7 +442,7 @@ fn part_cases() -> Vec<Case> {
 fn time_cases() -> Vec<Case> {
     vec![
         (
-            &["LIVE-TARGET-FIXED", "ALIGN-TARGET"],
+            &["LIVE-TARGET-FIXED"],
             40,
             texts(|_, shows, reply| {
                 if shows >= LATER {
@@ -460,8 +463,8 @@ fn time_cases() -> Vec<Case> {
         (
             &["LL-CONTROL-FIXED"],
             40,
-            texts(|rendition, shows, reply| {
-                if shows >= LATER && rendition == 0 {
+            texts(|_, shows, reply| {
+                if shows >= LATER {
                     reply.replace("HOLD-BACK=9.0", "HOLD-BACK=9.5")
                 }
             }),
@@ -469,9 +472,9 @@ fn time_cases() -> Vec<Case> {
         (
             &["LIVE-SEQUENCE"],
             40,
-            texts(|rendition, shows, reply| {
-                if shows == LATER && rendition == 0 {
-                    reply.body = Origin { window: 18, ..Origin::default() }.list(rendition, shows, false, false).into_bytes();
+            Origin::twisted(|asked, _, _, reply| {
+                if matches!(asked, Asked::List { rendition: 0, skip: false, shows: LATER, .. }) {
+                    reply.body = Origin { window: 18, ..Origin::default() }.list(0, LATER, false, false).into_bytes();
                 }
             }),
         ),
@@ -485,7 +488,7 @@ fn time_cases() -> Vec<Case> {
             }),
         ),
         (
-            &["LIVE-DISCONTINUITY", "ALIGN-DISCONTINUITY"],
+            &["LIVE-DISCONTINUITY"],
             40,
             texts(|_, shows, reply| {
                 if shows >= LATER {
