@@ -30,6 +30,8 @@ pub enum Command {
     Origin(OriginCommand),
     /// Look whether this machine and a bucket can carry live streams, and say what to do where they cannot.
     Doctor(DoctorOptions),
+    /// Test a live or recorded HLS stream, ours or any other, against the rules of the specification and of players.
+    Validate(Box<ValidateOptions>),
 }
 
 /// Options of `tidegate doctor`.
@@ -159,6 +161,29 @@ pub struct BucketOptions {
     /// `s3://NAME`, with the ordinary AWS environment variables (AWS_ENDPOINT_URL for any S3 that is not AWS).
     #[arg(long, env = "TIDEGATE_STORE")]
     pub store: Store,
+}
+
+/// Options of `tidegate validate`. It ends with 0 where the stream is fine, 1 where it has errors, 2 where it could not be tested.
+#[derive(Args, Clone, Debug)]
+pub struct ValidateOptions {
+    /// The address of a multivariant or media playlist.
+    #[arg(value_name = "URL", required_unless_present = "list")]
+    pub url: Option<String>,
+    /// Follow a live stream for this long.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub seconds: u64,
+    /// Say it as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Warnings count as errors.
+    #[arg(long)]
+    pub strict: bool,
+    /// Accept any certificate.
+    #[arg(long)]
+    pub insecure: bool,
+    /// Print the rules in place of testing anything.
+    #[arg(long)]
+    pub list: bool,
 }
 
 impl Default for Command {

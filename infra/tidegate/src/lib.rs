@@ -18,19 +18,23 @@ mod place;
 mod stream;
 mod token;
 mod up;
+mod validate;
+
+use std::process::ExitCode;
 
 pub use cli::{Cli, Command, UpOptions};
 
 /// Runs one command until it is done.
-pub fn run(cli: Cli) -> anyhow::Result<()> {
+pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match cli.command.unwrap_or_default() {
-            Command::Up(options) => up::run(*options).await,
-            Command::Stream(command) => stream::run(command).await,
-            Command::Token(command) => token::run(command).await,
-            Command::Origin(command) => origin::run(command).await,
-            Command::Doctor(options) => doctor::run(options).await,
+            Command::Up(options) => up::run(*options).await.map(|()| ExitCode::SUCCESS),
+            Command::Stream(command) => stream::run(command).await.map(|()| ExitCode::SUCCESS),
+            Command::Token(command) => token::run(command).await.map(|()| ExitCode::SUCCESS),
+            Command::Origin(command) => origin::run(command).await.map(|()| ExitCode::SUCCESS),
+            Command::Doctor(options) => doctor::run(options).await.map(|()| ExitCode::SUCCESS),
+            Command::Validate(options) => validate::run(*options).await,
         }
     })
 }

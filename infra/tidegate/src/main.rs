@@ -8,7 +8,7 @@ use tidegate::Cli;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     match tidegate::run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             // One sentence: the causes are joined, because the last of them is often the one that helps.
             eprintln!("tidegate: {error:#}");

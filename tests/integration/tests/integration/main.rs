@@ -9,3 +9,4 @@ mod live_path;
 mod players;
 mod store;
 mod up;
+mod validator;
