@@ -360,7 +360,7 @@ impl Validator {
         }
         let mut edge: Option<(i64, u32)> = None;
         for segment in list.all() {
-            let start = segment.date_us.or(edge.map(|(end, _)| end).filter(|_| !segment.discontinuity));
+            let start = segment.date_us.or_else(|| edge.map(|(end, _)| end).filter(|_| !segment.discontinuity));
             edge = start.map(|start| (start.saturating_add(i64::try_from(segment.duration_us).unwrap_or(0)), segment.line));
         }
         let Some((edge, line)) = edge else { return };
@@ -511,7 +511,7 @@ impl Validator {
 
 /// The first part that a playlist lists and the one before it does not.
 fn first_new_part<'a>(before: &Media, list: &'a Media) -> Option<&'a crate::read::Part> {
-    let (msn, count) = before.open.as_ref().map_or((before.next_msn(), 0), |open| (open.msn, open.parts.len()));
+    let (msn, count) = before.open.as_ref().map_or_else(|| (before.next_msn(), 0), |open| (open.msn, open.parts.len()));
     let of = |msn: u64, skip: usize| list.all().find(|segment| segment.msn == msn).and_then(|segment| segment.parts.get(skip));
     of(msn, count).or_else(|| of(msn + 1, 0).filter(|_| list.next_msn() > msn))
 }

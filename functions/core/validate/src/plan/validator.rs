@@ -33,7 +33,6 @@ pub struct Config {
 
 /// What the validator wants or has found.
 #[derive(Clone, PartialEq, Eq, Debug)]
-#[expect(clippy::large_enum_variant, reason = "one exists at a time, and is taken apart where it comes out")]
 pub enum Output {
     /// Make this request.
     Probe(Probe),
@@ -209,7 +208,7 @@ impl Validator {
 
     /// Whether a media segment is to be loaded.
     pub(super) fn wants(&self, now_us: u64, msn: u64) -> bool {
-        now_us < ALL_MEDIA_US || msn % 4 == 0
+        now_us < ALL_MEDIA_US || msn.is_multiple_of(4)
     }
 
     pub(super) fn found(&mut self, now_us: u64, url: &str, rule: &'static Rule, line: u32, seen: impl Into<String>) {
