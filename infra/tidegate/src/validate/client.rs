@@ -68,7 +68,7 @@ impl Client {
         let sent_us = us();
         let mut first_us = None;
         let limit = Duration::from_micros(probe.timeout_us);
-        let result = match timeout(limit, self.fetch(&probe, || first_us = first_us.or(Some(us())))).await {
+        let result = match timeout(limit, self.fetch(&probe, || first_us = first_us.or_else(|| Some(us())))).await {
             Ok(result) => result,
             Err(_) => Err(Failure::Timeout),
         };
