@@ -55,7 +55,7 @@ pub(crate) fn append(call: &mut Call<'_>, ledger: Ledger, body: &[u8]) -> Go<u64
         let written = call.store(MetaKey::Entry { ledger, number }, body.to_vec(), Condition::Absent)?;
         call.reached.set(ledger, number + 1);
         if written {
-            if (number + 1) % REACHED_EVERY == 0 {
+            if (number + 1).is_multiple_of(REACHED_EVERY) {
                 call.store_if_easy(MetaKey::Reached { ledger }, format!("{}", number + 1).into_bytes())?;
             }
             return Ok(number);

@@ -17,7 +17,7 @@ pub(crate) const FIELDS: &[Field] = &[
 ];
 
 /// Others that may come first.
-const TRIES: usize = 64;
+const TRIES: u64 = 64;
 
 pub(crate) fn create(call: &mut Call<'_>) -> Go<Answer> {
     let body = call.body(FIELDS)?;
@@ -39,14 +39,13 @@ pub(crate) fn create(call: &mut Call<'_>) -> Go<Answer> {
         duration_ms: body.number_of("duration_ms"),
     };
     let key = |number| MetaKey::Cue { stream: stream.clone(), session: session.clone(), number };
-    let mut number = first_missing(call, 0, key)?;
-    for _ in 0..TRIES {
+    let first = first_missing(call, 0, key)?;
+    for number in first..first.saturating_add(TRIES) {
         if call.store(key(number), cue.to_bytes(), Condition::Absent)? {
             ledger::audit(call, "cue.create", stream.as_str(), Json::object().with("session", session.as_str()).with("number", number))?;
             let cue = Json::object().with("id", cue.id).with("session", session.as_str()).with("number", number);
             return Ok(json(201, &cue));
         }
-        number += 1;
     }
     Err(busy())
 }

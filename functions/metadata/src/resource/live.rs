@@ -69,7 +69,7 @@ pub(crate) fn timeline_of(call: &mut Call<'_>, stream: &StreamId, session: &Sess
 pub(crate) fn of_session(call: &mut Call<'_>, stream: &StreamId, session: &SessionId) -> Go<Health> {
     let now_utc_ms = call.now_utc_ms;
     let timeline = timeline_of(call, stream, session)?;
-    Ok(timeline.map_or(Health::Over { utc_ms: session.utc_ms() }, |timeline| Health::of(&timeline, now_utc_ms)))
+    Ok(timeline.map_or_else(|| Health::Over { utc_ms: session.utc_ms() }, |timeline| Health::of(&timeline, now_utc_ms)))
 }
 
 /// The newest session of a stream.
