@@ -14,7 +14,15 @@ pub(crate) async fn run(command: StreamCommand) -> anyhow::Result<()> {
         StreamCommand::Create { stream, title, bucket } => {
             let store = open(&bucket).await?;
             let key = MetaKey::Stream { stream: stream.clone() }.into();
-            let document = StreamDocument { id: stream.clone(), title, description: String::new(), tags: Vec::new() };
+            let document = StreamDocument {
+                id: stream.clone(),
+                revision: 1,
+                page: 0,
+                deleted: false,
+                title,
+                description: String::new(),
+                tags: Vec::new(),
+            };
             match store.put(&key, serde_json::to_vec(&document)?.into(), Condition::Absent).await {
                 Ok(_) => println(&format!("stream {stream} is there")),
                 Err(PutError::Exists) => bail!("the stream {stream} is there already"),
