@@ -6,7 +6,7 @@ use alloc::{
 };
 
 use tidegate_function::{Answer, Fetched, Header, Input, Job, Output, Request, World};
-use tidegate_stream::{Key, split_token, token_prefix};
+use tidegate_stream::{MetaKey, split_token, token_prefix};
 use tidegate_token::{Asked, Claims, Keys, Renewal, RenewalKind, Revocations, Token};
 
 use crate::{
@@ -230,11 +230,11 @@ struct Known<'a> {
 }
 
 fn keys_document() -> String {
-    Key::PlaybackKeys.to_string()
+    MetaKey::PlaybackKeys.to_string()
 }
 
 fn revocations_document() -> String {
-    Key::Revocations.to_string()
+    MetaKey::Revocations.to_string()
 }
 
 /// The address of a request with a token in its path.

@@ -5,7 +5,7 @@ use alloc::{
 };
 
 use serde::Deserialize;
-use tidegate_stream::{Key, OriginId, OriginPath, StreamId};
+use tidegate_stream::{MetaKey, OriginId, OriginPath, StreamId};
 
 /// Who may watch a stream, as its document says under `playback`.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Deserialize)]
@@ -104,8 +104,8 @@ impl Subject {
     /// The object that holds its policy.
     pub(crate) fn document(&self) -> String {
         match self {
-            Self::Stream(stream) => Key::StreamDocument { stream: stream.clone() }.to_string(),
-            Self::Origin(name) => Key::Origin { name: name.clone() }.to_string(),
+            Self::Stream(stream) => MetaKey::Stream { stream: stream.clone() }.to_string(),
+            Self::Origin(name) => MetaKey::Origin { name: name.clone() }.to_string(),
         }
     }
 

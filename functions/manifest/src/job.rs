@@ -1,7 +1,7 @@
 use tidegate_edge::{Fetched as Outcome, Named};
 use tidegate_function::{Answer, Fetched, Input, Output, Request, Waited, World};
 use tidegate_hls::{Directives, Stretch};
-use tidegate_stream::{Current, Key, Path, RenditionId, SessionId, StreamDocument, StreamId};
+use tidegate_stream::{Current, Key, MetaKey, Path, RenditionId, SessionId, StreamDocument, StreamId};
 
 use crate::{
     State,
@@ -74,7 +74,7 @@ impl tidegate_function::Job for Job {
                     (None, None) => {
                         let known = state.document(&stream);
                         if known.is_due(now_utc_ms) && !self.failed {
-                            return self.fetch(Key::StreamDocument { stream }, None);
+                            return self.fetch(Key::Meta(MetaKey::Stream { stream }), None);
                         }
                         return Output::Answer(match &known.document {
                             Some(_) => not_live(&stream),
@@ -88,7 +88,7 @@ impl tidegate_function::Job for Job {
         if matches!(target, Target::Multivariant { .. }) {
             let known = state.document(&stream);
             if known.is_due(now_utc_ms) && !self.failed {
-                return self.fetch(Key::StreamDocument { stream }, None);
+                return self.fetch(Key::Meta(MetaKey::Stream { stream }), None);
             }
             document.clone_from(&known.document);
         }
@@ -121,7 +121,7 @@ impl tidegate_function::Job for Job {
         let (Some(key), Input::Fetched(fetched)) = (self.asked.take(), input) else { return };
         let now_utc_ms = world.now_utc_ms;
         self.reads += 1;
-        if let Key::StreamDocument { stream } = &key {
+        if let Key::Meta(MetaKey::Stream { stream }) = &key {
             // A playlist without a title is better than none.
             state.document(stream).take(now_utc_ms, document(&fetched));
             return;
@@ -234,10 +234,6 @@ fn owner(key: &Key) -> Option<(&StreamId, &SessionId)> {
         | Key::SessionMultivariant { .. }
         | Key::StaticMedia { .. }
         | Key::StaticIFrames { .. }
-        | Key::StreamDocument { .. }
-        | Key::StreamKey { .. }
-        | Key::PlaybackKeys
-        | Key::Revocations
-        | Key::Origin { .. } => None,
+        | Key::Meta(_) => None,
     }
 }

@@ -10,6 +10,7 @@ use tidegate_stream::{Msn, SessionId};
 use self::world::{START_MS, World};
 use super::*;
 
+mod rules;
 mod world;
 
 fn get(address: &str) -> Request {

@@ -7,7 +7,7 @@ use alloc::{
 
 use tidegate_function::{Answer, Input, Loaded, Output, Request, World};
 use tidegate_rewrite::{Format, SteeringAnswer, dash, hls, is_multivariant, sniff};
-use tidegate_stream::{Key, OriginId, OriginPath};
+use tidegate_stream::{MetaKey, OriginId, OriginPath};
 
 use crate::{
     State,
@@ -181,7 +181,7 @@ impl tidegate_function::Job for Job {
             };
             match state.document(name, world.now_utc_ms) {
                 Some(known) => self.plan = self.begin(path, &known, state, world),
-                None => return Output::Fetch { key: Key::Origin { name: name.clone() }.to_string(), range: None, fresh: false },
+                None => return Output::Fetch { key: MetaKey::Origin { name: name.clone() }.to_string(), range: None, fresh: false },
             }
         }
         match &self.plan {

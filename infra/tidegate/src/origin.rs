@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use tidegate_ingest_worker::store::{Bucket as _, Condition};
 use tidegate_origin::Document;
-use tidegate_stream::{Key, OriginId, OriginPath};
+use tidegate_stream::{MetaKey, OriginId, OriginPath};
 
 use crate::{cli::BucketOptions, stream::open};
 
@@ -47,11 +47,11 @@ pub(crate) async fn run(command: OriginCommand) -> anyhow::Result<()> {
         OriginCommand::Put { name, file, bucket } => {
             let document = read(&file)?;
             let store = open(&bucket).await?;
-            store.put(&Key::Origin { name: name.clone() }, document.into(), Condition::Any).await?;
+            store.put(&MetaKey::Origin { name: name.clone() }.into(), document.into(), Condition::Any).await?;
             println(&format!("{}… is there within some seconds", OriginPath::folder(&name)));
         }
         OriginCommand::Remove { name, bucket } => {
-            open(&bucket).await?.delete(&[Key::Origin { name: name.clone() }]).await?;
+            open(&bucket).await?.delete(&[MetaKey::Origin { name: name.clone() }.into()]).await?;
             println(&format!("the origin {name} is gone within some seconds"));
         }
     }

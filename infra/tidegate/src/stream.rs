@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail};
 use tidegate_ingest_worker::store::{Bucket as _, Condition, PutError, Store};
-use tidegate_stream::{Key, KeyDocument, KeyHash, StreamDocument, StreamId};
+use tidegate_stream::{KeyDocument, KeyHash, MetaKey, StreamDocument, StreamId};
 
 use crate::{
     cli::{self, BucketOptions, StreamCommand},
@@ -13,8 +13,16 @@ pub(crate) async fn run(command: StreamCommand) -> anyhow::Result<()> {
     match command {
         StreamCommand::Create { stream, title, bucket } => {
             let store = open(&bucket).await?;
-            let key = Key::StreamDocument { stream: stream.clone() };
-            let document = StreamDocument { id: stream.clone(), title, description: String::new(), tags: Vec::new() };
+            let key = MetaKey::Stream { stream: stream.clone() }.into();
+            let document = StreamDocument {
+                id: stream.clone(),
+                revision: 1,
+                page: 0,
+                deleted: false,
+                title,
+                description: String::new(),
+                tags: Vec::new(),
+            };
             match store.put(&key, serde_json::to_vec(&document)?.into(), Condition::Absent).await {
                 Ok(_) => println(&format!("stream {stream} is there")),
                 Err(PutError::Exists) => bail!("the stream {stream} is there already"),
@@ -33,8 +41,8 @@ pub(crate) async fn run(command: StreamCommand) -> anyhow::Result<()> {
 
 /// Lets whoever has the key publish the stream. The bucket gets the hash of the key, never the key.
 pub(crate) async fn admit(store: &Store, stream: &StreamId, stream_key: &str) -> anyhow::Result<()> {
-    let key = Key::StreamKey { hash: KeyHash::of(stream_key) };
-    let document = serde_json::to_vec(&KeyDocument { stream: stream.clone() })?;
+    let key = MetaKey::StreamKey { hash: KeyHash::of(stream_key) }.into();
+    let document = serde_json::to_vec(&KeyDocument { stream: stream.clone(), expires_utc_ms: None })?;
     match store.put(&key, document.into(), Condition::Absent).await {
         Ok(_) | Err(PutError::Exists) => Ok(()),
         Err(error) => Err(error).with_context(|| format!("the key of the stream {stream} cannot be stored")),

@@ -6,7 +6,7 @@ mod span;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use tidegate_stream::{Key, OriginId, OriginPath, StreamId, token_prefix};
+use tidegate_stream::{MetaKey, OriginId, OriginPath, StreamId, token_prefix};
 use tidegate_token::{Asked, Claims, Keys, Match, MatchKind, Renewal, RenewalKind, Revocations, Token, UriPart};
 
 use self::{document::Document, span::Span};
@@ -103,7 +103,7 @@ enum Renew {
 pub(crate) async fn run(command: TokenCommand) -> anyhow::Result<()> {
     match command {
         TokenCommand::Key { id: _, issuer: _, remove: Some(id), bucket } => {
-            let mut document = Document::<Keys>::read(&bucket, Key::PlaybackKeys).await?;
+            let mut document = Document::<Keys>::read(&bucket, MetaKey::PlaybackKeys.into()).await?;
             if !document.value.remove(&id) {
                 bail!("there is no key {id}");
             }
@@ -111,7 +111,7 @@ pub(crate) async fn run(command: TokenCommand) -> anyhow::Result<()> {
             println(&format!("the key {id} is gone; edges know it within some seconds"));
         }
         TokenCommand::Key { id, issuer, remove: None, bucket } => {
-            let mut document = Document::<Keys>::read(&bucket, Key::PlaybackKeys).await?;
+            let mut document = Document::<Keys>::read(&bucket, MetaKey::PlaybackKeys.into()).await?;
             let id = id.unwrap_or_else(|| format!("k{}", now_s()));
             let mut key = tidegate_token::Key::new(&id, document::random::<32>()?.to_vec())?;
             key.issuer = issuer;
@@ -131,7 +131,7 @@ pub(crate) async fn run(command: TokenCommand) -> anyhow::Result<()> {
                 Ok(claims) => claims.id.context("the token has no id (`cti`): take its key away, or wait until it ends")?,
                 Err(_) => from_hex(token).context("this is neither a token nor the id of one in hexadecimal digits")?,
             };
-            let mut document = Document::<Revocations>::read(&bucket, Key::Revocations).await?;
+            let mut document = Document::<Revocations>::read(&bucket, MetaKey::Revocations.into()).await?;
             document.value.revoke(&id)?;
             document.write().await?;
             println(&format!("the token {} is revoked; edges know it within some seconds", hex(&id)));
@@ -142,7 +142,7 @@ pub(crate) async fn run(command: TokenCommand) -> anyhow::Result<()> {
 
 impl Mint {
     async fn run(self) -> anyhow::Result<String> {
-        let document = Document::<Keys>::read(&self.bucket, Key::PlaybackKeys).await?;
+        let document = Document::<Keys>::read(&self.bucket, MetaKey::PlaybackKeys.into()).await?;
         let key = document.value.first().context("there is no key yet: `tidegate token key` makes one")?;
         let folder = match (&self.stream, &self.origin, &self.path) {
             (Some(stream), ..) => format!("/live/{stream}/"),
@@ -185,8 +185,8 @@ async fn inspect(token: &str, bucket: Option<&BucketOptions>, path: Option<&str>
     let mut said = describe(&claims);
     said["kid"] = tidegate_token::kid_of(token).map(|kid| String::from_utf8_lossy(&kid).into_owned()).into();
     if let Some(bucket) = bucket {
-        let keys = Document::<Keys>::read(bucket, Key::PlaybackKeys).await?.value;
-        let revocations = Document::<Revocations>::read(bucket, Key::Revocations).await?.value;
+        let keys = Document::<Keys>::read(bucket, MetaKey::PlaybackKeys.into()).await?.value;
+        let revocations = Document::<Revocations>::read(bucket, MetaKey::Revocations.into()).await?.value;
         // Without a path, against the first that it opens.
         let own = claims.uri.iter().find(|condition| condition.part == UriPart::Path).map(|condition| condition.text.as_str());
         let path = path.or(own).unwrap_or("/");

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tidegate_stream::{Key, KeyDocument, KeyHash, StreamId};
+use tidegate_stream::{Key, KeyDocument, KeyHash, MetaKey, StreamId};
 
 use crate::store::{Bucket, Condition, PutError, StoreError};
 
@@ -68,7 +68,7 @@ impl StreamKeys {
         if let Some(answer) = self.cached(hash) {
             return Ok(answer);
         }
-        let document = self.fetch(Key::StreamKey { hash }).await?;
+        let document = self.fetch(MetaKey::StreamKey { hash }.into()).await?;
         let stream = match document {
             Some(document) => Some(serde_json::from_slice::<KeyDocument>(&document)?.stream),
             None => None,
@@ -105,8 +105,8 @@ pub async fn create_stream_key(bucket: &impl Bucket, stream: &StreamId) -> Resul
     let mut random = [0; KEY_CHARACTERS];
     File::open("/dev/urandom")?.read_exact(&mut random)?;
     let stream_key: String = random.iter().filter_map(|byte| ALPHABET.get(usize::from(byte & 31))).map(|byte| char::from(*byte)).collect();
-    let document = serde_json::to_vec(&KeyDocument { stream: stream.clone() })?;
-    let key = Key::StreamKey { hash: KeyHash::of(&stream_key) };
+    let document = serde_json::to_vec(&KeyDocument { stream: stream.clone(), expires_utc_ms: None })?;
+    let key = MetaKey::StreamKey { hash: KeyHash::of(&stream_key) }.into();
     bucket.put(&key, document.into(), Condition::Absent).await?;
     Ok(stream_key)
 }

@@ -156,7 +156,7 @@ fn cost(submission: &Submission) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use tidegate_stream::{RecordNumber, SessionId, StreamId};
+    use tidegate_stream::{MetaKey, RecordNumber, SessionId, StreamId};
 
     use super::*;
 
@@ -170,7 +170,7 @@ mod tests {
     }
 
     fn document(name: &str, bytes: &'static str, barrier: bool) -> Submission {
-        let key = Key::StreamDocument { stream: StreamId::parse(name).unwrap() };
+        let key = Key::Meta(MetaKey::Stream { stream: StreamId::parse(name).unwrap() });
         Submission::Put(Put { key, bytes: bytes.into(), condition: PutCondition::Replace, lane: Lane::Index, barrier })
     }
 

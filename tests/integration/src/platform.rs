@@ -7,7 +7,7 @@ use tidegate_ingest_worker::{
     Config, Metrics, Worker,
     store::{Bucket as _, Condition, Store},
 };
-use tidegate_stream::{Key, KeyDocument, KeyHash, StreamId};
+use tidegate_stream::{KeyDocument, KeyHash, MetaKey, StreamId};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -78,8 +78,8 @@ impl Platform {
     /// Makes a key for a stream and returns the address to push to.
     pub fn admit(&self, stream: &str) -> (String, String) {
         let stream_key = format!("key-of-{stream}");
-        let key = Key::StreamKey { hash: KeyHash::of(&stream_key) };
-        let document = serde_json::to_vec(&KeyDocument { stream: StreamId::parse(stream).unwrap() }).unwrap();
+        let key = MetaKey::StreamKey { hash: KeyHash::of(&stream_key) }.into();
+        let document = serde_json::to_vec(&KeyDocument { stream: StreamId::parse(stream).unwrap(), expires_utc_ms: None }).unwrap();
         let config = self.s3.store_config();
         let put = async move {
             let store = Store::connect(config).await.unwrap();

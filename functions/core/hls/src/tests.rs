@@ -7,7 +7,7 @@ use alloc::{
 };
 
 use proptest::prelude::*;
-use tidegate_stream::{AS_OF_LAG_SEGMENTS, AsOf, Msn, PartIndex, Position, Timeline, TrackKind};
+use tidegate_stream::{AS_OF_LAG_SEGMENTS, AsOf, Event, Msn, PartIndex, Position, Timeline, TrackKind};
 
 use super::*;
 use crate::{
@@ -104,6 +104,61 @@ fn a_delta_leaves_out_what_is_six_targets_old() {
     golden!("delta", yes);
     let young = Log::regular(4 * 5).timeline();
     assert_eq!(media(&young, 0, newest(&young), Some(Skip::Segments)), media(&young, 0, newest(&young), None));
+}
+
+/// Announces something with every fifth record, for longer and longer.
+fn with_events(mut log: Log) -> Log {
+    for (index, record) in log.records.iter_mut().enumerate().filter(|(index, _)| index % 5 == 3) {
+        let tidegate_stream::RecordBody::Part(part) = &mut record.body else { continue };
+        let duration_us = Some(index as u64 * 200_000);
+        let class = if index % 2 == 0 { "com.example.even".to_string() } else { String::new() };
+        part.events = Vec::from([Event { id: index.to_string(), class, start_utc_us: part.utc_us, duration_us, ..Event::default() }]);
+    }
+    log
+}
+
+#[test]
+fn events_stand_before_the_segment_with_which_they_were_announced() {
+    let timeline = with_events(Log::windowed(4 * 12 + 2, 16)).timeline();
+    golden!("events", media(&timeline, 0, newest(&timeline), None));
+    golden!("events_delta", media(&timeline, 0, newest(&timeline), Some(Skip::DateRanges)));
+    golden!("events_static", static_media(&timeline, 0));
+}
+
+#[test]
+fn key_frames_are_the_first_bytes_of_their_segments() {
+    let log = Log::regular(4 * 3 + 2);
+    let timeline = log.timeline();
+    let view = View { rendition: 1, as_of: newest(&timeline), skip: None, clip: None };
+    golden!("i_frames", i_frames(&timeline, &view));
+    golden!("i_frames_static", static_i_frames(&log.ended().timeline(), 1));
+}
+
+#[test]
+fn a_clip_is_an_event_until_its_end_is_there() {
+    let log = with_events(Log::regular(4 * 8 + 2));
+    let clip = |timeline: &Timeline, query: &str| {
+        let stretch = Stretch::parse(query).unwrap().unwrap();
+        let Shown::Clip(clip) = stretch.find(timeline) else { panic!("{query}") };
+        super::media(timeline, &View { rendition: 0, as_of: newest(timeline), skip: None, clip: Some(clip) })
+    };
+    golden!("clip", clip(&log.timeline(), "start=3.5&end=8"));
+    golden!("clip_growing", clip(&log.after(14), "start=3.5&end=8"));
+}
+
+#[test]
+fn a_stretch_reads_as_it_is_written() {
+    let timeline = Log::regular(4 * 8).timeline();
+    for (query, written) in [
+        ("start=3.5&end=8", "start=2026-09-21T14:13:23.500Z&end=2026-09-21T14:13:28.000Z"),
+        ("x=1&end=2026-09-21T16%3A13%3A28%2B02:00", "end=2026-09-21T14:13:28.000Z"),
+    ] {
+        let stretch = Stretch::parse(query).unwrap().unwrap();
+        assert_eq!(stretch.query(&timeline), written);
+        assert_eq!(Stretch::parse(written).unwrap().unwrap().find(&timeline), stretch.find(&timeline));
+    }
+    assert_eq!(Stretch::parse("_HLS_msn=1&started=1"), Ok(None));
+    assert_eq!(Stretch::parse("start=2026-09-21T14:13:23Z&end=2026-09-21T14:13:22Z"), Err(StretchError::Backwards));
 }
 
 #[test]
@@ -247,8 +302,8 @@ proptest! {
 
     #[test]
     fn what_else_is_known_changes_nothing(shapes in shapes(), window_s in window_s(), rendition in 0usize..3, skip: bool, end: bool) {
-        let log = Log::shaped(session(window_s), &shapes);
-        let skip = skip.then_some(Skip::Segments);
+        let log = with_events(Log::shaped(session(window_s), &shapes));
+        let skip = skip.then_some(Skip::DateRanges);
         let mut rendered: Vec<(Position, String)> = Vec::new();
         let log = if end { log.ended() } else { log };
         for known in 1..=log.records.len() {
@@ -265,7 +320,7 @@ proptest! {
 
     #[test]
     fn a_delta_completes_to_the_whole(shapes in shapes(), window_s in window_s(), rendition in 0usize..3, ago in 0usize..12) {
-        let log = Log::shaped(session(window_s), &shapes);
+        let log = with_events(Log::shaped(session(window_s), &shapes));
         let before = log.after(log.records.len().saturating_sub(ago).max(1));
         let now = log.timeline();
         let before = read(&media(&before, rendition, newest(&before), None));

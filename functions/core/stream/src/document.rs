@@ -1,6 +1,22 @@
+//! What lies in the bucket as text: small documents that people ask for and change.
+
+mod cue;
+mod event;
+mod index;
+mod publish;
+mod sessions;
+mod token;
+
 use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
+
+pub use cue::Cue;
+pub use event::{EventKind, event_document};
+pub use index::{Entry, IndexPage, PAGE_ENTRIES, Summary};
+pub use publish::PublishToken;
+pub use sessions::Sessions;
+pub use token::{ApiToken, ApiTokens, Denied, Scope};
 
 use crate::{SessionId, StreamId};
 
@@ -11,11 +27,20 @@ pub struct Current {
     pub session: SessionId,
 }
 
-/// `meta/streams/<stream>.json`: what a stream is called.
+/// `meta/streams/<stream>.json`, as far as programs that only read it care.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct StreamDocument {
     /// The stream.
     pub id: StreamId,
+    /// The number of this state; each change has a higher one.
+    #[serde(default)]
+    pub revision: u64,
+    /// The page of the index that names it.
+    #[serde(default)]
+    pub page: u64,
+    /// What is left of a stream that was deleted.
+    #[serde(default)]
+    pub deleted: bool,
     /// One line for people.
     #[serde(default)]
     pub title: String,
@@ -32,4 +57,7 @@ pub struct StreamDocument {
 pub struct KeyDocument {
     /// The stream that the key may publish.
     pub stream: StreamId,
+    /// The key opens nothing from then on, in ms since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_utc_ms: Option<u64>,
 }

@@ -49,6 +49,28 @@ impl KeyHash {
         Self(Sha256::digest(stream_key.as_bytes()).into())
     }
 
+    /// Whether two hashes are the same, in a time that does not depend on where they differ.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        let differing = self.0.iter().zip(&other.0).fold(0, |sum, (a, b)| sum | (a ^ b));
+        core::hint::black_box(differing) == 0
+    }
+
+    /// HMAC-SHA256 (RFC 2104) of a message.
+    #[must_use]
+    pub fn signed(secret: &[u8], message: &[&[u8]]) -> Self {
+        let mut key = [0; 64];
+        match key.get_mut(..secret.len()) {
+            Some(start) => start.copy_from_slice(secret),
+            None => key[..32].copy_from_slice(&Sha256::digest(secret)),
+        }
+        let mut inner = Sha256::new_with_prefix(key.map(|byte| byte ^ 0x36));
+        message.iter().for_each(|piece| inner.update(piece));
+        let mut outer = Sha256::new_with_prefix(key.map(|byte| byte ^ 0x5c));
+        outer.update(inner.finalize());
+        Self(outer.finalize().into())
+    }
+
     /// Reads 64 lower-case hex digits.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -88,3 +110,23 @@ macro_rules! hex {
     )* };
 }
 hex!(Hash, ConfigHash, KeyHash);
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+
+    #[test]
+    fn signatures_are_those_of_rfc_4231() {
+        let short = KeyHash::signed(b"Jefe", &[b"what do ya want ", b"for nothing?"]);
+        assert_eq!(short.to_string(), "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        let long = KeyHash::signed(&[0xaa; 131], &[b"Test Using Larger Than Block-Size Key - Hash Key First"]);
+        assert_eq!(long.to_string(), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+    }
+
+    #[test]
+    fn hashes_are_the_same_or_not() {
+        assert!(KeyHash::of("a").is_same(&KeyHash::of("a")) && !KeyHash::of("a").is_same(&KeyHash::of("b")));
+    }
+}

@@ -23,6 +23,11 @@ pub struct RenditionId(String);
 #[serde(try_from = "String", into = "String")]
 pub struct OriginId(String);
 
+/// A name under which a stream is played, so that its own name stays unknown and one address can be withdrawn: 1 to 32 of `a-z 0-9 - _`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct PlaybackId(String);
+
 /// A media sequence number: the place of a segment in its session, from 0.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct Msn(pub u64);
@@ -56,6 +61,16 @@ pub enum IdError {
 
 const CROCKFORD: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const SESSION_LEN: usize = 20;
+
+/// Random bytes as text, 5 bits of each: for ids and secrets.
+#[must_use]
+pub fn symbols(random: &[u8]) -> String {
+    random.iter().map(|byte| symbol((*byte).into())).collect()
+}
+
+fn symbol(value: u64) -> char {
+    char::from(CROCKFORD.get((value & 31) as usize).copied().unwrap_or(b'0'))
+}
 
 fn parse_word(text: &str, max: usize) -> Result<(), IdError> {
     if text.is_empty() || text.len() > max {
@@ -98,6 +113,14 @@ impl RenditionId {
     }
 }
 
+impl PlaybackId {
+    /// Parses an id; the only way to make one.
+    pub fn parse(text: &str) -> Result<Self, IdError> {
+        parse_word(text, 32)?;
+        Ok(Self(text.into()))
+    }
+}
+
 impl SessionId {
     /// Parses an id that came from outside.
     pub fn parse(text: &str) -> Result<Self, IdError> {
@@ -113,7 +136,6 @@ impl SessionId {
     /// Makes the id of a session that starts at `utc_ms`; `random` keeps two starts in one millisecond apart.
     #[must_use]
     pub fn new(utc_ms: u64, random: u64) -> Self {
-        let symbol = |value: u64| char::from(CROCKFORD.get((value & 31) as usize).copied().unwrap_or(b'0'));
         let time = (0..10).rev().map(|n| symbol(utc_ms >> (5 * n)));
         let rest = (0..10).rev().map(|n| symbol(random >> (5 * n)));
         Self(time.chain(rest).collect())
@@ -184,7 +206,7 @@ macro_rules! text_id {
         }
     )* };
 }
-text_id!(StreamId, SessionId, RenditionId, OriginId);
+text_id!(StreamId, SessionId, RenditionId, OriginId, PlaybackId);
 
 macro_rules! number_id {
     ($($id:ident),*) => { $(

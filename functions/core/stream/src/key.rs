@@ -1,6 +1,10 @@
+mod meta;
+
 use core::fmt;
 
-use crate::{ConfigHash, KeyHash, Msn, OriginId, RecordNumber, RenditionId, SessionId, StreamId};
+pub use meta::{Ledger, MetaKey};
+
+use crate::{ConfigHash, Msn, RecordNumber, RenditionId, SessionId, StreamId};
 
 /// The key of every object in the bucket, with how long it lives. The one place that builds and parses keys.
 ///
@@ -88,25 +92,8 @@ pub enum Key {
         /// The rendition.
         rendition: RenditionId,
     },
-    /// JSON: what the stream is called and how it is to be treated. Replaced (If-Match).
-    StreamDocument {
-        /// The stream.
-        stream: StreamId,
-    },
-    /// JSON: which stream a stream key opens. Write-once, deleted when the key is revoked.
-    StreamKey {
-        /// The hash of the stream key.
-        hash: KeyHash,
-    },
-    /// JSON: the keys that playback tokens are made and checked with. Secret. Replaced (If-Match).
-    PlaybackKeys,
-    /// JSON: playback tokens that were called back. Replaced (If-Match).
-    Revocations,
-    /// JSON: another origin whose playlists are shown here, and what is changed in them. Replaced.
-    Origin {
-        /// The origin.
-        name: OriginId,
-    },
+    /// Metadata.
+    Meta(MetaKey),
 }
 
 impl Key {
@@ -145,11 +132,7 @@ impl Key {
                 let config = ConfigHash::parse(file.strip_suffix(".mp4")?)?;
                 Self::Init { stream: stream(s)?, session: session(e)?, rendition, config }
             }
-            ["meta", "streams", file] => Self::StreamDocument { stream: stream(file.strip_suffix(".json")?)? },
-            ["meta", "playback-keys.json"] => Self::PlaybackKeys,
-            ["meta", "revocations.json"] => Self::Revocations,
-            ["meta", "origins", file] => Self::Origin { name: OriginId::parse(file.strip_suffix(".json")?).ok()? },
-            ["meta", "keys", file] => Self::StreamKey { hash: KeyHash::parse(file.strip_suffix(".json")?)? },
+            ["meta", ref rest @ ..] => Self::Meta(MetaKey::parse(rest)?),
             _ => return None,
         })
     }
@@ -158,17 +141,14 @@ impl Key {
     #[must_use]
     pub fn is_write_once(&self) -> bool {
         match self {
-            Self::Record { .. } | Self::Segment { .. } | Self::Chapter { .. } | Self::Init { .. } | Self::StreamKey { .. } => true,
+            Self::Record { .. } | Self::Segment { .. } | Self::Chapter { .. } | Self::Init { .. } => true,
+            Self::Meta(key) => key.is_write_once(),
             Self::Current { .. }
             | Self::StaticMultivariant { .. }
             | Self::Head { .. }
             | Self::SessionMultivariant { .. }
             | Self::StaticMedia { .. }
-            | Self::StaticIFrames { .. }
-            | Self::StreamDocument { .. }
-            | Self::PlaybackKeys
-            | Self::Revocations
-            | Self::Origin { .. } => false,
+            | Self::StaticIFrames { .. } => false,
         }
     }
 
@@ -180,12 +160,8 @@ impl Key {
                 "application/vnd.apple.mpegurl"
             }
             Self::Init { .. } | Self::Segment { .. } => "video/mp4",
-            Self::Current { .. }
-            | Self::StreamDocument { .. }
-            | Self::StreamKey { .. }
-            | Self::PlaybackKeys
-            | Self::Revocations
-            | Self::Origin { .. } => "application/json",
+            Self::Current { .. } => "application/json",
+            Self::Meta(key) => key.content_type(),
             Self::Head { .. } | Self::Record { .. } | Self::Chapter { .. } => "application/octet-stream",
         }
     }
@@ -204,11 +180,7 @@ impl fmt::Display for Key {
             Self::SessionMultivariant { stream, session } => write!(f, "live/{stream}/{session}/index.m3u8"),
             Self::StaticMedia { stream, session, rendition } => write!(f, "live/{stream}/{session}/{rendition}.m3u8"),
             Self::StaticIFrames { stream, session, rendition } => write!(f, "live/{stream}/{session}/{rendition}.iframes.m3u8"),
-            Self::StreamDocument { stream } => write!(f, "meta/streams/{stream}.json"),
-            Self::StreamKey { hash } => write!(f, "meta/keys/{hash}.json"),
-            Self::PlaybackKeys => f.write_str("meta/playback-keys.json"),
-            Self::Revocations => f.write_str("meta/revocations.json"),
-            Self::Origin { name } => write!(f, "meta/origins/{name}.json"),
+            Self::Meta(key) => key.fmt(f),
         }
     }
 }
@@ -238,7 +210,7 @@ mod tests {
 
     fn any_key() -> impl Strategy<Value = Key> {
         let ids = ("[a-z0-9][a-z0-9_-]{0,20}", any::<(u64, u64)>(), "[a-z][a-z0-9]{0,8}x", any::<u64>(), any::<[u8; 8]>());
-        (ids, 0..15u8, any::<[u8; 32]>()).prop_map(|((s, (ms, random), r, n, config), kind, hash)| {
+        (ids, 0..11u8, meta::tests::any_meta_key()).prop_map(|((s, (ms, random), r, n, config), kind, meta)| {
             let stream = StreamId::parse(&s).unwrap();
             let session = SessionId::new(ms, random);
             let rendition = RenditionId::parse(&r).unwrap();
@@ -252,12 +224,8 @@ mod tests {
                 6 => Key::Init { stream, session, rendition, config: ConfigHash(config) },
                 7 => Key::SessionMultivariant { stream, session },
                 8 => Key::StaticMedia { stream, session, rendition },
-                9 => Key::StreamDocument { stream },
-                10 => Key::StaticIFrames { stream, session, rendition },
-                11 => Key::PlaybackKeys,
-                12 => Key::Revocations,
-                13 => Key::Origin { name: OriginId::parse(&s).unwrap() },
-                _ => Key::StreamKey { hash: KeyHash(hash) },
+                9 => Key::StaticIFrames { stream, session, rendition },
+                _ => Key::Meta(meta),
             }
         })
     }
@@ -269,7 +237,7 @@ mod tests {
         }
 
         #[test]
-        fn what_parses_is_what_would_be_built(text in "live/[a-z./0-9_-]{0,60}") {
+        fn what_parses_is_what_would_be_built(text in "(live|meta)/[a-z./0-9_-]{0,60}") {
             if let Some(key) = Key::parse(&text) {
                 prop_assert_eq!(key.to_string(), text);
             }

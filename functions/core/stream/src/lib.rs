@@ -20,6 +20,7 @@ mod document;
 mod event;
 mod hash;
 mod id;
+mod json;
 mod key;
 mod path;
 mod path_origin;
@@ -29,13 +30,18 @@ mod record;
 mod segment;
 mod session;
 mod timeline;
+mod utc;
 
 pub use date::date;
-pub use document::{Current, KeyDocument, StreamDocument};
+pub use document::{
+    ApiToken, ApiTokens, Cue, Current, Denied, Entry, EventKind, IndexPage, KeyDocument, PAGE_ENTRIES, PublishToken, Scope, Sessions,
+    StreamDocument, Summary, event_document,
+};
 pub use event::{Announced, AttributeValue, EVENT_BYTES_MAX, EVENTS_MAX, EVENTS_PER_RECORD_MAX, Event, Scte35, Scte35Kind};
 pub use hash::{ConfigHash, Hash, KeyHash};
-pub use id::{IdError, Msn, OriginId, PartIndex, RecordNumber, RenditionId, SessionId, StreamId};
-pub use key::Key;
+pub use id::{IdError, Msn, OriginId, PartIndex, PlaybackId, RecordNumber, RenditionId, SessionId, StreamId, symbols};
+pub use json::{Json, JsonError};
+pub use key::{Key, Ledger, MetaKey};
 pub use path::{MpdKind, Path};
 pub use path_origin::OriginPath;
 pub use path_token::{split_token, token_prefix};
@@ -46,3 +52,4 @@ pub use session::{FrameRate, Period, Rendition, RenditionKind, Session, Track, T
 pub use timeline::{
     ApplyError, CHAPTER_SEGMENTS, Chapter, PARTS_KEPT_SEGMENTS, Part, PartTrack, Segment, SegmentTrack, Snapshot, Timeline,
 };
+pub use utc::{format_utc, parse_utc};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use tidegate_function::{Answer, Fetched, Input, Job as _, Output, Request};
 use tidegate_stream::{
-    ConfigHash, Current, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId,
+    ConfigHash, Current, Event, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId,
     RenditionKind, Segment, Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart, encode_record, encode_segment,
 };
 
@@ -20,6 +20,10 @@ pub(super) struct World {
     pub(super) timeline: Timeline,
     pub(super) media: BTreeMap<u64, Vec<Vec<u8>>>,
     pub(super) broken: bool,
+    /// Announced with the next part.
+    pub(super) events: Vec<Event>,
+    /// The next part has no video.
+    pub(super) gap: bool,
 }
 
 impl World {
@@ -32,7 +36,14 @@ impl World {
             dvr_window_s: 7200,
             renditions: vec![rendition("source", RenditionKind::Video, 500_000), rendition("audio", RenditionKind::Audio, 512_000)],
         };
-        let mut world = Self { objects: BTreeMap::new(), timeline: Timeline::new(session), media: BTreeMap::new(), broken: false };
+        let mut world = Self {
+            objects: BTreeMap::new(),
+            timeline: Timeline::new(session),
+            media: BTreeMap::new(),
+            broken: false,
+            events: vec![],
+            gap: false,
+        };
         world.write_head();
         world
     }
@@ -81,14 +92,23 @@ impl World {
         };
         let tracks = vec![track(1, "avc1.64001f", 30_000, video), track(2, "mp4a.40.2", 48_000, audio)];
         let opens = (n == 0).then_some(Period { index: 0, utc_us: (START_MS * 1000) as i64, start_us: 0, first_msn: msn, tracks });
-        let media = vec![format!("[video {msn}.{part}]").into_bytes(), format!("[audio {msn}.{part}]").into_bytes()];
+        let gap = std::mem::take(&mut self.gap);
+        let video = if gap { vec![] } else { format!("[video {msn}.{part}]").into_bytes() };
+        let media = vec![video, format!("[audio {msn}.{part}]").into_bytes()];
         let len = |index: usize| media[index].len() as u32;
         let tracks = vec![
-            TrackPart { len: len(0), start: n * 15_000, duration: 15_000, independent: part.0 == 0, key_len: u32::from(part.0 == 0) * 6 },
+            TrackPart {
+                len: len(0),
+                start: n * 15_000,
+                duration: 15_000,
+                independent: part.0 == 0 && !gap,
+                key_len: u32::from(part.0 == 0 && !gap) * 6,
+            },
             TrackPart { len: len(1), start: n * 24_000, duration: 24_000, independent: true, key_len: 0 },
         ];
         let utc_us = (START_MS + n * 500) as i64 * 1000;
-        self.write(RecordBody::Part(PartRecord { msn, part, utc_us, opens, events: vec![], tracks }), &media);
+        let events = std::mem::take(&mut self.events);
+        self.write(RecordBody::Part(PartRecord { msn, part, utc_us, opens, events, tracks }), &media);
         for (track, bytes) in self.media.entry(msn.0).or_insert_with(|| vec![vec![]; 2]).iter_mut().zip(&media) {
             track.extend_from_slice(bytes);
         }

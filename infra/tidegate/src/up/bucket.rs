@@ -8,7 +8,7 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use tidegate_host::{PreferWait, Upstream};
 use tidegate_ingest_worker::store::{self, Bucket as _, Keys, StoreConfig};
 use tidegate_store::{Config, Durability, EmbeddedStore};
-use tidegate_stream::{Key, KeyHash};
+use tidegate_stream::MetaKey;
 use tokio::{
     net::{TcpListener, TcpStream},
     process::Child,
@@ -140,7 +140,7 @@ impl Bucket {
         let config = StoreConfig { bucket: name.into(), ..StoreConfig::default() };
         let store = store::Store::connect(config).await?;
         // Any object would do: what counts is whether the bucket is there and the keys are accepted.
-        let any = Key::StreamKey { hash: KeyHash::of("") };
+        let any = MetaKey::Tokens.into();
         store.get(&any).await.context("the bucket cannot be used")?;
         let shared = aws_config::load_defaults(BehaviorVersion::latest()).await;
         let region = shared.region().map_or_else(|| REGION.into(), ToString::to_string);

@@ -126,7 +126,7 @@ impl Origin {
         let now_us = self.stall_us.filter(|(from, to)| (*from..*to).contains(&now_us)).map_or(now_us, |(from, _)| from);
         let end = self.ends_after_us.map_or(now_us, |end| end.min(now_us));
         let mut count = (end + AGE_US - DELAY_US) / PART_US;
-        if self.last_part_late && count % PARTS == 0 && self.ends_after_us.is_none_or(|end| now_us < end) {
+        if self.last_part_late && count.is_multiple_of(PARTS) && self.ends_after_us.is_none_or(|end| now_us < end) {
             count -= 1;
         }
         count - if rendition == AUDIO { self.audio_lag_parts } else { 0 }
@@ -208,7 +208,8 @@ impl Origin {
     pub(crate) fn part(&self, rendition: usize, number: u64) -> Vec<u8> {
         let (count, timescale_ticks) = if rendition == AUDIO { (24, 24_000 + self.audio_extra) } else { (15, 15_000) };
         let mut time = number * timescale_ticks as u64;
-        let mut samples: Vec<(u32, bool)> = (0..count).map(|at| (1_000, rendition == AUDIO || (at == 0 && number % PARTS == 0))).collect();
+        let mut samples: Vec<(u32, bool)> =
+            (0..count).map(|at| (1_000, rendition == AUDIO || (at == 0 && number.is_multiple_of(PARTS)))).collect();
         if rendition == AUDIO {
             samples[0].0 = (1_000 + self.audio_extra) as u32;
         }

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use tidegate_ingest_worker::store::{Bucket as _, Condition, Etag, Keys, PutError, Store, StoreError};
 use tidegate_integration::{Embedded, Minio, S3};
-use tidegate_stream::{Key, RecordNumber, SessionId, StreamId};
+use tidegate_stream::{Key, MetaKey, RecordNumber, SessionId, StreamId};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn embedded_store_conforms() {
@@ -40,7 +40,7 @@ fn record(session: u64, number: u64) -> Key {
 }
 
 fn document(name: &str) -> Key {
-    Key::StreamDocument { stream: stream(name) }
+    MetaKey::Stream { stream: stream(name) }.into()
 }
 
 fn stream(name: &str) -> StreamId {

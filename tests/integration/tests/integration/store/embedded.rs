@@ -2,7 +2,7 @@ use std::time::{Duration, Instant};
 
 use tidegate_ingest_worker::store::{Bucket as _, Condition, Store};
 use tidegate_integration::{Embedded, http::Client};
-use tidegate_stream::{Key, RecordNumber, SessionId, StreamId};
+use tidegate_stream::{Key, MetaKey, RecordNumber, SessionId, StreamId};
 
 fn record(number: u64) -> Key {
     Key::Record { stream: StreamId::parse("demo").unwrap(), session: SessionId::new(0, 0), number: RecordNumber(number) }
@@ -87,7 +87,7 @@ async fn page_of_another_origin_may_read_and_only_read() {
 async fn unsigned_requests_may_read_live_and_nothing_else() {
     let embedded = Embedded::start();
     let store = Store::connect(embedded.s3.store_config()).await.unwrap();
-    let secret = Key::StreamDocument { stream: StreamId::parse("demo").unwrap() };
+    let secret = Key::Meta(MetaKey::Stream { stream: StreamId::parse("demo").unwrap() });
     for key in [&record(0), &secret] {
         store.put(key, "hello".into(), Condition::Absent).await.unwrap();
     }

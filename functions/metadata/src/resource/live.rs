@@ -1,0 +1,167 @@
+use alloc::{format, vec::Vec};
+
+use tidegate_function::Answer;
+use tidegate_stream::{FrameRate, Json, Key, SessionId, Snapshot, StreamId, Timeline, TrackKind, format_utc};
+
+use crate::{
+    answer::{Refusal, cached, json},
+    call::{Call, Go, refuse, unreadable},
+    resource::streams,
+};
+
+/// A session that has not ended and has written nothing for so long, in ms, has no worker any more: an encoder that is lost is waited for
+/// less long.
+const GONE_MS: u64 = 90_000;
+/// A segment is on its way for its own length, and the snapshot that tells of it this much longer, in ms.
+const LATE_MS: u64 = 2000;
+/// How long viewers' copies are kept, in s. With a second in the host's cache of objects and a second in the player's, a change is seen
+/// within 5 s.
+const INFO_S: u32 = 2;
+
+/// How a session is doing, from what it has written last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Health {
+    /// Media comes as it should.
+    Healthy,
+    /// It has not ended, and no media comes.
+    Starving,
+    /// It is over, at this time.
+    Over { utc_ms: u64 },
+}
+
+impl Health {
+    pub(crate) fn is_live(self) -> bool {
+        !matches!(self, Self::Over { .. })
+    }
+
+    fn of(timeline: &Timeline, now_utc_ms: u64) -> Self {
+        let newest_ms = newest_utc_ms(timeline);
+        let target_ms = u64::from(timeline.session().target_duration_s) * 1000;
+        match now_utc_ms.saturating_sub(newest_ms) {
+            _ if timeline.ended() => Self::Over { utc_ms: newest_ms },
+            silent if silent > GONE_MS => Self::Over { utc_ms: newest_ms },
+            silent if silent > 2 * target_ms + LATE_MS => Self::Starving,
+            _ => Self::Healthy,
+        }
+    }
+}
+
+/// When the newest media came that is known; the start of a session that has none.
+fn newest_utc_ms(timeline: &Timeline) -> u64 {
+    let newest = timeline.segments().back().map(|segment| {
+        let micros = |n| Some((timeline.track(segment, n)?, segment.tracks.get(n)?.duration)).map(|(track, ticks)| track.micros(ticks));
+        let length_us = (0..timeline.session().renditions.len()).filter_map(micros).max().unwrap_or(0);
+        let start_us = u64::try_from(segment.utc_us).unwrap_or(0);
+        start_us.saturating_add(length_us) / 1000
+    });
+    newest.unwrap_or(0).max(timeline.session().id.utc_ms())
+}
+
+/// What is known of a session, without its past.
+pub(crate) fn timeline_of(call: &mut Call<'_>, stream: &StreamId, session: &SessionId) -> Go<Option<Timeline>> {
+    let object = call.read(Key::Head { stream: stream.clone(), session: session.clone() })?;
+    let Some(object) = object else { return Ok(None) };
+    let snapshot = Snapshot::decode(object.bytes).map_err(|_| unreadable())?;
+    Ok(Some(snapshot.into_timeline(Vec::new())))
+}
+
+/// How a session is doing. One that has no head is over.
+pub(crate) fn of_session(call: &mut Call<'_>, stream: &StreamId, session: &SessionId) -> Go<Health> {
+    let now_utc_ms = call.now_utc_ms;
+    let timeline = timeline_of(call, stream, session)?;
+    Ok(timeline.map_or_else(|| Health::Over { utc_ms: session.utc_ms() }, |timeline| Health::of(&timeline, now_utc_ms)))
+}
+
+/// The newest session of a stream.
+pub(crate) fn newest(call: &mut Call<'_>, stream: &StreamId) -> Go<Option<SessionId>> {
+    let object = call.read(Key::Current { stream: stream.clone() })?;
+    let Some(object) = object else { return Ok(None) };
+    let current = Json::parse(object.bytes).map_err(|_| unreadable())?;
+    SessionId::parse(current.text_of("session")).map(Some).map_err(|_| unreadable())
+}
+
+/// Facts of a session.
+pub(crate) fn facts(stream: &StreamId, timeline: &Timeline, now_utc_ms: u64) -> Json {
+    let session = &timeline.session().id;
+    let health = Health::of(timeline, now_utc_ms);
+    let ended = if let Health::Over { utc_ms } = health { Some(utc_ms) } else { None };
+    let seconds = newest_utc_ms(timeline).saturating_sub(session.utc_ms()) / 1000;
+    Json::object()
+        .with("id", session.as_str())
+        .with("state", if health.is_live() { "live" } else { "ended" })
+        .with("started", format_utc(session.utc_ms()))
+        .with("ended", ended.map(format_utc))
+        .with("duration_s", seconds)
+        .with("playlist", format!("/live/{stream}/{session}/index.m3u8"))
+        .with("renditions", renditions(timeline))
+}
+
+/// What viewers can be given, best first.
+fn renditions(timeline: &Timeline) -> Vec<Json> {
+    let newest = timeline.periods().last();
+    let one = |(n, rendition): (usize, &tidegate_stream::Rendition)| {
+        let track = newest?.tracks.get(n)?.as_ref()?;
+        let json =
+            Json::object().with("id", rendition.id.as_str()).with("codec", track.codec.as_str()).with("bitrate_bps", track.bandwidth_bps);
+        Some(match track.kind {
+            TrackKind::Video { width, height, frame_rate } => {
+                let milli =
+                    frame_rate.map(|FrameRate { numerator, denominator }| u64::from(numerator) * 1000 / u64::from(denominator.max(1)));
+                json.with("kind", "video").with("width", width).with("height", height).with("frame_rate_milli", milli)
+            }
+            TrackKind::Audio { sample_rate, channels } => {
+                json.with("kind", "audio").with("sample_rate_hz", sample_rate).with("channels", channels)
+            }
+        })
+    };
+    timeline.session().renditions.iter().enumerate().filter_map(one).collect()
+}
+
+pub(crate) fn get(call: &mut Call<'_>) -> Go<Answer> {
+    let stream = call.stream()?;
+    streams::expect(call, &stream, false)?;
+    let now_utc_ms = call.now_utc_ms;
+    let timeline = match newest(call, &stream)? {
+        Some(session) => timeline_of(call, &stream, &session)?,
+        None => None,
+    };
+    let Some(timeline) = timeline else {
+        let idle = Json::object().with("state", "idle").with("health", Json::Null).with("since", Json::Null);
+        return Ok(json(200, &idle.with("session", Json::Null)));
+    };
+    let health = Health::of(&timeline, now_utc_ms);
+    let (state, word, since) = match health {
+        Health::Healthy => ("live", Some("healthy"), timeline.session().id.utc_ms()),
+        Health::Starving => ("live", Some("starving"), timeline.session().id.utc_ms()),
+        Health::Over { utc_ms } => ("idle", None, utc_ms),
+    };
+    let live = Json::object().with("state", state).with("health", word).with("since", format_utc(since));
+    Ok(json(200, &live.with("session", facts(&stream, &timeline, now_utc_ms))))
+}
+
+/// What viewers see: `/live/<stream>/info.json`.
+pub(crate) fn info(call: &mut Call<'_>) -> Go<Answer> {
+    let stream = call.stream()?;
+    let stored = streams::read(call, &stream, false)?;
+    let none = || refuse(Refusal::NotFound, format_args!("there is no stream {stream}"));
+    if stored.as_ref().is_some_and(|stored| stored.is_deleted() || stored.json.text_of("visibility") == "private") {
+        return Err(none());
+    }
+    let session = newest(call, &stream)?;
+    if stored.is_none() && session.is_none() {
+        return Err(none());
+    }
+    let document = stored.map_or_else(Json::object, |stored| stored.json);
+    let health = match &session {
+        Some(session) => of_session(call, &stream, session)?,
+        None => Health::Over { utc_ms: 0 },
+    };
+    let mut info = Json::object().with("id", stream.as_str());
+    for name in ["title", "description", "tags", "language", "category", "poster", "thumbnails", "scheduled_start"] {
+        info.set(name, document.get(name).cloned().unwrap_or(Json::Null));
+    }
+    let live = health.is_live();
+    let since = session.as_ref().filter(|_| live).map(|session| format_utc(session.utc_ms()));
+    let info = info.with("live", live).with("since", since).with("session", session.as_ref().map(SessionId::as_str));
+    Ok(cached(&info, INFO_S))
+}

@@ -1,0 +1,4 @@
+mod api;
+mod sender;
+mod together;
+mod world;
