@@ -34,7 +34,7 @@ pub use date::date;
 pub use document::{Current, KeyDocument, StreamDocument};
 pub use event::{Announced, AttributeValue, EVENT_BYTES_MAX, EVENTS_MAX, EVENTS_PER_RECORD_MAX, Event, Scte35, Scte35Kind};
 pub use hash::{ConfigHash, Hash, KeyHash};
-pub use id::{IdError, Msn, OriginId, PartIndex, RecordNumber, RenditionId, SessionId, StreamId};
+pub use id::{IdError, Msn, OriginId, PartIndex, RecordNumber, RenditionId, SessionId, StreamId, WriterId};
 pub use key::Key;
 pub use path::{MpdKind, Path};
 pub use path_origin::OriginPath;

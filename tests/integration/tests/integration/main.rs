@@ -8,4 +8,5 @@ mod exact;
 mod live_path;
 mod players;
 mod store;
+mod twins;
 mod up;
