@@ -148,7 +148,7 @@ impl Log {
         let is_current = matches!(key, Key::Current { .. });
         match answer {
             Ok(Ok(Some(object))) => {
-                let claim = is_current.then(|| Condition::Match(object.etag));
+                let claim = is_current.then_some(Condition::Match(object.etag));
                 Happened::Read(key, Found::Object(object.bytes.to_vec()), claim)
             }
             Ok(Ok(None)) => Happened::Read(key, Found::Missing, is_current.then_some(Condition::Absent)),
