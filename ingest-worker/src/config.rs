@@ -21,6 +21,8 @@ pub struct Config {
     pub package: PackageConfig,
     /// Store.
     pub store: StoreConfig,
+    /// Another worker beside this one.
+    pub twin: TwinConfig,
     /// What the worker says about itself.
     pub metrics: MetricsConfig,
 }
@@ -78,6 +80,16 @@ impl From<StoreConfig> for store::StoreConfig {
         let given = |text: String| (!text.is_empty()).then_some(text);
         Self { bucket: config.bucket, endpoint: given(config.endpoint), region: given(config.region), keys: None }
     }
+}
+
+/// Another worker that receives the same source, or that an encoder turns to when this one is gone.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TwinConfig {
+    /// A session may be another worker's: it is looked for, followed, and gone on with.
+    pub enabled: bool,
+    /// How long a session whose log stands still is gone on with, in s. After that a push begins a new one.
+    pub reconnect_s: u32,
 }
 
 /// What the worker says about itself.
@@ -147,6 +159,7 @@ impl Default for Config {
             ladder: [rung("high", 720, 2800), rung("medium", 480, 1200), rung("low", 270, 500)].into_iter().flatten().collect(),
             package: PackageConfig::default(),
             store: StoreConfig::default(),
+            twin: TwinConfig::default(),
             metrics: MetricsConfig::default(),
         }
     }
@@ -167,6 +180,12 @@ impl Default for PackageConfig {
 impl Default for StoreConfig {
     fn default() -> Self {
         Self { bucket: "tidegate".into(), endpoint: String::new(), region: String::new() }
+    }
+}
+
+impl Default for TwinConfig {
+    fn default() -> Self {
+        Self { enabled: false, reconnect_s: 60 }
     }
 }
 

@@ -26,9 +26,10 @@ mod session;
 mod source;
 pub mod store;
 mod transcode;
+mod twin;
 mod worker;
 
-pub use config::{Config, ConfigError, MetricsConfig, Mode, PackageConfig, StoreConfig, TranscodeConfig};
+pub use config::{Config, ConfigError, MetricsConfig, Mode, PackageConfig, StoreConfig, TranscodeConfig, TwinConfig};
 pub use ladder::Rung;
 pub use metrics::{Metrics, StreamMetrics, Times};
 pub use source::{KeyError, Pull, PullError, RtmpConfig, create_stream_key};

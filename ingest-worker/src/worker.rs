@@ -11,8 +11,9 @@ use crate::{
     metrics::Metrics,
     session::{self, Shared},
     source::{Pull, PullError, PullSource, RtmpServer, StreamKeys},
-    store::{Bucket, Writer, WriterConfig},
+    store::Bucket,
     transcode::{Ffmpeg, FfmpegError},
+    twin::Access,
 };
 
 /// A worker: an RTMP server, the inputs that it pulls, and a session for each stream that is live.
@@ -74,8 +75,8 @@ impl Worker {
             Ok((rtmp, rtmp_addr))
         };
         let (rtmp, rtmp_addr) = listening.await.map_err(|error| cannot_listen(addr, "RTMP", &error))?;
-        let writer = Box::new(move || Writer::new(store.clone(), WriterConfig::default()));
-        let shared = Arc::new(Shared { config, ffmpeg, metrics: Arc::default(), writer });
+        let access = Arc::new(Access::new(store));
+        let shared = Arc::new(Shared { config, ffmpeg, metrics: Arc::default(), access });
         Ok(Self { shared, rtmp, rtmp_addr, metrics_listener, stop: CancellationToken::new(), tasks: TaskTracker::new() })
     }
 

@@ -111,6 +111,8 @@ impl tidegate_function::Job for Job {
             return self.fetch(need.key, range);
         }
         Output::Answer(match follower.timeline() {
+            // An old playlist that is sent as a live one makes players wait where they could go to another edge.
+            Some(_) if self.failed && follower.is_cut_off(now_utc_ms) && matches!(target, Target::Media { .. }) => store_failed(),
             Some(timeline) => settle(timeline, &target, self.waited, now_utc_ms),
             None if follower.is_absent() => refusal(404, format_args!("{stream} has no session {session}")),
             None => store_failed(),

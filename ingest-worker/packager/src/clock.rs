@@ -41,20 +41,43 @@ pub fn is_jump(from_ms: i64, to_ms: i64) -> bool {
 pub(crate) struct WallClock {
     offset_us: Option<i64>,
     window_us: Option<i64>,
+    /// What this worker's clock is wrong by, seen from the worker that began the session.
+    correction_us: i64,
+    /// The offset is that of another worker: the first window says by how much its clock differs.
+    adopts: bool,
 }
 
 /// Below this, corrections cost more than they give: players align renditions by PROGRAM-DATE-TIME within a frame or so.
 const STEP_US: i64 = 100_000;
 
 impl WallClock {
+    /// With a clock that is known to be behind by this.
+    pub(crate) fn corrected(correction_us: i64) -> Self {
+        Self { correction_us, ..Self::default() }
+    }
+
+    /// By how much this worker's clock was found to be behind.
+    pub(crate) fn correction_us(&self) -> i64 {
+        self.correction_us
+    }
+
+    /// Goes on with the offset of another worker, so that no step is seen where this one takes over.
+    pub(crate) fn adopting(offset_us: i64) -> Self {
+        Self { offset_us: Some(offset_us), adopts: true, ..Self::default() }
+    }
+
     pub(crate) fn saw(&mut self, arrival_us: i64, media_us: i64) {
-        let offset = arrival_us.saturating_sub(media_us);
+        let offset = arrival_us.saturating_add(self.correction_us).saturating_sub(media_us);
         self.window_us = Some(self.window_us.map_or(offset, |least| least.min(offset)));
     }
 
     /// At the start of a segment: takes over what the frames since the last one say. Returns the step where there is one.
     pub(crate) fn settle(&mut self) -> Option<i64> {
         let window = self.window_us.take()?;
+        if core::mem::take(&mut self.adopts) {
+            self.correction_us = self.offset_us.unwrap_or(window).saturating_sub(window);
+            return None;
+        }
         let step = match self.offset_us {
             Some(offset) if (window - offset).abs() <= STEP_US => return None,
             Some(offset) => Some(window - offset),

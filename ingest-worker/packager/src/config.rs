@@ -1,6 +1,6 @@
 use alloc::vec::Vec;
 
-use tidegate_stream::{RenditionId, RenditionKind, SessionId, StreamId};
+use tidegate_stream::{RenditionId, RenditionKind, SessionId, StreamId, WriterId};
 
 /// What a packager is told once.
 #[derive(Clone, PartialEq, Debug)]
@@ -9,6 +9,8 @@ pub struct Config {
     pub stream: StreamId,
     /// This publish of it.
     pub session: SessionId,
+    /// Who writes: another number for each worker.
+    pub writer: WriterId,
     /// How long segments are to be, in us. They end at key frames.
     pub segment_target_us: u32,
     /// How long parts are to be, in us; they get the nearest length that is a whole number of frames.
@@ -54,6 +56,7 @@ impl Config {
         Self {
             stream,
             session,
+            writer: WriterId::default(),
             segment_target_us: 2_000_000,
             part_target_us: 500_000,
             target_duration_s: 2,

@@ -36,6 +36,8 @@ pub enum Condition {
     Absent,
     /// Whatever is there is replaced; this packager is its only writer.
     Replace,
+    /// Only where the object is what it was when it was last read; else somebody else has begun a session.
+    Claim,
 }
 
 /// Puts of different lanes do not wait for each other unless a barrier says so.

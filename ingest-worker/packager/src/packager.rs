@@ -1,14 +1,15 @@
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use tidegate_cmaf::{Aac, CodecConfig};
-use tidegate_stream::{EVENTS_MAX, EVENTS_PER_RECORD_MAX, Rendition, RenditionKind, Session};
+use tidegate_stream::{EVENTS_MAX, EVENTS_PER_RECORD_MAX, Rendition, RenditionKind, Session, Timeline};
 
 use crate::{
     Config, DropReason, Event, Frame, Input, Output,
     clock::{FORWARD_MS_MAX, is_jump},
     grid::Timing,
+    joint::Joint,
     opening::{Known, Opened, Opening},
-    period::{Patience, Period, Start},
+    period::{Anchor, Patience, Period, Start},
     plan::{Plan, Targets},
     rate::Verdict,
     writer::Writer,
@@ -23,6 +24,8 @@ pub struct Packager {
     /// There from the first period on.
     writer: Option<Writer>,
     targets: Option<Targets>,
+    /// By how much this worker's clock is behind that of the worker that began the session.
+    ahead_us: i64,
     /// Where the next period starts, in us of media time.
     base_us: i64,
     /// The newest timestamp of each rendition in this period.
@@ -41,6 +44,23 @@ struct Stray {
     frame: Frame,
     /// The lead's time when it came.
     lead_ms: i64,
+}
+
+/// What a packager needs to go on with the session of another worker.
+#[derive(Debug)]
+pub(crate) struct Resume {
+    /// All that is listed.
+    pub(crate) timeline: Timeline,
+    /// The media of the open segment, one for each rendition.
+    pub(crate) media: Vec<Vec<u8>>,
+    /// The parts of the open segment, where this worker's own are to go on after them.
+    pub(crate) joint: Option<Joint>,
+    /// Where the open segment begins in this worker's source.
+    pub(crate) anchor: Option<Anchor>,
+    /// What is known of the renditions at that place.
+    pub(crate) known: Vec<Known>,
+    /// By how much this worker's clock is behind that of the session, where there is no anchor to say it.
+    pub(crate) ahead_us: i64,
 }
 
 #[derive(Debug)]
@@ -105,7 +125,81 @@ impl Packager {
             newest_ms: Vec::new(),
             strays: VecDeque::new(),
             announcements: VecDeque::new(),
+            ahead_us: 0,
             outputs: VecDeque::new(),
+        }
+    }
+
+    /// Goes on with the session of another worker. With an anchor in its clock, from the first frame of its open segment on,
+    /// which has to come next; else in a new period.
+    pub(crate) fn resume(now_utc_us: i64, config: Config, resume: Resume) -> Self {
+        let Resume { timeline, media, joint, anchor, known, ahead_us } = resume;
+        let session = timeline.session();
+        let target = |kind| session.renditions.iter().find(|rendition| rendition.kind == kind).map(|rendition| rendition.part_target_us);
+        let video_us = target(RenditionKind::Video).unwrap_or(config.part_target_us);
+        let targets = Targets { video_us, audio_us: target(RenditionKind::Audio).unwrap_or(video_us) };
+        let base_us = end_us(&timeline).max(FIRST_BASE_US);
+        let stage = Stage::Opening(Opening::new(&known));
+        let writer = Writer::resume(timeline, media, joint, config.writer, now_utc_us);
+        let mut packager = Self {
+            newest_ms: Vec::new(),
+            strays: VecDeque::new(),
+            announcements: VecDeque::new(),
+            outputs: VecDeque::new(),
+            ahead_us,
+            writer: Some(writer),
+            targets: Some(targets),
+            config,
+            known,
+            stage,
+            base_us,
+        };
+        if let Some(anchor) = anchor {
+            packager.anchor(&anchor);
+        }
+        packager
+    }
+
+    fn anchor(&mut self, anchor: &Anchor) {
+        let has_video = self.config.renditions.get(anchor.lead).is_some_and(|rendition| rendition.kind == RenditionKind::Video);
+        let timing = Timing::of(anchor.rate);
+        let plan = Plan::new(&self.config, &timing, self.audio(anchor.lead), has_video, self.targets);
+        let start = Start {
+            config: &self.config,
+            plan,
+            timing,
+            lead: anchor.lead,
+            zero_ms: anchor.zero_ms,
+            base_us: 0,
+            is_first: false,
+            ahead_us: 0,
+            anchor: Some(anchor),
+        };
+        let mut period = Period::new(&start);
+        for (rendition, known) in self.known.iter().enumerate() {
+            if let Some(config) = &known.config {
+                period.configure(rendition, config);
+            }
+            if known.absent {
+                period.absent(rendition);
+            }
+        }
+        if !has_video {
+            period.lead_by_audio(i64::from(self.config.segment_target_us));
+        }
+        self.newest_ms = alloc::vec![anchor.zero_ms; self.known.len()];
+        self.stage = Stage::Running(Box::new(period));
+    }
+
+    /// What is known of the log, with all that was given out; `None` before the first record.
+    pub(crate) fn timeline(&self) -> Option<&Timeline> {
+        self.writer.as_ref().map(Writer::timeline)
+    }
+
+    /// This worker goes: says in the log that another one need not wait for a silence.
+    pub(crate) fn leave(&mut self) {
+        if let Some(writer) = &mut self.writer {
+            writer.leave(&mut self.outputs);
         }
     }
 
@@ -296,9 +390,19 @@ impl Packager {
         self.targets = Some(plan.targets);
         let is_first = self.writer.is_none();
         if is_first {
-            self.writer = Some(Writer::new(self.session(plan.targets)));
+            self.writer = Some(Writer::new(self.session(plan.targets), self.config.writer));
         }
-        let start = Start { config: &self.config, plan, timing, lead, zero_ms, base_us: self.base_us, is_first };
+        let start = Start {
+            config: &self.config,
+            plan,
+            timing,
+            lead,
+            zero_ms,
+            base_us: self.base_us,
+            is_first,
+            ahead_us: self.ahead_us,
+            anchor: None,
+        };
         let mut period = Period::new(&start);
         for (rendition, (before, known)) in known_before.iter().zip(&self.known).enumerate() {
             // The lead of audio alone needs its frame length from the start.
@@ -375,6 +479,7 @@ impl Packager {
             }
             period.leftovers(&mut events);
             self.base_us = self.base_us.max(period.end_us());
+            self.ahead_us = period.ahead_us();
         }
         events.into_iter().for_each(|event| self.event(event));
         // Configurations stay known; what was held for a period that could not start is lost with its clock.
@@ -393,4 +498,14 @@ impl Packager {
     fn event(&mut self, event: Event) {
         self.outputs.push_back(Output::Event(event));
     }
+}
+
+/// Up to where the tracks of a log go, in us.
+fn end_us(timeline: &Timeline) -> i64 {
+    let Some(segment) = timeline.segments().back() else { return 0 };
+    let ends = segment.tracks.iter().enumerate().filter_map(|(rendition, track)| {
+        let end = timeline.track(segment, rendition)?.micros(track.start.saturating_add(track.duration));
+        i64::try_from(end).ok()
+    });
+    ends.max().unwrap_or(0)
 }

@@ -35,6 +35,7 @@ pub(crate) struct Period {
     too_long_said: bool,
     end_us: i64,
     opened: bool,
+    audio_anchors: Vec<Option<(i64, i64)>>,
 }
 
 #[derive(Debug)]
@@ -55,6 +56,27 @@ pub(crate) struct Start<'a> {
     pub(crate) base_us: i64,
     /// The first of its session.
     pub(crate) is_first: bool,
+    /// By how much this worker's clock is behind that of the session.
+    pub(crate) ahead_us: i64,
+    /// Where it goes on with what another worker has begun.
+    pub(crate) anchor: Option<&'a Anchor>,
+}
+
+/// A place in the log of another worker, seen in the clock of this one's source: the first frame of a segment.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Anchor {
+    /// The rendition that both are led by.
+    pub(crate) lead: usize,
+    /// When the frame is shown, as this worker's source stamps it …
+    pub(crate) zero_ms: i64,
+    /// … and in ticks of the lead, as the log has it.
+    pub(crate) base: i64,
+    /// Wall clock of the frame, as the log has it.
+    pub(crate) utc_us: i64,
+    /// The rate that the period was opened with.
+    pub(crate) rate: Option<FrameRate>,
+    /// For each rendition of audio the first frame of that segment: its timestamp here, its ticks in the log.
+    pub(crate) audio: Vec<Option<(i64, i64)>>,
 }
 
 #[derive(Debug)]
@@ -108,13 +130,13 @@ const AUDIO_TRAIL_US: i64 = 200_000;
 
 impl Period {
     pub(crate) fn new(start: &Start<'_>) -> Self {
-        let Start { config, plan, timing, lead, zero_ms, base_us, is_first } = *start;
+        let Start { config, plan, timing, lead, zero_ms, base_us, is_first, anchor, .. } = *start;
         let kinds: Vec<_> = config.renditions.iter().map(|rendition| rendition.kind).collect();
         let line = |kind: &RenditionKind| match kind {
             RenditionKind::Video => Line::Video(DecodeLine::default()),
             RenditionKind::Audio => Line::Audio(None),
         };
-        let base = timing.ticks_from_us(base_us);
+        let base = anchor.map_or_else(|| timing.ticks_from_us(base_us), |anchor| anchor.base);
         let base_us = timing.us(base);
         Self {
             timing,
@@ -126,7 +148,8 @@ impl Period {
             bandwidths: config.renditions.iter().map(|rendition| rendition.bandwidth_bps).collect(),
             kinds,
             pending: VecDeque::new(),
-            wall: WallClock::default(),
+            wall: anchor
+                .map_or_else(|| WallClock::corrected(start.ahead_us), |anchor| WallClock::adopting(anchor.utc_us - timing.us(anchor.base))),
             zero_ms,
             base_us,
             audio_before: if is_first { AUDIO_ALLOWANCE } else { 0 },
@@ -134,7 +157,8 @@ impl Period {
             queue_bytes: config.limits.queue_bytes,
             too_long_said: false,
             end_us: base_us,
-            opened: false,
+            opened: anchor.is_some(),
+            audio_anchors: anchor.map_or_else(Vec::new, |anchor| anchor.audio.clone()),
         }
     }
 
@@ -154,6 +178,11 @@ impl Period {
         matches!(self.cutter, LeadCutter::Audio(_))
     }
 
+    /// By how much this worker's clock is behind that of the session.
+    pub(crate) fn ahead_us(&self) -> i64 {
+        self.wall.correction_us()
+    }
+
     /// Up to where there is media, in us.
     pub(crate) fn end_us(&self) -> i64 {
         self.end_us
@@ -170,8 +199,12 @@ impl Period {
             return;
         }
         if let (Line::Audio(grid), CodecConfig::Aac(aac)) = (&mut track.line, config) {
-            let base = configured.ticks(self.base_us);
-            *grid = Some(AudioGrid::new(aac.sample_rate(), aac.frame_samples(), self.zero_ms, base));
+            let anchor = if grid.is_none() { self.audio_anchors.get(rendition).copied().flatten() } else { None };
+            if let Some((_, tick)) = anchor {
+                track.written_us = configured.us(tick);
+            }
+            let (ms, tick) = anchor.unwrap_or_else(|| (self.zero_ms, configured.ticks(self.base_us)));
+            *grid = Some(AudioGrid::new(aac.sample_rate(), aac.frame_samples(), ms, tick));
         }
         track.config = Some(Arc::new(configured));
     }
@@ -257,7 +290,10 @@ impl Period {
         if frame.data.is_empty() || track.bytes + frame.data.len() > self.queue_bytes {
             return Err(DropReason::Size);
         }
-        let before = config.ticks(self.base_us) - self.audio_before * grid.frame();
+        let before = match self.audio_anchors.get(rendition).copied().flatten() {
+            Some((_, tick)) => tick - grid.frame() / 2,
+            None => config.ticks(self.base_us) - self.audio_before * grid.frame(),
+        };
         if grid.exact(frame.dts_ms) < before {
             return Err(DropReason::BeforeStart);
         }

@@ -1,6 +1,6 @@
 use alloc::{collections::VecDeque, vec::Vec};
 
-use tidegate_stream::{CHAPTER_SEGMENTS, Key, Msn, RecordNumber, Session};
+use tidegate_stream::{CHAPTER_SEGMENTS, Key, Msn, RecordNumber, Segment, Session, Timeline};
 
 /// Says which objects nobody needs any more.
 #[derive(Debug)]
@@ -39,10 +39,34 @@ const MARGIN_SEGMENTS: u64 = 8;
 /// One request deletes up to 1000 keys; about one a minute is rare enough to cost nothing.
 const BATCH: usize = 128;
 
+/// Records that a worker which is gone may not have deleted: what it held back, and a minute of them.
+const LEFT_RECORDS: u64 = 512;
+
 impl Retention {
     pub(crate) fn new(target_duration_s: u32) -> Self {
         let keep_us = (KEEP_TARGETS * i64::from(target_duration_s) * 1_000_000).max(KEEP_US_MIN);
         Self { keep_us, records: VecDeque::new(), next_segment: 0, next_chapter: 0, keys: Vec::new() }
+    }
+
+    /// Takes over from another worker: what it may have left, and what is still listed.
+    pub(crate) fn resume(timeline: &Timeline, now: i64) -> Self {
+        let mut retention = Self::new(timeline.session().target_duration_s);
+        let first = |segment: &Segment| segment.parts.first().map(|part| part.record.0);
+        let oldest = timeline.segments().iter().find_map(first).unwrap_or_else(|| timeline.next_record().0);
+        let before = timeline.segments().front().map_or(Msn(0), |segment| segment.msn);
+        retention.records.push_back(Group { msn: before, records: oldest.saturating_sub(LEFT_RECORDS)..oldest, closed_at: Some(now) });
+        for segment in timeline.segments().iter().filter(|segment| !segment.parts.is_empty()) {
+            for part in &segment.parts {
+                retention.record(segment.msn, part.record.0);
+            }
+            if timeline.is_closed(segment.msn) {
+                retention.closed(segment.msn, now);
+            }
+        }
+        let until = before.0.saturating_sub(MARGIN_SEGMENTS);
+        retention.next_segment = until.saturating_sub(BATCH as u64);
+        retention.next_chapter = retention.next_segment / CHAPTER_SEGMENTS;
+        retention
     }
 
     /// A record was written.

@@ -2,11 +2,12 @@ use alloc::{collections::BTreeSet, collections::VecDeque, vec::Vec};
 
 use tidegate_stream::{
     AsOf, ConfigHash, Current, Event, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, Session, Timeline, Track,
-    encode_record, encode_segment,
+    WriterId, encode_record, encode_segment,
 };
 
 use crate::{
     Condition, Lane, Output, Put,
+    joint::{Fit, Joint},
     period::{Built, Place},
     playlist,
     retention::Retention,
@@ -26,13 +27,16 @@ pub(crate) struct Writer {
     since_static: u32,
     multivariants: playlist::Multivariants,
     retention: Retention,
+    writer: WriterId,
+    /// What another worker has written of the open segment.
+    joint: Option<Joint>,
 }
 
 /// Segments between two writings of the static playlists: at 6 renditions each one more would cost 10,800 PUT per hour.
 const STATIC_EVERY: u32 = 4;
 
 impl Writer {
-    pub(crate) fn new(session: Session) -> Self {
+    pub(crate) fn new(session: Session, writer: WriterId) -> Self {
         let renditions = session.renditions.len();
         let retention = Retention::new(session.target_duration_s);
         Self {
@@ -46,11 +50,52 @@ impl Writer {
             since_static: STATIC_EVERY,
             multivariants: playlist::Multivariants::default(),
             retention,
+            writer,
+            joint: None,
+        }
+    }
+
+    /// Goes on with the log of another worker. `media` is that of the open segment.
+    pub(crate) fn resume(timeline: Timeline, media: Vec<Vec<u8>>, joint: Option<Joint>, writer: WriterId, now: i64) -> Self {
+        let last = timeline.periods().last();
+        let inits = |period: &'_ Period| {
+            let init = |(rendition, track): (usize, &Option<Track>)| Some((rendition, track.as_ref()?.init));
+            period.tracks.iter().enumerate().filter_map(init).collect::<Vec<_>>()
+        };
+        Self {
+            open: timeline.last().map(|last| (last.msn, last.part)),
+            tracks: last.map_or_else(|| alloc::vec![None; timeline.session().renditions.len()], |period| period.tracks.clone()),
+            periods: last.map_or(0, |period| period.index + 1),
+            written: timeline.periods().iter().flat_map(inits).collect(),
+            media,
+            since_static: STATIC_EVERY,
+            multivariants: playlist::Multivariants::default(),
+            retention: Retention::resume(&timeline, now),
+            writer,
+            joint,
+            timeline,
+        }
+    }
+
+    /// What the log is known to be, with what was given out.
+    pub(crate) fn timeline(&self) -> &Timeline {
+        &self.timeline
+    }
+
+    /// This worker goes: the next record may be anybody's.
+    pub(crate) fn leave(&mut self, out: &mut VecDeque<Output>) {
+        let Some((msn, _)) = self.open else { return };
+        let number = self.timeline.next_record().0;
+        if self.put_record(RecordBody::Leave, &[], false, out) {
+            self.retention.record(msn, number);
         }
     }
 
     /// Where the next record goes.
     pub(crate) fn place(&self) -> Place {
+        if let (Some(theirs), Some((msn, _))) = (self.joint.as_ref().and_then(Joint::next), self.open) {
+            return Place { sequence: (theirs.number.0 as u32).wrapping_add(1), new_msn: msn, open: (msn, theirs.part) };
+        }
         let sequence = (self.timeline.next_record().0 as u32).wrapping_add(1);
         match self.open {
             Some((msn, part)) => Place { sequence, new_msn: msn.next(), open: (msn, part.next()) },
@@ -64,7 +109,14 @@ impl Writer {
     }
 
     /// Writes the next record. Returns the segment and the period's track list where one begins.
-    pub(crate) fn write(&mut self, now: i64, built: Built, events: Vec<Event>, out: &mut VecDeque<Output>) -> Option<Msn> {
+    pub(crate) fn write(&mut self, now: i64, mut built: Built, events: Vec<Event>, out: &mut VecDeque<Output>) -> Option<Msn> {
+        if let Some(joint) = &mut self.joint {
+            match joint.fit(&mut built) {
+                Fit::Known => return None,
+                Fit::Goes => {}
+                Fit::Past => self.joint = None,
+            }
+        }
         let place = self.place();
         let starts_segment = built.starts_segment || self.open.is_none();
         let (msn, part) = if starts_segment { (place.new_msn, PartIndex(0)) } else { place.open };
@@ -139,7 +191,7 @@ impl Writer {
 
     fn put_record(&mut self, body: RecordBody, media: &[&[u8]], barrier: bool, out: &mut VecDeque<Output>) -> bool {
         let previous = self.timeline.last_hash().unwrap_or(Hash::ZERO);
-        let record = Record { number: self.timeline.next_record(), previous, body };
+        let record = Record { number: self.timeline.next_record(), previous, writer: self.writer, body };
         let Ok(object) = encode_record(&record, media) else { return false };
         let media_len: usize = media.iter().map(|bytes| bytes.len()).sum();
         let offset = u32::try_from(object.len() - media_len).unwrap_or(u32::MAX);

@@ -16,7 +16,7 @@ use tidegate_stream::StreamId;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{config::Config, metrics::Metrics, source::Source, store::Writer, transcode::Ffmpeg};
+use crate::{config::Config, metrics::Metrics, source::Source, transcode::Ffmpeg, twin::Access};
 use known::Known;
 use plan::Gops;
 use run::{Outcome, Session};
@@ -26,7 +26,7 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) ffmpeg: Option<Ffmpeg>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) writer: Box<dyn Fn() -> Writer + Send + Sync>,
+    pub(crate) access: Arc<Access>,
 }
 
 /// Sessions in a row that are shorter than [`SESSION_TIME_MIN`]; a source that changes its mind more often is broken.

@@ -7,8 +7,8 @@ use std::{
 };
 
 use tidegate_cmaf::CodecConfig;
-use tidegate_packager::{Event, Frame, Input, Output, Packager, Unwrap, is_jump};
-use tidegate_stream::{Key, SessionId, StreamId};
+use tidegate_packager::{Event, Frame, Input, Packager, Twin, TwinConfig, Unwrap, is_jump};
+use tidegate_stream::{SessionId, StreamId, WriterId};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -26,8 +26,9 @@ use crate::{
     flv::{Tag, TagKind},
     metrics::StreamMetrics,
     source::{Item, Source},
-    store::{Submission, Writer, WriterError},
+    store::WriterError,
     transcode::{self, Lag, Settings, SourceFrame, Transcoder},
+    twin::Log,
 };
 
 /// One session of a stream: one set of renditions.
@@ -38,8 +39,7 @@ pub(super) struct Session<'a> {
     known: Known,
     plan: Plan,
     gops: Gops,
-    packager: Packager,
-    writer: Writer,
+    log: Log,
     transcoder: Option<Transcoder>,
     /// What the transcoders so far have learned about the machine.
     lag: Lag,
@@ -93,6 +93,7 @@ impl<'a> Session<'a> {
         let session = SessionId::new(u64::try_from(utc_ms).unwrap_or(0), random());
         let package = &shared.config.package;
         let mut config = tidegate_packager::Config::new(stream.clone(), session.clone(), plan.renditions.clone());
+        config.writer = WriterId(random());
         config.segment_target_us = package.segment_ms.saturating_mul(1000);
         config.part_target_us = package.part_ms.saturating_mul(1000);
         config.target_duration_s = plan.target_duration_s;
@@ -100,6 +101,13 @@ impl<'a> Session<'a> {
         config.frame_rate_hint = known.hints.frame_rate;
         let names: Vec<_> = plan.renditions.iter().map(|rendition| rendition.id.as_str()).collect();
         info!(%stream, %session, renditions = names.join(" "), "a session begins");
+        let (access, metrics) = (Arc::clone(&shared.access), shared.metrics.stream(stream));
+        let log = if shared.config.twin.enabled {
+            let reconnect_us = i64::from(shared.config.twin.reconnect_s) * 1_000_000;
+            Log::twin(stream.clone(), Twin::new(TwinConfig { packager: config, reconnect_us }), access, metrics)
+        } else {
+            Log::alone(stream.clone(), Packager::new(config), access, metrics)
+        };
         let bodies = known.video.as_ref().map(|video| BodyReader::after(&video.record)).unwrap_or_default();
         let mut opened = Self {
             shared,
@@ -108,8 +116,7 @@ impl<'a> Session<'a> {
             known,
             plan,
             gops,
-            packager: Packager::new(config),
-            writer: (shared.writer)(),
+            log,
             transcoder: None,
             lag: Lag::new(Duration::from_secs(shared.config.transcode.rung_back_s.into())),
             bodies,
@@ -130,7 +137,8 @@ impl<'a> Session<'a> {
             Ok(Next::Go | Next::End) => Outcome::Ended,
             Err(error) => return Outcome::Failed(error.to_string()),
         };
-        match self.finish().await {
+        let is_last = matches!(outcome, Outcome::Ended);
+        match self.finish(is_last, !stop.is_cancelled()).await {
             Ok(()) => outcome,
             Err(error) => Outcome::Failed(error.to_string()),
         }
@@ -148,7 +156,11 @@ impl<'a> Session<'a> {
         loop {
             let next = tokio::select! {
                     () = stop.cancelled() => Next::End,
-                error = self.writer.stopped() => return Err(error),
+                happened = self.log.next() => {
+                    self.log.happened(self.clock.utc_us(Instant::now()), happened).await?;
+                    self.events();
+                    Next::Go
+                }
                 item = source.next() => match item {
                     Item::Tag(tag) => self.tag(tag).await?,
                     Item::Break { reason } => {
@@ -296,11 +308,20 @@ impl<'a> Session<'a> {
         let settings = Settings {
             ffmpeg: ffmpeg.clone(),
             preset: self.shared.config.transcode.preset.clone(),
-            exact: self.shared.config.transcode.mode == Mode::Exact && self.gops == Gops::Fit,
+            exact: self.is_exact() && self.gops == Gops::Fit,
             key_frames: self.plan.key_frames,
             frame_rate: self.known.frame_rate(),
         };
         self.transcoder = Some(Transcoder::new(settings, self.plan.rungs.clone(), self.lag, video.record.clone()));
+    }
+
+    /// A twin has to make the same bytes.
+    fn is_exact(&self) -> bool {
+        match self.shared.config.transcode.mode {
+            Mode::Auto => self.shared.config.twin.enabled,
+            Mode::Continuous => false,
+            Mode::Exact => true,
+        }
     }
 
     /// Lets out what the encoders hold, as far as they are quick.
@@ -362,30 +383,17 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Hands something to the packager, and what it says to the store.
+    /// Hands something to the log.
     async fn package(&mut self, input: Input) -> Result<(), WriterError> {
-        let now = Instant::now();
-        if let Err(error) = self.packager.handle(self.clock.utc_us(now), input) {
-            debug!(stream = %self.stream, %error, "the packager refuses an input");
-        }
-        while let Some(output) = self.packager.poll() {
-            match output {
-                Output::Put(put) => {
-                    if matches!(put.key, Key::Record { .. }) {
-                        self.metrics.parts.fetch_add(1, Relaxed);
-                        self.metrics.set_store(self.writer.stats());
-                    }
-                    self.writer.submit(put.into()).await?;
-                }
-                Output::Event(Event::PartReady { after_us, .. }) => {
-                    let after = Duration::from_micros(u64::try_from(after_us).unwrap_or(0));
-                    self.metrics.part_time.add(after + now.elapsed());
-                }
-                Output::Delete(keys) => self.writer.submit(Submission::Delete(keys)).await?,
-                Output::Event(event) => self.event(event),
-            }
-        }
+        self.log.take(self.clock.utc_us(Instant::now()), input).await?;
+        self.events();
         Ok(())
+    }
+
+    fn events(&mut self) {
+        while let Some(event) = self.log.event() {
+            self.event(event);
+        }
     }
 
     fn event(&mut self, event: Event) {
@@ -408,12 +416,17 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Ends the session: the final segment and ENDLIST are durable when this returns.
-    async fn finish(mut self) -> Result<(), WriterError> {
+    /// Ends the session, or hands it over to the other worker: what is last here is durable when this returns.
+    async fn finish(mut self, is_last: bool, ends: bool) -> Result<(), WriterError> {
         self.drain_transcoder().await?;
+        let clock = self.clock;
         let last = async {
-            self.package(Input::End).await?;
-            self.writer.finish(FINISH_TIME_MAX).await.map(drop)
+            if is_last {
+                self.log.leave(|| clock.utc_us(Instant::now()), ends).await?;
+            } else {
+                self.log.end(clock.utc_us(Instant::now())).await?;
+            }
+            self.log.finish(FINISH_TIME_MAX).await
         };
         match timeout(FINISH_TIME_MAX, last).await {
             Ok(result) => result,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use tidegate_stream::Key;
+use tidegate_stream::{Key, Snapshot};
 use tracing::{debug, info, warn};
 
 use super::{
@@ -28,6 +28,10 @@ pub(super) struct Durable<B> {
     // (sent, given up, and still on its way) cannot come over a newer one.
     left: Mutex<HashMap<Key, Etag>>,
     silent: AtomicBool,
+    /// What [`PutCondition::Claim`] is made on.
+    claim: Condition,
+    /// When a record was last durable.
+    record_at: Mutex<Duration>,
 }
 
 /// What was sent, and how long the answers took.
@@ -61,13 +65,16 @@ const BACKOFF_MAX: Duration = Duration::from_secs(1);
 const REFUSALS: u32 = 4;
 /// After this nobody watches live what waits; the queue's bound was reached long before.
 const GIVE_UP: Duration = Duration::from_secs(600);
+/// A worker that has written no record for so long asks the head before it writes one. Records are deleted 60 s after their
+/// segment, so that within this time the next record cannot have come and gone.
+const FENCE_AGE: Duration = Duration::from_secs(20);
 /// Deletes are free to fail: the lifecycle rule is the net below them.
 const DELETE_TRIES: u32 = 5;
 /// A session has a dozen keys that it replaces; where there are more, forgetting costs a read.
 const MAX_LEFT: usize = 1024;
 
 impl<B: Bucket> Durable<B> {
-    pub(super) fn new(bucket: B) -> Self {
+    pub(super) fn new(bucket: B, claim: Condition) -> Self {
         let meter = Meter {
             puts: 0,
             hedges: 0,
@@ -77,7 +84,14 @@ impl<B: Bucket> Durable<B> {
             answers_index: Window::default(),
             hedges_left: HEDGE_BURST,
         };
-        Self { bucket, meter: Mutex::new(meter), left: Mutex::default(), silent: AtomicBool::new(false) }
+        Self {
+            bucket,
+            meter: Mutex::new(meter),
+            left: Mutex::default(),
+            silent: AtomicBool::new(false),
+            claim,
+            record_at: Mutex::new(now()),
+        }
     }
 
     /// Writes an object until it is durable.
@@ -85,22 +99,83 @@ impl<B: Bucket> Durable<B> {
         match put.condition {
             PutCondition::Absent => self.put_once(put).await,
             PutCondition::Replace => self.replace(put).await,
+            PutCondition::Claim => self.claim(put).await,
         }
     }
 
     async fn put_once(&self, put: &Put) -> Result<(), WriterError> {
         let mut patience = Patience::new(&put.key);
         loop {
+            self.check_fence(put).await?;
             let error = match self.hedged(put).await {
                 Ok(_) => {
                     self.answers_again();
+                    self.record_is_durable(&put.key);
                     return Ok(());
                 }
                 // It may be our own: a hedge, or an attempt whose answer was lost.
                 Err(PutError::Exists | PutError::Changed) => match self.bucket.get(&put.key).await {
-                    Ok(Some(there)) if there.bytes == put.bytes => return Ok(()),
+                    Ok(Some(there)) if there.bytes == put.bytes => {
+                        self.record_is_durable(&put.key);
+                        return Ok(());
+                    }
+                    Ok(Some(_)) if matches!(put.key, Key::Segment { .. } | Key::Chapter { .. }) => {
+                        // It follows from records that are ours or that we have read. Who listed it is not known; the log goes on.
+                        warn!(key = %put.key, "an object beside the log is not what the log says: somebody has changed it");
+                        return Ok(());
+                    }
                     Ok(Some(_)) => return Err(WriterError::Fenced { key: put.key.clone() }),
                     Ok(None) => PutError::Unavailable("the store says that the object is there and then that it is not".into()),
+                    Err(error) => error.into(),
+                },
+                Err(error) => error,
+            };
+            self.pause(&mut patience, error).await?;
+        }
+    }
+
+    /// A record that was held up for long may have been written by another worker, and even been deleted since: the head tells.
+    async fn check_fence(&self, put: &Put) -> Result<(), WriterError> {
+        let Key::Record { stream, session, number } = &put.key else { return Ok(()) };
+        let since = now().saturating_sub(*self.record_at.lock().unwrap_or_else(PoisonError::into_inner));
+        if since < FENCE_AGE {
+            return Ok(());
+        }
+        let head = Key::Head { stream: stream.clone(), session: session.clone() };
+        // A store that does not answer does not take the record either.
+        let there = timeout(ATTEMPT_TIMEOUT, self.bucket.get(&head)).await;
+        let snapshot = match there {
+            Some(Ok(Some(there))) => Snapshot::decode(&there.bytes).ok(),
+            _ => None,
+        };
+        match snapshot {
+            Some(snapshot) if snapshot.next_record() > *number => Err(WriterError::Fenced { key: put.key.clone() }),
+            _ => Ok(()),
+        }
+    }
+
+    fn record_is_durable(&self, key: &Key) {
+        if matches!(key, Key::Record { .. }) {
+            *self.record_at.lock().unwrap_or_else(PoisonError::into_inner) = now();
+        }
+    }
+
+    /// Writes an object where it is what it was when somebody looked.
+    async fn claim(&self, put: &Put) -> Result<(), WriterError> {
+        let mut patience = Patience::new(&put.key);
+        loop {
+            let error = match self.attempt(put, self.claim.clone()).await {
+                Ok(etag) => {
+                    self.answers_again();
+                    self.leave(put, etag);
+                    return Ok(());
+                }
+                Err(PutError::Exists | PutError::Changed) => match self.bucket.get(&put.key).await {
+                    Ok(Some(there)) if there.bytes == put.bytes => {
+                        self.leave(put, there.etag);
+                        return Ok(());
+                    }
+                    Ok(_) => return Err(WriterError::Fenced { key: put.key.clone() }),
                     Err(error) => error.into(),
                 },
                 Err(error) => error,
@@ -124,6 +199,12 @@ impl<B: Bucket> Durable<B> {
                     let changed = PutError::Unavailable("another writer replaces the same object".into());
                     match self.bucket.get(&put.key).await {
                         Ok(Some(there)) if there.bytes == put.bytes => {
+                            self.leave(put, there.etag);
+                            return Ok(());
+                        }
+                        Ok(Some(there)) if is_older(&put.key, &put.bytes, &there.bytes) => {
+                            // Another worker is further: what this one would say is no longer so.
+                            debug!(key = %put.key, "another worker has written what is newer");
                             self.leave(put, there.etag);
                             return Ok(());
                         }
@@ -321,6 +402,23 @@ fn jitter(pause: Duration) -> Duration {
 
 fn is_no_answer(answer: &Result<Etag, PutError>) -> bool {
     matches!(answer, Err(PutError::Unavailable(_)))
+}
+
+/// Whether a document says less of a session than the one that is there. What is not known to be older is newer.
+fn is_older(key: &Key, ours: &[u8], theirs: &[u8]) -> bool {
+    let reach = |bytes: &[u8]| match key {
+        Key::Head { .. } => Snapshot::decode(bytes).ok().map(|snapshot| snapshot.next_record().0),
+        Key::StaticMedia { .. } => std::str::from_utf8(bytes).ok().map(segments_until),
+        _ => None,
+    };
+    reach(ours).zip(reach(theirs)).is_some_and(|(ours, theirs)| ours < theirs)
+}
+
+/// Up to which segment an ordinary media playlist goes; one more where it has ended.
+fn segments_until(text: &str) -> u64 {
+    let first = text.lines().find_map(|line| line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:")?.trim().parse().ok()).unwrap_or(0u64);
+    let listed = text.lines().filter(|line| line.starts_with("#EXTINF:") || *line == "#EXT-X-ENDLIST").count();
+    first + listed as u64
 }
 
 fn no_answer() -> PutError {

@@ -65,8 +65,11 @@ impl Place {
             (_, "SignatureDoesNotMatch") => {
                 Failure::Refused(format!("the store at {at} does not accept the secret key: check AWS_SECRET_ACCESS_KEY"))
             }
-            (_, "ExpiredToken" | "InvalidToken") => Failure::Refused(format!("the credentials for {at} are no longer valid: get new ones")),
-            (_, "RequestTimeTooSkewed") => Failure::Refused(format!("this machine's clock differs from that of {at}: set it right")),
+            // Credentials are renewed and clocks set right while a worker runs: what it holds is written then.
+            (_, "ExpiredToken" | "InvalidToken" | "TokenRefreshRequired") => {
+                Failure::Unavailable(format!("the credentials for {at} are no longer valid: get new ones"))
+            }
+            (_, "RequestTimeTooSkewed") => Failure::Unavailable(format!("this machine's clock differs from that of {at}: set it right")),
             (_, "NoSuchBucket") => Failure::NoBucket(format!("there is no bucket `{bucket}` at {at}: create it, or correct its name")),
             (_, "BucketAlreadyOwnedByYou" | "BucketAlreadyExists") => Failure::BucketIsThere,
             (_, "AuthorizationHeaderMalformed" | "PermanentRedirect" | "IllegalLocationConstraintException") | (301, _) => {
@@ -140,7 +143,15 @@ mod tests {
     #[test]
     fn only_what_may_pass_is_tried_again() {
         let place = Place { bucket: "live".into(), endpoint: None };
-        for (status, code) in [(500, "InternalError"), (503, "SlowDown"), (409, "ConditionalRequestConflict"), (429, ""), (507, "")] {
+        for (status, code) in [
+            (500, "InternalError"),
+            (503, "SlowDown"),
+            (409, "ConditionalRequestConflict"),
+            (429, ""),
+            (507, ""),
+            (403, "RequestTimeTooSkewed"),
+            (400, "ExpiredToken"),
+        ] {
             assert!(matches!(place.explain_answer(status, code, ""), Failure::Unavailable(_)), "{status}");
         }
         for (status, code) in [(403, "AccessDenied"), (400, "InvalidArgument"), (301, ""), (501, "NotImplemented")] {

@@ -11,13 +11,14 @@ use super::submission::{Lane, Put, PutCondition, Submission};
 ///
 /// Log: up to [`LOG_AT_ONCE`] records fly at once, started in order. Index: one after another. A barrier starts when nothing
 /// that was submitted before it is left, and holds up its own lane only. Deletes are barriers that hold up nobody.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Queue {
     // In the order of submission; what flies stays until it is durable.
     items: VecDeque<Item>,
     next: u64,
     bytes: usize,
     superseded: u64,
+    log_at_once: usize,
 }
 
 #[derive(Debug)]
@@ -44,7 +45,19 @@ const LOG_AT_ONCE: usize = 4;
 /// What a submission costs beside its bytes, so that small ones are bounded too.
 const OVERHEAD_BYTES: usize = 512;
 
+impl Default for Queue {
+    fn default() -> Self {
+        Self::new(false)
+    }
+}
+
 impl Queue {
+    /// `one_by_one`: a record is started when the one before it is durable.
+    pub(super) fn new(one_by_one: bool) -> Self {
+        let log_at_once = if one_by_one { 1 } else { LOG_AT_ONCE };
+        Self { items: VecDeque::new(), next: 0, bytes: 0, superseded: 0, log_at_once }
+    }
+
     /// Whether a submission fits into so many bytes. One that alone is larger than the limit fits into an empty queue.
     pub(super) fn fits(&self, submission: &Submission, limit: usize) -> bool {
         self.items.is_empty() || self.bytes + cost(submission) <= limit
@@ -91,8 +104,11 @@ impl Queue {
     /// The next submission that may be started.
     pub(super) fn start(&mut self) -> Option<Job> {
         let flying = |way: Way| self.items.iter().filter(|item| item.flies && way_of(&item.submission) == way).count();
-        let room =
-            [(Way::Log, flying(Way::Log) < LOG_AT_ONCE), (Way::Index, flying(Way::Index) == 0), (Way::Delete, flying(Way::Delete) == 0)];
+        let room = [
+            (Way::Log, flying(Way::Log) < self.log_at_once),
+            (Way::Index, flying(Way::Index) == 0),
+            (Way::Delete, flying(Way::Delete) == 0),
+        ];
         let first = |way: Way| self.items.iter().position(|item| !item.flies && way_of(&item.submission) == way);
         let free = |at: &usize| *at == 0 || !self.items.get(*at).is_some_and(|item| is_barrier(&item.submission));
         let at = room.into_iter().filter(|(_, room)| *room).filter_map(|(way, _)| first(way).filter(free)).min()?;
@@ -200,6 +216,16 @@ mod tests {
         assert_eq!(names(&first), ["0", "1", "2", "3"]);
         queue.done(first[2].1);
         assert_eq!(names(&started(&mut queue)), ["4"]);
+    }
+
+    #[test]
+    fn records_that_another_worker_may_write_go_one_by_one() {
+        let mut queue = Queue::new(true);
+        push_all(&mut queue, (0..3).map(record));
+        let first = started(&mut queue);
+        assert_eq!(names(&first), ["0"]);
+        queue.done(first[0].1);
+        assert_eq!(names(&started(&mut queue)), ["1"]);
     }
 
     #[test]

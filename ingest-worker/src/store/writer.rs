@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    bucket::Bucket,
+    bucket::{Bucket, Condition},
     clock::{now, timeout},
     durable::Durable,
     latency::{Quantiles, Window},
@@ -27,10 +27,15 @@ pub struct Writer {
 }
 
 /// How a writer is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct WriterConfig {
     /// How many bytes may wait to be durable; a submission beyond it waits.
     pub max_waiting_bytes: usize,
+    /// Another worker may write the same log: a record is sent when the one before it is durable. Else some are on their way at
+    /// once, and one of them could come to lie where the log of the other goes on.
+    pub one_by_one: bool,
+    /// The state in which an object is claimed: as it was last read.
+    pub claim: Condition,
 }
 
 /// 13 s of five rungs and audio (11 Mb/s, once as records and once as segments): longer than a store's restart, and a bound
@@ -39,7 +44,7 @@ const MAX_WAITING_BYTES: usize = 64 << 20;
 
 impl Default for WriterConfig {
     fn default() -> Self {
-        Self { max_waiting_bytes: MAX_WAITING_BYTES }
+        Self { max_waiting_bytes: MAX_WAITING_BYTES, one_by_one: false, claim: Condition::Any }
     }
 }
 
@@ -130,8 +135,10 @@ impl Writer {
     /// Starts a writer on the current runtime.
     #[must_use]
     pub fn new(bucket: impl Bucket, config: WriterConfig) -> Self {
-        let shared = Arc::new(Shared { config, state: Mutex::default(), submitted: Notify::new(), changed: Notify::new() });
-        let durable = Arc::new(Durable::new(bucket));
+        let claim = config.claim.clone();
+        let state = State { queue: Queue::new(config.one_by_one), ..State::default() };
+        let shared = Arc::new(Shared { config, state: Mutex::new(state), submitted: Notify::new(), changed: Notify::new() });
+        let durable = Arc::new(Durable::new(bucket, claim));
         let driver = tokio::spawn(drive(Arc::clone(&shared), Arc::clone(&durable)));
         let meter = move || {
             let meter = durable.meter();

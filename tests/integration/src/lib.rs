@@ -8,6 +8,7 @@ pub mod flaky;
 pub mod minio;
 pub mod platform;
 mod server;
+pub mod twins;
 
 pub use embedded::Embedded;
 pub use flaky::{Flaky, Trouble};

@@ -15,6 +15,8 @@ pub struct Follower {
     head_ms: u64,
     /// When the log was last seen to go on, by the clock here.
     progress_ms: u64,
+    /// When the store last answered.
+    answered_ms: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -75,7 +77,7 @@ impl Follower {
     /// Knows nothing yet.
     #[must_use]
     pub fn new(stream: StreamId, session: SessionId) -> Self {
-        Self { stream, session, phase: Phase::Head, timeline: None, tip_ms: None, head_ms: 0, progress_ms: 0 }
+        Self { stream, session, phase: Phase::Head, timeline: None, tip_ms: None, head_ms: 0, progress_ms: 0, answered_ms: 0 }
     }
 
     /// The object to read next; `None` while all that can be known is known.
@@ -111,6 +113,9 @@ impl Follower {
 
     /// Takes what [`Self::need`] asked for. An object that is not what it should be is treated as absent: nothing of it is shown.
     pub fn handle(&mut self, now_ms: u64, key: &Key, fetched: Fetched<'_>) {
+        if fetched != Fetched::Failed {
+            self.answered_ms = now_ms;
+        }
         match (key, fetched) {
             (Key::Head { .. }, Fetched::Got(bytes)) => self.read_head(now_ms, bytes),
             (Key::Head { .. }, Fetched::Missing) if self.timeline.is_none() => {
@@ -261,6 +266,14 @@ impl Follower {
             Phase::Chapters { outline, .. } => Some(outline),
             Phase::Head | Phase::Log | Phase::Absent | Phase::Ended | Phase::Abandoned => self.timeline(),
         }
+    }
+
+    /// Whether what is known may be old: the session goes on, and the store has not answered for longer than a segment.
+    #[must_use]
+    pub fn is_cut_off(&self, now_ms: u64) -> bool {
+        let target_ms = |timeline: &Timeline| u64::from(timeline.session().target_duration_s) * 1000;
+        let live = self.timeline.as_ref().filter(|timeline| !timeline.ended());
+        live.is_some_and(|timeline| now_ms.saturating_sub(self.answered_ms) > target_ms(timeline))
     }
 
     /// Whether it is known that there is no such session.

@@ -6,7 +6,7 @@ use std::{hint::black_box, time::Instant};
 use tidegate_hls::{MultivariantOptions, Skip, View, i_frames, media, multivariant, read, static_media};
 use tidegate_stream::{
     AsOf, ConfigHash, Hash, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId, RenditionKind,
-    Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart,
+    Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart, WriterId,
 };
 
 const PARTS: u64 = 4;
@@ -51,7 +51,7 @@ fn timeline() -> Timeline {
             events: Vec::new(),
             tracks: vec![track; 5],
         });
-        timeline.apply(&Record { number: RecordNumber(n), previous: Hash::ZERO, body }, 100, None).unwrap();
+        timeline.apply(&Record { number: RecordNumber(n), previous: Hash::ZERO, writer: WriterId(1), body }, 100, None).unwrap();
     }
     timeline
 }

@@ -4,7 +4,7 @@ use alloc::{string::ToString, vec, vec::Vec};
 
 use tidegate_stream::{
     ConfigHash, FrameRate, Hash, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId,
-    RenditionKind, Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart,
+    RenditionKind, Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart, WriterId,
 };
 
 /// 2026-09-21T14:13:20Z.
@@ -102,7 +102,7 @@ impl Log {
 
     pub(crate) fn push(&mut self, body: RecordBody) {
         let number = RecordNumber(self.records.len() as u64);
-        self.records.push(Record { number, previous: Hash::ZERO, body });
+        self.records.push(Record { number, previous: Hash::ZERO, writer: WriterId(1), body });
     }
 
     pub(crate) fn ended(mut self) -> Self {

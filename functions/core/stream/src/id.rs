@@ -40,6 +40,11 @@ pub struct PartIndex(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
 pub struct RecordNumber(pub u64);
 
+/// Who wrote a record: drawn by chance by each worker when it starts, so that two workers that write the same media are told
+/// apart. Says nothing else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+pub struct WriterId(pub u64);
+
 /// Why a text is not an id.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum IdError {

@@ -39,7 +39,7 @@ pub use document::{
 };
 pub use event::{Announced, AttributeValue, EVENT_BYTES_MAX, EVENTS_MAX, EVENTS_PER_RECORD_MAX, Event, Scte35, Scte35Kind};
 pub use hash::{ConfigHash, Hash, KeyHash};
-pub use id::{IdError, Msn, OriginId, PartIndex, PlaybackId, RecordNumber, RenditionId, SessionId, StreamId, symbols};
+pub use id::{IdError, Msn, OriginId, PartIndex, PlaybackId, RecordNumber, RenditionId, SessionId, StreamId, WriterId, symbols};
 pub use json::{Json, JsonError};
 pub use key::{Key, Ledger, MetaKey};
 pub use path::{MpdKind, Path};

@@ -2,7 +2,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Event, Hash, Msn, PartIndex, Period, RecordNumber};
+use crate::{Event, Hash, Msn, PartIndex, Period, RecordNumber, WriterId};
 
 /// The head of one object of the log. In the bucket it stands before the media: magic, length of the head, head, tracks.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -11,6 +11,8 @@ pub struct Record {
     pub number: RecordNumber,
     /// The hash of the whole object before it ([`Hash::ZERO`] for record 0).
     pub previous: Hash,
+    /// Who wrote it, and with it owns the log until somebody else writes the next one.
+    pub writer: WriterId,
     /// What it says.
     pub body: RecordBody,
 }
@@ -22,6 +24,8 @@ pub enum RecordBody {
     Part(PartRecord),
     /// The session is over; nothing follows.
     End,
+    /// The writer goes: whoever stands by writes the next record, without waiting for a silence.
+    Leave,
 }
 
 /// One part of every rendition.
@@ -94,7 +98,7 @@ pub fn encode_record(record: &Record, media: &[&[u8]]) -> Result<Vec<u8>, Record
     let empty = Vec::new();
     let tracks = match &record.body {
         RecordBody::Part(part) => &part.tracks,
-        RecordBody::End => &empty,
+        RecordBody::End | RecordBody::Leave => &empty,
     };
     let fits = tracks.len() == media.len() && tracks.iter().zip(media).all(|(track, bytes)| track.len as usize == bytes.len());
     if !fits {
@@ -154,7 +158,7 @@ mod tests {
             events: vec![],
             tracks,
         });
-        Record { number: RecordNumber(13), previous: Hash::of(b"before"), body }
+        Record { number: RecordNumber(13), previous: Hash::of(b"before"), writer: WriterId(1), body }
     }
 
     #[test]

@@ -158,6 +158,7 @@ impl Timeline {
         match &record.body {
             RecordBody::Part(part) => self.apply_part(number, part, media_offset)?,
             RecordBody::End => self.ended = true,
+            RecordBody::Leave => {}
         }
         self.next = number.next();
         self.last_hash = hash;

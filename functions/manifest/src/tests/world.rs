@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tidegate_function::{Answer, Fetched, Input, Job as _, Output, Request};
 use tidegate_stream::{
     ConfigHash, Current, Event, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId,
-    RenditionKind, Segment, Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart, encode_record, encode_segment,
+    RenditionKind, Segment, Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart, WriterId, encode_record, encode_segment,
 };
 
 use super::{at, get};
@@ -125,7 +125,7 @@ impl World {
 
     pub(super) fn write(&mut self, body: RecordBody, media: &[Vec<u8>]) {
         let number = self.timeline.next_record();
-        let record = Record { number, previous: self.timeline.last_hash().unwrap_or(Hash::ZERO), body };
+        let record = Record { number, previous: self.timeline.last_hash().unwrap_or(Hash::ZERO), writer: WriterId(1), body };
         let media: Vec<&[u8]> = media.iter().map(Vec::as_slice).collect();
         let object = encode_record(&record, &media).unwrap();
         let (decoded, offset) = Record::decode(&object).unwrap();

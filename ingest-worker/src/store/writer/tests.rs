@@ -316,7 +316,7 @@ fn newest_state_alone_is_written_after_an_outage() {
 fn submit_waits_for_room() {
     virtual_time::run(async {
         let fake = Fake::scripted([Fate::After(300)]);
-        let writer = Writer::new(fake, WriterConfig { max_waiting_bytes: 1 });
+        let writer = Writer::new(fake, WriterConfig { max_waiting_bytes: 1, ..WriterConfig::default() });
         let start = now();
         writer.submit(record(1)).await.unwrap();
         assert_eq!(writer.try_submit(record(2)), Ok(Some(record(2))));

@@ -8,5 +8,6 @@ mod exact;
 mod live_path;
 mod players;
 mod store;
+mod twins;
 mod up;
 mod validator;

@@ -7,7 +7,7 @@ use alloc::{
 
 use tidegate_stream::{
     ConfigHash, Event, Hash, Msn, PartIndex, PartRecord, Period, RecordBody, RecordNumber, Rendition, RenditionId, RenditionKind, Session,
-    Track, TrackKind, TrackPart, encode_record,
+    Track, TrackKind, TrackPart, WriterId, encode_record,
 };
 
 use super::*;
@@ -33,7 +33,7 @@ pub(crate) fn log(shape: &[u32], end: bool) -> Vec<Vec<u8>> {
     let mut push = |body: RecordBody| {
         let previous = objects.last().map_or(Hash::ZERO, |object| Record::hash(object));
         let media: &[&[u8]] = if body == RecordBody::End { &[] } else { &[b"chunk"] };
-        let record = Record { number: RecordNumber(objects.len() as u64), previous, body };
+        let record = Record { number: RecordNumber(objects.len() as u64), previous, writer: WriterId(1), body };
         objects.push(encode_record(&record, media).unwrap());
     };
     let mut number = 0;

@@ -3,7 +3,7 @@ use alloc::{string::ToString, vec, vec::Vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{ConfigHash, Rendition, RenditionId, RenditionKind, SessionId, StreamId, TrackKind, TrackPart, encode_record};
+use crate::{ConfigHash, Rendition, RenditionId, RenditionKind, SessionId, StreamId, TrackKind, TrackPart, WriterId, encode_record};
 
 fn session(dvr_window_s: u32) -> Session {
     let rendition = |id, kind| Rendition { id: RenditionId::parse(id).unwrap(), kind, part_target_us: 500_000 };
@@ -28,7 +28,7 @@ fn log(shape: &[(u32, bool)], end: bool) -> Vec<Vec<u8>> {
     let (mut periods, mut objects_written) = (0, 0);
     let mut push = |body| {
         let previous = objects.last().map_or(Hash::ZERO, |object| Record::hash(object));
-        let record = Record { number: RecordNumber(objects.len() as u64), previous, body };
+        let record = Record { number: RecordNumber(objects.len() as u64), previous, writer: WriterId(1), body };
         let media: &[&[u8]] = if matches!(record.body, RecordBody::End) { &[] } else { &[b"vvvv", b"aa"] };
         objects.push(encode_record(&record, media).unwrap());
     };
@@ -105,7 +105,7 @@ fn records_out_of_shape_are_refused_and_change_nothing() {
     };
     let two = || vec![TrackPart::default(); 2];
     for bad in [body(0, 3, two()), body(1, 1, two()), body(2, 0, two()), body(0, 2, vec![]), body(0, 0, two())] {
-        let record = Record { number: RecordNumber(2), previous: timeline.last_hash().unwrap(), body: bad };
+        let record = Record { number: RecordNumber(2), previous: timeline.last_hash().unwrap(), writer: WriterId(1), body: bad };
         assert_eq!(timeline.apply(&record, 0, None), Err(ApplyError::Shape(RecordNumber(2))));
         assert_eq!(timeline, before);
     }

@@ -1,0 +1,218 @@
+use alloc::{collections::VecDeque, vec::Vec};
+
+use tidegate_cmaf::{Defaults, read_chunk};
+use tidegate_stream::{
+    ApplyError, Chapter, DecodeError, Hash, Key, Msn, PartRecord, Record, RecordBody, RecordNumber, Session, Timeline, TrackKind,
+    TrackPart, encode_segment,
+};
+
+use crate::joint::{Joint, Theirs};
+
+/// The log as one who stands by knows it: all that is listed, the open segment's media, and what the owner may have left undone.
+#[derive(Debug)]
+pub(super) struct Follow {
+    pub(super) timeline: Timeline,
+    /// The records of the open segment, oldest first.
+    open: Vec<Entry>,
+    /// Objects beside the log that follow from its last closed segments, as the owner writes them.
+    beside: VecDeque<(Key, Vec<u8>)>,
+    /// When the newest record was seen.
+    pub(super) seen_us: i64,
+    /// The writer of the newest record has gone.
+    pub(super) left: bool,
+    /// The log has moved while it was watched.
+    pub(super) lived: bool,
+    /// The next record was looked for and was not there.
+    pub(super) waits: bool,
+    /// When it was last seen to be missing.
+    missing_us: i64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    number: RecordNumber,
+    part: PartRecord,
+    /// The media of all tracks.
+    media: Vec<u8>,
+}
+
+/// Why a record cannot be followed: somebody has changed the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Damage {
+    Decode(DecodeError),
+    Apply(ApplyError),
+}
+
+/// Where the open segment starts, by what its first record says.
+#[derive(Clone, Debug)]
+pub(super) struct Start {
+    /// The hash of the lead's first frame; `None` where the lead has a gap.
+    pub(super) hash: Option<Hash>,
+    /// Its decode time, in ticks.
+    pub(super) tick: i64,
+    pub(super) timescale: u32,
+    pub(super) utc_us: i64,
+    pub(super) kind: TrackKind,
+    /// Each track of that record with its timescale.
+    pub(super) tracks: Vec<Option<(TrackPart, u32)>>,
+}
+
+/// Closed segments whose bundle the owner may not have written yet.
+const BESIDE_SEGMENTS: usize = 4;
+
+impl Follow {
+    /// Starts with what a head says, and the objects of the segment that is open there.
+    pub(super) fn new(timeline: Timeline, now: i64) -> Self {
+        Self { timeline, open: Vec::new(), beside: VecDeque::new(), seen_us: now, left: false, lived: false, waits: false, missing_us: now }
+    }
+
+    /// The next record is not there.
+    pub(super) fn missing(&mut self, now: i64) {
+        if !self.waits && !self.lived {
+            // From the end of the log on it is watched; what was read to get there was no sign of life.
+            self.seen_us = now;
+        }
+        self.waits = true;
+        self.missing_us = now;
+    }
+
+    /// How long the next record is known to have been missing since the newest one was seen.
+    pub(super) fn silent_us(&self) -> i64 {
+        if self.waits { self.missing_us.saturating_sub(self.seen_us) } else { 0 }
+    }
+
+    /// The records of the open segment that the head tells of: they are to be read again for their media.
+    pub(super) fn numbers(timeline: &Timeline) -> VecDeque<RecordNumber> {
+        let segment = timeline.segments().back().filter(|segment| !timeline.is_closed(segment.msn));
+        segment.map(|segment| segment.parts.iter().map(|part| part.record).collect()).unwrap_or_default()
+    }
+
+    /// Takes a record that the timeline has already.
+    pub(super) fn recall(&mut self, object: &[u8]) -> Result<(), Damage> {
+        let (record, media) = Record::decode(object).map_err(Damage::Decode)?;
+        self.keep(record, object.get(media as usize..).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Takes the next record.
+    pub(super) fn take(&mut self, now: i64, object: &[u8]) -> Result<(), Damage> {
+        let (record, media) = Record::decode(object).map_err(Damage::Decode)?;
+        let before = self.timeline.last().map(|last| last.msn);
+        self.timeline.apply(&record, media, Some(Record::hash(object))).map_err(Damage::Apply)?;
+        self.seen_us = now;
+        self.left = record.body == RecordBody::Leave;
+        self.lived |= self.waits;
+        self.waits = false;
+        if let Some(closed) = before.filter(|msn| self.timeline.is_closed(*msn)) {
+            self.close(closed);
+        }
+        self.keep(record, object.get(media as usize..).unwrap_or_default());
+        Ok(())
+    }
+
+    fn keep(&mut self, record: Record, media: &[u8]) {
+        if let RecordBody::Part(part) = record.body {
+            self.open.push(Entry { number: record.number, part, media: media.to_vec() });
+        }
+    }
+
+    /// A segment is complete: makes what the owner writes beside the log.
+    fn close(&mut self, msn: Msn) {
+        let media = self.media();
+        self.open.clear();
+        let Some(segment) = self.timeline.segment(msn) else { return };
+        let Session { stream, id, .. } = self.timeline.session();
+        let slices: Vec<&[u8]> = media.iter().map(Vec::as_slice).collect();
+        let whole = segment.tracks.iter().zip(&media).all(|(track, media)| track.len as usize == media.len());
+        if whole {
+            let key = Key::Segment { stream: stream.clone(), session: id.clone(), msn };
+            self.beside.push_back((key, encode_segment(segment, &slices)));
+        }
+        if let Some((index, chapter)) = self.timeline.chapter_closed_by(msn) {
+            let key = Key::Chapter { stream: stream.clone(), session: id.clone(), index };
+            self.beside.push_back((key, Chapter::encode(&chapter)));
+        }
+        while self.beside.len() > BESIDE_SEGMENTS {
+            self.beside.pop_front();
+        }
+    }
+
+    /// The media of the open segment, track by track.
+    pub(super) fn media(&self) -> Vec<Vec<u8>> {
+        let mut media = alloc::vec![Vec::new(); self.timeline.session().renditions.len()];
+        for entry in &self.open {
+            for (whole, (_, chunk)) in media.iter_mut().zip(entry.chunks()) {
+                whole.extend_from_slice(chunk);
+            }
+        }
+        media
+    }
+
+    /// What another worker has to compare its own parts with.
+    pub(super) fn joint(&self) -> Joint {
+        let theirs = |entry: &Entry| Theirs {
+            number: entry.number,
+            part: entry.part.part,
+            tracks: entry.chunks().map(|(track, chunk)| (track, Hash::of(chunk))).collect(),
+        };
+        Joint::new(self.open.iter().map(theirs).collect(), self.timeline.session().renditions.len())
+    }
+
+    /// What the owner may not have written beside the log.
+    pub(super) fn take_beside(&mut self) -> VecDeque<(Key, Vec<u8>)> {
+        core::mem::take(&mut self.beside)
+    }
+
+    /// Where the open segment starts; `None` where that is not known.
+    pub(super) fn start(&self, lead: usize) -> Option<Start> {
+        let first = self.open.first().filter(|first| first.part.part.0 == 0)?;
+        let segment = self.timeline.segments().back()?;
+        let track = self.timeline.track(segment, lead)?;
+        let (part, chunk) = first.chunks().nth(lead)?;
+        let hash = read_chunk(chunk, &Defaults::default()).ok().and_then(|chunk| chunk.samples.first().map(|sample| Hash::of(sample.data)));
+        let of = |(rendition, (part, _)): (usize, (TrackPart, &[u8]))| {
+            let track = self.timeline.track(segment, rendition)?;
+            (part.len > 0).then_some((part, track.timescale))
+        };
+        Some(Start {
+            hash,
+            tick: i64::try_from(part.start).ok()?,
+            timescale: track.timescale,
+            utc_us: first.part.utc_us,
+            kind: track.kind.clone(),
+            tracks: first.chunks().enumerate().map(of).collect(),
+        })
+    }
+
+    /// How far the owner's clock is ahead of this worker's, as far as can be told: by when its newest part was seen, or at least
+    /// so far that time does not go back.
+    pub(super) fn ahead_us(&self, now: i64) -> i64 {
+        let part_us = i64::from(self.timeline.session().part_target_us());
+        let Some(end_us) = self.last_utc_us().map(|utc_us| utc_us.saturating_add(part_us)) else { return 0 };
+        if self.lived { end_us.saturating_sub(self.seen_us) } else { end_us.saturating_sub(now).max(0) }
+    }
+
+    /// How long a silence has to be. A log that was old when it was found, as far as the clocks of two workers agree, need not be
+    /// watched for as long: one part that does not come is enough.
+    pub(super) fn patience_us(&self, silence_us: i64, now: i64) -> i64 {
+        let part_us = i64::from(self.timeline.session().part_target_us());
+        let is_old = self.last_utc_us().is_some_and(|utc_us| now.saturating_sub(utc_us) > 2 * silence_us + part_us);
+        if is_old && !self.lived { part_us + part_us / 4 } else { silence_us }
+    }
+
+    /// Wall clock of the newest part, by the owner's clock.
+    pub(super) fn last_utc_us(&self) -> Option<i64> {
+        self.timeline.segments().iter().rev().find_map(|segment| segment.parts.last()).map(|part| part.utc_us)
+    }
+}
+
+impl Entry {
+    fn chunks(&self) -> impl Iterator<Item = (TrackPart, &[u8])> {
+        let mut offset = 0usize;
+        self.part.tracks.iter().map(move |track| {
+            let from = offset;
+            offset = offset.saturating_add(track.len as usize);
+            (*track, self.media.get(from..offset).unwrap_or_default())
+        })
+    }
+}

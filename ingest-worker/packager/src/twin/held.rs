@@ -1,0 +1,162 @@
+use alloc::{
+    collections::{BTreeMap, VecDeque},
+    vec::Vec,
+};
+
+use tidegate_stream::{Hash, RenditionKind};
+
+use crate::{Config, Frame, Input, opening::Known};
+
+/// What a worker has received of late, from which it can make again what another worker may not have written.
+#[derive(Debug)]
+pub(super) struct Held {
+    inputs: VecDeque<(i64, Input)>,
+    /// The place of the first of them in all that came.
+    first: u64,
+    bytes: usize,
+    bytes_max: usize,
+    /// What was known of the renditions before the first of them.
+    known: Vec<Known>,
+    lead: usize,
+    lead_is_video: bool,
+    keys: VecDeque<KeyFrame>,
+}
+
+/// A sync frame of the lead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct KeyFrame {
+    /// Its place in all that came.
+    pub(super) at: u64,
+    /// The hash of its bytes: the same in every worker that the same encoder feeds.
+    pub(super) hash: Hash,
+    /// When it is shown, in ms.
+    pub(super) shown_ms: i64,
+    /// When it came, in us since 1970.
+    pub(super) came_us: i64,
+}
+
+/// Frames of sound before a key frame that may belong to its segment.
+const BEFORE_KEY_US: i64 = 1_000_000;
+
+impl Held {
+    pub(super) fn new(config: &Config) -> Self {
+        let lead_is_video = config.renditions.first().is_some_and(|rendition| rendition.kind == RenditionKind::Video);
+        Self {
+            inputs: VecDeque::new(),
+            first: 0,
+            bytes: 0,
+            bytes_max: config.limits.queue_bytes,
+            known: alloc::vec![Known::default(); config.renditions.len()],
+            lead: 0,
+            lead_is_video,
+            keys: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn lead(&self) -> usize {
+        self.lead
+    }
+
+    /// Keeps what came; says whether it was a key frame.
+    pub(super) fn push(&mut self, now: i64, input: Input) -> bool {
+        let mut is_key = false;
+        if let Input::Frame { rendition, frame } = &input {
+            self.bytes += frame.data.len();
+            is_key = *rendition == self.lead && frame.sync;
+            if is_key {
+                let shown_ms = frame.dts_ms.saturating_add(i64::from(frame.cts_ms));
+                let at = self.first + self.inputs.len() as u64;
+                self.keys.push_back(KeyFrame { at, hash: Hash::of(&frame.data), shown_ms, came_us: now });
+            }
+        }
+        self.inputs.push_back((now, input));
+        while self.bytes > self.bytes_max {
+            self.pop();
+        }
+        is_key
+    }
+
+    /// Forgets all frames.
+    pub(super) fn clear(&mut self) {
+        while !self.inputs.is_empty() {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) {
+        let Some((_, input)) = self.inputs.pop_front() else { return };
+        self.first += 1;
+        match input {
+            Input::Frame { frame, .. } => self.bytes -= frame.data.len(),
+            Input::Config { rendition, config } => {
+                if let Some(known) = self.known.get_mut(rendition) {
+                    *known = Known { config: Some(config), absent: false };
+                }
+            }
+            Input::Absent { rendition } => {
+                if let Some(known) = self.known.get_mut(rendition) {
+                    known.absent = true;
+                }
+            }
+            Input::Discontinuity | Input::Announce(_) | Input::Tick | Input::End => {}
+        }
+        while self.keys.pop_front_if(|key| key.at < self.first).is_some() {}
+    }
+
+    /// Forgets what a segment that starts with this key frame does not need.
+    pub(super) fn forget_before(&mut self, key: &KeyFrame) {
+        while self.inputs.front().is_some_and(|(came_us, _)| came_us.saturating_add(BEFORE_KEY_US) < key.came_us) {
+            self.pop();
+        }
+    }
+
+    /// Forgets what came before.
+    pub(super) fn forget_until(&mut self, came_us: i64) {
+        while self.inputs.front().is_some_and(|(at, _)| *at < came_us) {
+            self.pop();
+        }
+    }
+
+    /// All key frames, oldest first.
+    pub(super) fn keys(&self) -> impl DoubleEndedIterator<Item = &KeyFrame> {
+        self.keys.iter()
+    }
+
+    /// The frame of a rendition whose time is nearest to this one.
+    pub(super) fn nearest(&self, rendition: usize, dts_ms: i64) -> Option<&Frame> {
+        let frames = self.inputs.iter().filter_map(|(_, input)| match input {
+            Input::Frame { rendition: of, frame } if *of == rendition => Some(frame),
+            _ => None,
+        });
+        frames.min_by_key(|frame| frame.dts_ms.saturating_sub(dts_ms).saturating_abs())
+    }
+
+    /// What was known of the renditions before a key frame, and all from there on: with the sound, but without the pictures,
+    /// that came shortly before it.
+    pub(super) fn from(&self, key: &KeyFrame) -> (Vec<Known>, Vec<(i64, Input)>) {
+        let mut known: BTreeMap<usize, Known> = self.known.iter().cloned().enumerate().collect();
+        let mut inputs = Vec::new();
+        for (place, (came_us, input)) in self.inputs.iter().enumerate() {
+            if self.first + place as u64 >= key.at {
+                inputs.push((*came_us, input.clone()));
+                continue;
+            }
+            match input {
+                Input::Config { rendition, config } => {
+                    known.insert(*rendition, Known { config: Some(config.clone()), absent: false });
+                }
+                Input::Absent { rendition } => known.entry(*rendition).or_default().absent = true,
+                Input::Frame { rendition, .. } if *rendition != self.lead && self.lead_is_video => {
+                    inputs.push((*came_us, input.clone()));
+                }
+                Input::Frame { .. } | Input::Discontinuity | Input::Announce(_) | Input::Tick | Input::End => {}
+            }
+        }
+        (known.into_values().collect(), inputs)
+    }
+
+    /// Everything that is held.
+    pub(super) fn all(&self) -> (Vec<Known>, Vec<(i64, Input)>) {
+        (self.known.clone(), self.inputs.iter().cloned().collect())
+    }
+}

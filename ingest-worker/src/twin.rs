@@ -1,0 +1,289 @@
+//! The log of a session as the session sees it, whether this worker is its only writer or one of two.
+//!
+//! All decisions are those of `tidegate_packager::Twin`; this only moves bytes: what it says goes to a writer, what it wants to
+//! read is read, and what another worker has written first is told to it.
+
+use std::{
+    collections::VecDeque,
+    future::pending,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use futures_util::{FutureExt as _, future::BoxFuture};
+use tidegate_packager::{Event, Found, Input, Output, Packager, Put, Role, Twin, TwinInput, TwinOutput};
+use tidegate_stream::{Key, StreamId};
+use tokio::time::{sleep, timeout};
+use tracing::{debug, info, warn};
+
+use crate::{
+    metrics::StreamMetrics,
+    store::{Bucket, Condition, Object, StoreError, Submission, Writer, WriterConfig, WriterError},
+};
+
+/// The store as sessions use it.
+pub(crate) struct Access {
+    /// Starts a writer.
+    pub(crate) writer: Box<dyn Fn(WriterConfig) -> Writer + Send + Sync>,
+    /// Reads an object.
+    pub(crate) read: Box<dyn Fn(Key) -> Reading + Send + Sync>,
+}
+
+type Reading = BoxFuture<'static, Result<Option<Object>, StoreError>>;
+
+/// The log of one session.
+pub(crate) struct Log {
+    stream: StreamId,
+    machine: Machine,
+    access: Arc<Access>,
+    metrics: Arc<StreamMetrics>,
+    /// There while this worker writes.
+    writer: Option<Writer>,
+    reading: Option<(Key, Reading)>,
+    /// In which state `current` was last read.
+    claim: Condition,
+    events: VecDeque<Event>,
+    over: bool,
+}
+
+enum Machine {
+    Alone(Box<Packager>),
+    Twin(Box<Twin>),
+}
+
+/// What comes to a log from the store.
+pub(crate) enum Happened {
+    Read(Key, Found, Option<Condition>),
+    Stopped(WriterError),
+}
+
+/// A read without an answer after this has failed.
+const READ_TIME_MAX: Duration = Duration::from_secs(2);
+/// How long the owner of a log that leaves waits for the other worker, before it ends the session.
+const HANDOVER_US: i64 = 3_000_000;
+/// How often the log is looked after when nothing happens.
+const TICK: Duration = Duration::from_millis(20);
+
+impl Access {
+    /// For this store.
+    pub(crate) fn new<B: Bucket + Clone>(store: B) -> Self {
+        let reads = store.clone();
+        let read = move |key: Key| {
+            let store = reads.clone();
+            async move { store.get(&key).await }.boxed()
+        };
+        Self { writer: Box::new(move |config| Writer::new(store.clone(), config)), read: Box::new(read) }
+    }
+}
+
+impl Log {
+    /// This worker is the only writer.
+    pub(crate) fn alone(stream: StreamId, packager: Packager, access: Arc<Access>, metrics: Arc<StreamMetrics>) -> Self {
+        let writer = (access.writer)(WriterConfig::default());
+        Self { writer: Some(writer), ..Self::new(stream, Machine::Alone(Box::new(packager)), access, metrics) }
+    }
+
+    /// Another worker may write it too.
+    pub(crate) fn twin(stream: StreamId, twin: Twin, access: Arc<Access>, metrics: Arc<StreamMetrics>) -> Self {
+        Self::new(stream, Machine::Twin(Box::new(twin)), access, metrics)
+    }
+
+    fn new(stream: StreamId, machine: Machine, access: Arc<Access>, metrics: Arc<StreamMetrics>) -> Self {
+        Self {
+            stream,
+            machine,
+            access,
+            metrics,
+            writer: None,
+            reading: None,
+            claim: Condition::Absent,
+            events: VecDeque::new(),
+            over: false,
+        }
+    }
+
+    /// Takes something of the source, at this time of the worker's clock.
+    pub(crate) async fn take(&mut self, now_utc_us: i64, input: Input) -> Result<(), WriterError> {
+        match &mut self.machine {
+            Machine::Alone(packager) => {
+                let began = Instant::now();
+                if let Err(error) = packager.handle(now_utc_us, input) {
+                    debug!(stream = %self.stream, %error, "the packager refuses an input");
+                }
+                while let Machine::Alone(packager) = &mut self.machine
+                    && let Some(output) = packager.poll()
+                {
+                    self.write(began, output).await?;
+                }
+                Ok(())
+            }
+            Machine::Twin(_) => self.tell(now_utc_us, TwinInput::Source(input)).await,
+        }
+    }
+
+    /// Something for the journal.
+    pub(crate) fn event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Waits for what comes from the store; loses nothing when it is dropped.
+    pub(crate) async fn next(&mut self) -> Happened {
+        let stopped = async {
+            match &self.writer {
+                Some(writer) => writer.stopped().await,
+                None => pending().await,
+            }
+        };
+        let read = async {
+            match &mut self.reading {
+                Some((_, reading)) => timeout(READ_TIME_MAX, reading).await,
+                None => pending().await,
+            }
+        };
+        let answer = tokio::select! {
+            error = stopped => return Happened::Stopped(error),
+            answer = read => answer,
+        };
+        let Some((key, _)) = self.reading.take() else { return pending().await };
+        let is_current = matches!(key, Key::Current { .. });
+        match answer {
+            Ok(Ok(Some(object))) => {
+                let claim = is_current.then_some(Condition::Match(object.etag));
+                Happened::Read(key, Found::Object(object.bytes.to_vec()), claim)
+            }
+            Ok(Ok(None)) => Happened::Read(key, Found::Missing, is_current.then_some(Condition::Absent)),
+            Ok(Err(error)) => {
+                debug!(stream = %self.stream, %key, %error, "the log cannot be read");
+                Happened::Read(key, Found::Failed, None)
+            }
+            Err(_) => Happened::Read(key, Found::Failed, None),
+        }
+    }
+
+    /// Takes what [`Self::next`] has found.
+    pub(crate) async fn happened(&mut self, now_utc_us: i64, happened: Happened) -> Result<(), WriterError> {
+        match happened {
+            Happened::Read(key, found, claim) => {
+                self.claim = claim.unwrap_or_else(|| self.claim.clone());
+                self.tell(now_utc_us, TwinInput::Read { key, found }).await
+            }
+            Happened::Stopped(error) => self.stopped(now_utc_us, error).await,
+        }
+    }
+
+    /// Another worker has written first: that is no failure where there is one.
+    async fn stopped(&mut self, now_utc_us: i64, error: WriterError) -> Result<(), WriterError> {
+        match (&self.machine, error) {
+            (Machine::Twin(_), WriterError::Fenced { key }) => {
+                info!(stream = %self.stream, %key, "another worker writes this log: this one stands by");
+                self.writer = None;
+                // The machine says what to read, and nothing that would be written.
+                Box::pin(self.tell(now_utc_us, TwinInput::Lost(key))).await
+            }
+            (_, error) => Err(error),
+        }
+    }
+
+    async fn tell(&mut self, now_utc_us: i64, input: TwinInput) -> Result<(), WriterError> {
+        let began = Instant::now();
+        let Machine::Twin(twin) = &mut self.machine else { return Ok(()) };
+        twin.handle(now_utc_us, input);
+        while let Machine::Twin(twin) = &mut self.machine
+            && let Some(output) = twin.poll()
+        {
+            match output {
+                TwinOutput::Do(output) => match self.write(began, output).await {
+                    Err(error @ WriterError::Fenced { .. }) => return self.stopped(now_utc_us, error).await,
+                    written => written?,
+                },
+                TwinOutput::Read(key) => self.reading = Some((key.clone(), (self.access.read)(key))),
+                TwinOutput::Role(role) => self.role(role),
+                TwinOutput::Damaged(number) => {
+                    warn!(stream = %self.stream, %number, "somebody has changed this record of the log: it goes on after it");
+                }
+                TwinOutput::Foreign(session) => {
+                    warn!(stream = %self.stream, %session, "the session of the other worker has other renditions: give both the same ladder");
+                }
+                TwinOutput::Over => self.over = true,
+            }
+        }
+        Ok(())
+    }
+
+    fn role(&mut self, role: Role) {
+        let session = match &self.machine {
+            Machine::Twin(twin) => twin.session().map(ToString::to_string).unwrap_or_default(),
+            Machine::Alone(_) => String::new(),
+        };
+        match role {
+            Role::Owner => info!(stream = %self.stream, session, "this worker writes the log"),
+            Role::Standby => info!(stream = %self.stream, session, "this worker stands by"),
+            Role::Looking => debug!(stream = %self.stream, session, "this worker looks for the log"),
+        }
+        let writes = role == Role::Owner;
+        self.writer = writes.then(|| {
+            let claim = self.claim.clone();
+            (self.access.writer)(WriterConfig { one_by_one: true, claim, ..WriterConfig::default() })
+        });
+        self.reading = None;
+    }
+
+    async fn write(&mut self, began: Instant, output: Output) -> Result<(), WriterError> {
+        let submission = match output {
+            Output::Put(put) => {
+                if let (Put { key: Key::Record { .. }, .. }, Some(writer)) = (&put, &self.writer) {
+                    self.metrics.parts.fetch_add(1, Relaxed);
+                    self.metrics.set_store(writer.stats());
+                }
+                put.into()
+            }
+            Output::Delete(keys) => Submission::Delete(keys),
+            Output::Event(Event::PartReady { after_us, .. }) => {
+                let after = Duration::from_micros(u64::try_from(after_us).unwrap_or(0));
+                self.metrics.part_time.add(after + began.elapsed());
+                return Ok(());
+            }
+            Output::Event(event) => {
+                self.events.push_back(event);
+                return Ok(());
+            }
+        };
+        match &self.writer {
+            Some(writer) => writer.submit(submission).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The source is over (`ends`), or this worker has to go: hands the log over; where nobody takes it the session is over, or is
+    /// left to whom the encoder turns to.
+    pub(crate) async fn leave(&mut self, clock: impl Fn() -> i64, ends: bool) -> Result<(), WriterError> {
+        if matches!(self.machine, Machine::Alone(_)) {
+            return self.end(clock()).await;
+        }
+        self.tell(clock(), TwinInput::Leave { wait_us: HANDOVER_US, ends }).await?;
+        while !self.over {
+            tokio::select! {
+                happened = self.next() => self.happened(clock(), happened).await?,
+                () = sleep(TICK) => self.tell(clock(), TwinInput::Source(Input::Tick)).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the session.
+    pub(crate) async fn end(&mut self, now_utc_us: i64) -> Result<(), WriterError> {
+        self.take(now_utc_us, Input::End).await
+    }
+
+    /// Waits until everything that was given out is durable.
+    pub(crate) async fn finish(&mut self, within: Duration) -> Result<(), WriterError> {
+        match &self.writer {
+            Some(writer) => match writer.finish(within).await {
+                // The other worker has gone on.
+                Err(WriterError::Fenced { .. }) if matches!(self.machine, Machine::Twin(_)) => Ok(()),
+                finished => finished.map(drop),
+            },
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+#![allow(clippy::disallowed_methods, reason = "a program: it starts processes and reads the clock")]
+#![allow(clippy::print_stdout, reason = "its figures are for a person")]
+//! Kills workers by seed and says what it cost: `cargo run -p tidegate-integration --example chaos -- [kills] [drains] [pauses] [ladder]`.
+
+use std::time::Duration;
+
+use tidegate_integration::{Minio, twins::Twins};
+
+const KILL: i32 = 9;
+const TERMINATE: i32 = 15;
+const STOP: i32 = 19;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    let count = |at: usize, otherwise: usize| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
+    let (kills, drains, pauses) = (count(1, 50), count(2, 50), count(3, 5));
+    let ladder = arguments.iter().any(|argument| argument == "ladder");
+    let Some(minio) = Minio::start("chaos") else { return };
+    let mut twins = Twins::start(minio.s3.clone(), ladder);
+    twins.settle(6);
+    for (what, signal, times) in [("kill -9", KILL, kills), ("planned drain", TERMINATE, drains), ("SIGSTOP for 8 s", STOP, pauses)] {
+        let (mut took, gaps_before, parts_before) = (Vec::new(), twins.reader.gaps, twins.reader.parts);
+        for round in 0..times {
+            // Not always at the same place of a part or a segment.
+            let mut place = twins.owner();
+            for _ in 0..(round * 7) % 23 {
+                twins.reader.poll();
+                std::thread::sleep(Duration::from_millis(40));
+                place = twins.owner();
+            }
+            let Some(place) = place else { continue };
+            let again = if signal == STOP { Duration::from_secs(8) } else { Duration::from_millis(300) };
+            took.push(twins.kill(place, signal, again).as_millis());
+            twins.settle(3);
+            assert!(twins.reader.broken.is_empty(), "{:?}\n{}", twins.reader.broken, twins.report());
+        }
+        took.sort_unstable();
+        if let Some(worst) = took.last() {
+            let at = |percent: usize| took.get((took.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default();
+            println!(
+                "{what}, {} times: the log stood still for p50 {} ms, p95 {} ms, at most {worst} ms after it; {} of {} shares of parts are gaps; {} records changed; one session: {}",
+                took.len(),
+                at(50),
+                at(95),
+                twins.reader.gaps - gaps_before,
+                twins.reader.parts - parts_before,
+                twins.reader.changed(),
+                twins.reader.is_one_session(),
+            );
+        }
+    }
+}

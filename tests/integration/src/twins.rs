@@ -1,0 +1,352 @@
+//! Two real workers as processes over a real store, one encoder that pushes to both, and somebody who kills them.
+
+use std::{
+    env, fs,
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{JoinHandle, sleep},
+    time::{Duration, Instant},
+};
+
+use tidegate_ingest_worker::store::{Bucket as _, Condition, Store};
+use tidegate_stream::{
+    Current, Hash, Key, KeyDocument, KeyHash, Record, RecordBody, RecordNumber, SessionId, Snapshot, StreamId, Timeline, WriterId,
+};
+use tokio::runtime::Runtime;
+
+use crate::{
+    Child, S3, ffmpeg,
+    publisher::{Publisher, Style, Tag, TagKind, read_flv},
+};
+
+/// Two workers and their encoder.
+pub struct Twins {
+    workers: [Option<Process>; 2],
+    addresses: [SocketAddr; 2],
+    folder: tempfile::TempDir,
+    s3: S3,
+    encoder: Encoder,
+    /// Reads the log as it is written.
+    pub reader: Reader,
+    ladder: bool,
+}
+
+struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+struct Encoder {
+    stop: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Somebody who reads every record as soon as it is there, and keeps what it was.
+pub struct Reader {
+    runtime: Runtime,
+    store: Store,
+    stream: StreamId,
+    session: Option<SessionId>,
+    timeline: Option<Timeline>,
+    /// Each record with its writer, its hash, and when it was seen.
+    pub seen: Vec<(RecordNumber, WriterId, Hash, Instant)>,
+    /// Shares of parts that were gaps.
+    pub gaps: u64,
+    /// Parts of all renditions.
+    pub parts: u64,
+    /// What broke a rule.
+    pub broken: Vec<String>,
+}
+
+const STREAM: &str = "twins";
+const STREAM_KEY: &str = "key-of-twins";
+/// Longer than any takeover may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+const POLL: Duration = Duration::from_millis(10);
+
+impl Twins {
+    /// Starts both; `ladder`: with one encoded rung beside the source.
+    pub fn start(s3: S3, ladder: bool) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let reader = Reader::new(&s3);
+        reader.admit();
+        let addresses = [free_address(), free_address()];
+        let flv = folder.path().join("source.flv");
+        let input =
+            ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30:duration=60", "-f", "lavfi", "-i", "sine=frequency=440:duration=60"];
+        let codecs = [
+            "-c:v",
+            "libx264",
+            "-preset",
+            "ultrafast",
+            "-g",
+            "60",
+            "-keyint_min",
+            "60",
+            "-sc_threshold",
+            "0",
+            "-bf",
+            "0",
+            "-c:a",
+            "aac",
+            "-ar",
+            "48000",
+        ];
+        ffmpeg::make(&flv, &[input.as_slice(), codecs.as_slice()].concat());
+        let tags = Arc::new(read_flv(&fs::read(&flv).unwrap()));
+        let mut twins = Self {
+            workers: [None, None],
+            addresses,
+            folder,
+            s3,
+            encoder: Encoder { stop: Arc::default(), threads: Vec::new() },
+            reader,
+            ladder,
+        };
+        twins.launch(0);
+        twins.launch(1);
+        let began = Instant::now();
+        for address in addresses {
+            let (stop, tags) = (Arc::clone(&twins.encoder.stop), Arc::clone(&tags));
+            twins.encoder.threads.push(std::thread::spawn(move || push(address, &tags, began, &stop)));
+        }
+        twins
+    }
+
+    /// Starts a worker that is not there.
+    pub fn launch(&mut self, place: usize) {
+        let log = self.folder.path().join(format!("worker-{place}.log"));
+        let config = self.folder.path().join(format!("worker-{place}.toml"));
+        let rung = "[[ladder]]\nname = 'low'\nheight = 90\nbitrate_kbps = 100\n";
+        let ladder = if self.ladder { rung } else { "ladder = []\n" };
+        let (head, tail) = if self.ladder { ("", ladder) } else { (ladder, "") };
+        let text = format!(
+            "{head}ffmpeg = '{}'\n[rtmp]\nlisten = '{}'\n[store]\nbucket = '{}'\nendpoint = '{}'\n[twin]\nenabled = true\n[metrics]\nlisten = ''\n{tail}",
+            ffmpeg::program().display(),
+            self.addresses[place],
+            self.s3.bucket,
+            self.s3.endpoint,
+        );
+        fs::write(&config, text).unwrap();
+        let output = fs::File::create(&log).unwrap();
+        let mut command = Command::new(program());
+        command
+            .arg("--config")
+            .arg(&config)
+            .envs([("AWS_ACCESS_KEY_ID", &self.s3.access_key), ("AWS_SECRET_ACCESS_KEY", &self.s3.secret_key)])
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(output);
+        let child = Child::start(command).unwrap();
+        self.workers[place] = Some(Process { child, log });
+    }
+
+    /// Who writes, as far as the workers say.
+    pub fn owner(&self) -> Option<usize> {
+        (0..2).find(|place| self.role(*place) == Some("writes"))
+    }
+
+    /// Who stands by.
+    pub fn standby(&self) -> Option<usize> {
+        (0..2).find(|place| self.role(*place) == Some("stands by"))
+    }
+
+    fn role(&self, place: usize) -> Option<&'static str> {
+        let text = fs::read_to_string(&self.workers[place].as_ref()?.log).unwrap_or_default();
+        let line = text.lines().rev().find(|line| line.contains("this worker"))?;
+        ["writes", "stands by"].into_iter().find(|role| line.contains(&format!("this worker {role}")))
+    }
+
+    /// Reads on until there is an owner and a standby, and so many records more than now.
+    pub fn settle(&mut self, records: usize) {
+        let until = self.reader.seen.len() + records;
+        let began = Instant::now();
+        while self.reader.seen.len() < until || self.owner().is_none() || self.standby().is_none() {
+            assert!(began.elapsed() < PATIENCE, "no owner and standby: {}", self.report());
+            self.reader.poll();
+            sleep(POLL);
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, place: usize, signal: i32) {
+        if let Some(process) = &self.workers[place] {
+            let kill = Command::new("kill").arg(format!("-{signal}")).arg(process.child.pid.to_string()).status();
+            assert!(kill.is_ok_and(|status| status.success()));
+        }
+    }
+
+    /// Kills a worker, and starts it again after so long; says how long the log stood still after the kill.
+    pub fn kill(&mut self, place: usize, signal: i32, again: Duration) -> Duration {
+        let before = self.reader.seen.last().map(|(_, writer, ..)| *writer);
+        let killed = Instant::now();
+        self.signal(place, signal);
+        loop {
+            self.reader.poll();
+            if let Some((.., at)) = self.reader.seen.iter().rev().take_while(|(_, writer, ..)| Some(*writer) != before).last() {
+                let took = at.saturating_duration_since(killed);
+                sleep(again);
+                self.workers[place] = None;
+                self.launch(place);
+                return took;
+            }
+            assert!(killed.elapsed() < PATIENCE, "nobody goes on: {}", self.report());
+            sleep(POLL);
+        }
+    }
+
+    /// What the workers have said last.
+    pub fn report(&self) -> String {
+        let last = |place: usize| {
+            let path: &Path = &self.folder.path().join(format!("worker-{place}.log"));
+            let text = fs::read_to_string(path).unwrap_or_default();
+            text.lines().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+        };
+        format!("{} records\nworker 0:\n{}\nworker 1:\n{}", self.reader.seen.len(), last(0), last(1))
+    }
+}
+
+impl Drop for Twins {
+    fn drop(&mut self) {
+        self.encoder.stop.store(true, Ordering::Relaxed);
+        for thread in self.encoder.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Reader {
+    fn new(s3: &S3) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let store = runtime.block_on(Store::connect(s3.store_config())).unwrap();
+        Self {
+            runtime,
+            store,
+            stream: StreamId::parse(STREAM).unwrap(),
+            session: None,
+            timeline: None,
+            seen: Vec::new(),
+            gaps: 0,
+            parts: 0,
+            broken: Vec::new(),
+        }
+    }
+
+    fn admit(&self) {
+        let key = Key::StreamKey { hash: KeyHash::of(STREAM_KEY) };
+        let document = serde_json::to_vec(&KeyDocument { stream: self.stream.clone() }).unwrap();
+        self.runtime.block_on(self.store.put(&key, document.into(), Condition::Any)).unwrap();
+    }
+
+    fn get(&self, key: &Key) -> Option<Vec<u8>> {
+        self.runtime.block_on(self.store.get(key)).ok().flatten().map(|object| object.bytes.to_vec())
+    }
+
+    /// Reads what is new.
+    pub fn poll(&mut self) {
+        let current = |reader: &Self| -> Option<SessionId> {
+            let bytes = reader.get(&Key::Current { stream: reader.stream.clone() })?;
+            serde_json::from_slice(&bytes).ok().map(|current: Current| current.session)
+        };
+        if self.session.is_none() {
+            self.session = current(self);
+            let Some(session) = self.session.clone() else { return };
+            let head = self.get(&Key::Head { stream: self.stream.clone(), session }).and_then(|head| Snapshot::decode(&head).ok());
+            let Some(head) = head else { return };
+            self.timeline = Some(Timeline::new(head.session().clone()));
+        }
+        let (Some(session), Some(mut timeline)) = (self.session.clone(), self.timeline.take()) else { return };
+        loop {
+            let number = timeline.next_record();
+            let key = Key::Record { stream: self.stream.clone(), session: session.clone(), number };
+            let Some(object) = self.get(&key) else { break };
+            match Record::decode(&object) {
+                Ok((record, offset)) => {
+                    let hash = Record::hash(&object);
+                    if let Err(error) = timeline.apply(&record, offset, Some(hash)) {
+                        self.broken.push(error.to_string());
+                    }
+                    if let RecordBody::Part(part) = &record.body {
+                        self.parts += part.tracks.len() as u64;
+                        self.gaps += part.tracks.iter().filter(|track| track.len == 0).count() as u64;
+                    }
+                    self.seen.push((number, record.writer, hash, Instant::now()));
+                }
+                Err(error) => self.broken.push(format!("record {number}: {error}")),
+            }
+            if !self.broken.is_empty() {
+                break;
+            }
+        }
+        self.timeline = Some(timeline);
+    }
+
+    /// Reads every record again: how many are not what they were. Records that have expired are left out.
+    pub fn changed(&self) -> usize {
+        let Some(session) = &self.session else { return 0 };
+        let differs = |(number, _, hash, _): &&(RecordNumber, WriterId, Hash, Instant)| {
+            let key = Key::Record { stream: self.stream.clone(), session: session.clone(), number: *number };
+            self.get(&key).is_some_and(|object| Record::hash(&object) != *hash)
+        };
+        self.seen.iter().filter(differs).count()
+    }
+
+    /// Whether the stream is still in the session in which it began.
+    pub fn is_one_session(&self) -> bool {
+        let bytes = self.get(&Key::Current { stream: self.stream.clone() }).unwrap_or_default();
+        serde_json::from_slice(&bytes).ok().map(|current: Current| current.session) == self.session
+    }
+}
+
+/// Pushes an endless loop of tags to one worker, at their own pace, and connects again where it breaks.
+fn push(address: SocketAddr, tags: &[Tag], began: Instant, stop: &AtomicBool) {
+    let length_ms = u64::from(tags.last().map_or(0, |tag| tag.timestamp_ms)) + 33;
+    let is_config = |tag: &Tag| tag.kind == TagKind::Script || tag.body.get(1) == Some(&0);
+    let is_key = |tag: &Tag| tag.kind == TagKind::Video && tag.body.first().is_some_and(|byte| byte >> 4 == 1);
+    while !stop.load(Ordering::Relaxed) {
+        let Ok(mut publisher) = Publisher::connect(address, STREAM_KEY, Style::default()) else {
+            sleep(Duration::from_millis(200));
+            continue;
+        };
+        for tag in tags.iter().filter(|tag| is_config(tag)) {
+            let _ = publisher.send(&Tag { timestamp_ms: 0, ..tag.clone() });
+        }
+        let mut zero: Option<u64> = None;
+        let from_ms = began.elapsed().as_millis() as u64;
+        let mut round = from_ms / length_ms;
+        'rounds: loop {
+            for tag in tags.iter().filter(|tag| !is_config(tag)) {
+                let at_ms = round * length_ms + u64::from(tag.timestamp_ms);
+                if at_ms < from_ms || (zero.is_none() && !is_key(tag)) {
+                    continue;
+                }
+                let zero = *zero.get_or_insert(at_ms);
+                let due = began + Duration::from_millis(at_ms);
+                sleep(due.saturating_duration_since(Instant::now()));
+                let stamped = Tag { timestamp_ms: (at_ms - zero) as u32, ..tag.clone() };
+                if stop.load(Ordering::Relaxed) || publisher.send(&stamped).is_err() {
+                    break 'rounds;
+                }
+            }
+            round += 1;
+        }
+    }
+}
+
+/// The worker's program, which `cargo build` makes.
+pub fn program() -> PathBuf {
+    let named = env::var_os("TIDEGATE_WORKER").map(PathBuf::from);
+    let program = named.unwrap_or_else(|| crate::platform::target().join("debug/tidegate-ingest-worker"));
+    assert!(program.is_file(), "{} is not there: cargo build --workspace", program.display());
+    program
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).unwrap()
+}

@@ -1,0 +1,20 @@
+//! Two real workers as processes; the long form is `cargo run -p tidegate-integration --example chaos`.
+
+use std::time::Duration;
+
+use tidegate_integration::{Embedded, twins::Twins};
+
+#[test]
+fn a_killed_owner_and_one_that_is_told_to_go_are_gone_on_with_without_a_gap() {
+    let embedded = Embedded::start();
+    let mut twins = Twins::start(embedded.s3.clone(), false);
+    twins.settle(4);
+    for signal in [9, 15] {
+        let owner = twins.owner().expect("somebody writes");
+        let took = twins.kill(owner, signal, Duration::from_millis(200));
+        assert!(took < Duration::from_secs(4), "{took:?}: {}", twins.report());
+        twins.settle(3);
+    }
+    assert_eq!((twins.reader.gaps, twins.reader.changed()), (0, 0), "{}", twins.report());
+    assert!(twins.reader.is_one_session() && twins.reader.broken.is_empty(), "{:?} {}", twins.reader.broken, twins.report());
+}

@@ -1,0 +1,55 @@
+#![allow(clippy::disallowed_methods, reason = "a program: it reads its arguments and the clock")]
+#![allow(clippy::print_stdout, reason = "its figures are for a person")]
+//! Plays worlds: `--seeds N` (default 1000) from `--from N` (default 0), or `--seed N` alone and in full.
+
+use std::{process::ExitCode, time::Instant};
+
+use tidegate_world::{Plan, Report, play};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let value = |name: &str| arguments.iter().position(|known| known == name).and_then(|at| arguments.get(at + 1)?.parse::<u64>().ok());
+    if let Some(seed) = value("--seed") {
+        let plan = Plan::new(seed);
+        println!("{plan:#?}");
+        let report = play(seed, plan);
+        println!("{report:#?}");
+        return if report.broken.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+    }
+    let (from, seeds) = (value("--from").unwrap_or(0), value("--seeds").unwrap_or(1000));
+    let began = Instant::now();
+    let (mut total, mut failed, mut events, mut faults) = (Report::default(), 0u32, 0, 0);
+    for seed in from..from + seeds {
+        let plan = Plan::new(seed);
+        events += plan.events.len();
+        faults += plan.faults.len();
+        let report = play(seed, plan);
+        total.records += report.records;
+        total.handovers += report.handovers;
+        total.parts.0 += report.parts.0;
+        total.parts.1 += report.parts.1;
+        total.served.0 += report.served.0;
+        total.served.1 += report.served.1;
+        if let Some(broken) = report.broken {
+            failed += 1;
+            println!(
+                "seed {seed}: {}\n  repeat with: cargo run -p tidegate-world -- --seed {seed}",
+                broken.lines().next().unwrap_or_default()
+            );
+            if failed >= 20 {
+                break;
+            }
+        }
+    }
+    println!(
+        "{seeds} worlds in {:.0} s: {failed} failed; {events} events and {faults} faults of the store, {} records, {} handovers, {} parts listed ({} gaps), {} playlists and {} pieces of media checked",
+        began.elapsed().as_secs_f64(),
+        total.records,
+        total.handovers,
+        total.parts.0,
+        total.parts.1,
+        total.served.0,
+        total.served.1,
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}

@@ -1,0 +1,102 @@
+//! An encoder and the ways that its frames take to the workers.
+
+use tidegate_cmaf::CodecConfig;
+use tidegate_packager::{Frame, Input};
+
+use crate::random::Random;
+
+/// What x264 wrote for 1280x720, High profile, level 3.1.
+const AVCC: &[u8] = &[
+    0x01, 0x64, 0x00, 0x1f, 0xff, 0xe1, 0x00, 0x1a, 0x67, 0x64, 0x00, 0x1f, 0xac, 0xd9, 0x40, 0x50, 0x05, 0xbb, 0x01, 0x10, 0x00, 0x00,
+    0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x83, 0x19, 0x60, 0x01, 0x00, 0x04, 0x68, 0xef, 0x8f, 0xcb, 0xfd, 0xf8, 0xf8,
+    0x00,
+];
+
+/// 25 frames per second, a key frame every 2 s, AAC at 48 kHz.
+pub const FRAME_US: i64 = 40_000;
+const GOP: i64 = 50;
+/// What a worker's ffmpeg takes for a rung.
+const RUNG_US: i64 = 160_000;
+
+/// One connection of an encoder to a worker.
+#[derive(Clone, Debug)]
+pub struct Feed {
+    /// Tells encoders apart: two that run beside each other make other bytes.
+    pub encoder: u64,
+    /// When the encoder was started.
+    pub zero_us: i64,
+    /// From when to when it is connected.
+    pub from_us: i64,
+    /// …
+    pub to_us: i64,
+    /// How long a frame is on its way.
+    pub delay_us: i64,
+    /// The worker's ffmpeg makes bytes of its own.
+    pub own_rungs: Option<u64>,
+    next: [i64; 3],
+    first: Option<i64>,
+    configured: [bool; 3],
+}
+
+impl Feed {
+    /// A connection; the first frame is the next key frame.
+    #[must_use]
+    pub fn new(encoder: u64, zero_us: i64, from_us: i64, to_us: i64, delay_us: i64, own_rungs: Option<u64>) -> Self {
+        Self { encoder, zero_us, from_us, to_us, delay_us, own_rungs, next: [0; 3], first: None, configured: [false; 3] }
+    }
+
+    /// What arrives until now, in order: renditions are source, low, audio.
+    pub fn until(&mut self, now_us: i64) -> Vec<Input> {
+        if now_us < self.from_us + self.delay_us {
+            return Vec::new();
+        }
+        let first = *self.first.get_or_insert_with(|| {
+            let gop_us = GOP * FRAME_US;
+            let since = (self.from_us - self.zero_us).max(0);
+            (since + gop_us - 1) / gop_us * GOP
+        });
+        let first_ms = first * FRAME_US / 1000;
+        if self.next == [0; 3] {
+            self.next = [first, first, (first * FRAME_US * 48 + 1024 * 1000 - 1) / (1024 * 1000)];
+        }
+        let mut due = Vec::new();
+        for rendition in 0..3 {
+            loop {
+                let n = self.next[rendition];
+                let media_us = if rendition == 2 { n * 1_024_000 / 48 } else { n * FRAME_US };
+                let made_us = self.zero_us + media_us;
+                let at = made_us + self.delay_us + if rendition == 1 { RUNG_US } else { 0 };
+                if at > now_us || made_us >= self.to_us {
+                    break;
+                }
+                self.next[rendition] += 1;
+                let sync = rendition == 2 || n % GOP == 0;
+                let own = if rendition == 1 { self.own_rungs.unwrap_or(0) } else { 0 };
+                let data = payload(self.encoder ^ own, rendition as u64, n as u64);
+                let frame = Frame { dts_ms: media_us / 1000 - first_ms, cts_ms: 0, sync, data };
+                due.push((at, rendition, frame));
+            }
+        }
+        due.sort_by_key(|(at, rendition, _)| (*at, *rendition));
+        let mut inputs = Vec::new();
+        for (_, rendition, frame) in due {
+            if !std::mem::replace(&mut self.configured[rendition], true) {
+                inputs.push(Input::Config { rendition, config: config(rendition) });
+            }
+            inputs.push(Input::Frame { rendition, frame });
+        }
+        inputs
+    }
+}
+
+fn config(rendition: usize) -> CodecConfig {
+    let config = if rendition == 2 { CodecConfig::aac(&[0x11, 0x90]) } else { CodecConfig::avc(AVCC) };
+    config.expect("a configuration that an encoder wrote")
+}
+
+fn payload(encoder: u64, rendition: u64, n: u64) -> Vec<u8> {
+    let mut random = Random::new(encoder.wrapping_mul(31) ^ (rendition << 40) ^ n);
+    let mut data = random.bits().to_be_bytes().to_vec();
+    data.resize(8 + (n % 5) as usize, 0xa5);
+    data
+}

@@ -1,0 +1,241 @@
+//! A bucket behind a network: requests take their time, get lost, and are answered or not.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use tidegate_stream::{Key, RecordNumber};
+
+use crate::random::Random;
+
+/// Who asks: what a fault of the network strikes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Who {
+    /// A worker by its place.
+    Worker(usize),
+    /// An edge by its place.
+    Edge(usize),
+}
+
+/// A request.
+#[derive(Clone, Debug)]
+pub enum Ask {
+    /// Read.
+    Get(String),
+    /// Write.
+    Put(String, Arc<Vec<u8>>, Only),
+    /// Remove.
+    Delete(Vec<String>),
+}
+
+/// The condition of a write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Only {
+    /// Nothing is there.
+    Absent,
+    /// This state is there.
+    Match(u64),
+}
+
+/// An answer.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// What was read, with its state.
+    Object(Arc<Vec<u8>>, u64),
+    /// Nothing there.
+    Missing,
+    /// It was done.
+    Done(u64),
+    /// The condition does not hold.
+    Refused,
+    /// Nothing came back.
+    Failed,
+}
+
+/// What can go wrong in a stretch of time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Fault {
+    /// The store answers nobody.
+    Away,
+    /// The store answers this one not.
+    Cut(Who),
+    /// So many requests of a hundred get 503.
+    Busy(i64),
+    /// So many of a hundred are done and not answered.
+    Deaf(i64),
+    /// Every way takes this much longer, in us.
+    Slow(i64),
+}
+
+/// The bucket and the network before it.
+#[derive(Debug)]
+pub struct Store {
+    objects: BTreeMap<String, (Arc<Vec<u8>>, u64)>,
+    faults: Vec<(i64, i64, Fault)>,
+    random: Random,
+    ops: Vec<(i64, u64, Who, Ask, Option<i64>)>,
+    answers: HashMap<u64, (i64, Answer)>,
+    next: u64,
+    /// Every record that was ever written, in the order of writing: session and number, bytes.
+    pub written: Vec<(String, RecordNumber, Arc<Vec<u8>>)>,
+    /// Requests of workers: reads and writes.
+    pub gets: u64,
+    /// …
+    pub puts: u64,
+    /// What broke a rule.
+    pub broken: Option<String>,
+    /// Keys that somebody has altered or removed by hand.
+    pub tampered: Vec<String>,
+}
+
+/// After this a request that is not answered counts as failed.
+const TIMEOUT_US: i64 = 1_000_000;
+
+impl Store {
+    /// Empty, with this chance.
+    #[must_use]
+    pub fn new(seed: u64, faults: Vec<(i64, i64, Fault)>) -> Self {
+        Self {
+            objects: BTreeMap::new(),
+            faults,
+            random: Random::new(seed),
+            ops: Vec::new(),
+            answers: HashMap::new(),
+            next: 0,
+            written: Vec::new(),
+            gets: 0,
+            puts: 0,
+            broken: None,
+            tampered: Vec::new(),
+        }
+    }
+
+    /// Sends a request; the answer is at [`Self::answer`].
+    pub fn send(&mut self, now: i64, who: Who, ask: Ask) -> u64 {
+        self.next += 1;
+        let id = self.next;
+        if matches!(who, Who::Worker(_)) {
+            match ask {
+                Ask::Get(_) => self.gets += 1,
+                Ask::Put(..) => self.puts += 1,
+                Ask::Delete(_) => {}
+            }
+        }
+        let mut way_us = self.random.within(1_000, 6_000);
+        let mut answered = true;
+        for index in 0..self.faults.len() {
+            let (from, to, fault) = self.faults[index];
+            if !(from..to).contains(&now) {
+                continue;
+            }
+            match fault {
+                Fault::Away => {
+                    self.answers.insert(id, (now + TIMEOUT_US, Answer::Failed));
+                    return id;
+                }
+                Fault::Cut(whom) if whom == who => {
+                    self.answers.insert(id, (now + TIMEOUT_US, Answer::Failed));
+                    return id;
+                }
+                Fault::Busy(percent) if self.random.percent(percent) => {
+                    self.answers.insert(id, (now + 2 * way_us, Answer::Failed));
+                    return id;
+                }
+                Fault::Deaf(percent) => answered &= !self.random.percent(percent),
+                Fault::Slow(us) => way_us += self.random.within(us / 2, us),
+                Fault::Cut(_) | Fault::Busy(_) => {}
+            }
+        }
+        let back = answered.then_some(way_us);
+        self.ops.push((now + way_us, id, who, ask, back));
+        id
+    }
+
+    /// Does what has arrived.
+    pub fn step(&mut self, now: i64) {
+        self.ops.sort_by_key(|(at, id, ..)| (*at, *id));
+        while self.ops.first().is_some_and(|(at, ..)| *at <= now) {
+            let (at, id, _, ask, back) = self.ops.remove(0);
+            let answer = self.apply(ask);
+            let answer = match back {
+                Some(way_us) => (at + way_us, answer),
+                None => (at + TIMEOUT_US, Answer::Failed),
+            };
+            self.answers.insert(id, answer);
+        }
+    }
+
+    /// The answer, once it is back.
+    pub fn answer(&mut self, now: i64, id: u64) -> Option<Answer> {
+        if self.answers.get(&id)?.0 > now {
+            return None;
+        }
+        self.answers.remove(&id).map(|(_, answer)| answer)
+    }
+
+    fn apply(&mut self, ask: Ask) -> Answer {
+        match ask {
+            Ask::Get(key) => match self.objects.get(&key) {
+                Some((bytes, etag)) => Answer::Object(Arc::clone(bytes), *etag),
+                None => Answer::Missing,
+            },
+            Ask::Put(key, bytes, only) => {
+                let there = self.objects.get(&key).map(|(_, etag)| *etag);
+                let holds = match only {
+                    Only::Absent => there.is_none(),
+                    Only::Match(etag) => there == Some(etag),
+                };
+                if !holds {
+                    return Answer::Refused;
+                }
+                match Key::parse(&key) {
+                    Some(Key::Record { session, number, .. }) => {
+                        let again = self.written.iter().any(|(of, known, _)| *of == session.to_string() && *known == number);
+                        if again && !self.tampered.contains(&key) {
+                            self.broken = Some(format!("record {number} has two owners"));
+                        }
+                        self.written.push((session.to_string(), number, Arc::clone(&bytes)));
+                    }
+                    Some(_) => {}
+                    None => self.broken = Some(format!("{key} is no key")),
+                }
+                self.next += 1;
+                self.objects.insert(key, (bytes, self.next));
+                Answer::Done(self.next)
+            }
+            Ask::Delete(keys) => {
+                for key in keys {
+                    self.objects.remove(&key);
+                }
+                Answer::Done(0)
+            }
+        }
+    }
+
+    /// Looks past the network.
+    #[must_use]
+    pub fn look(&self, key: &str) -> Option<&Arc<Vec<u8>>> {
+        self.objects.get(key).map(|(bytes, _)| bytes)
+    }
+
+    /// Somebody alters the newest record of a log, or removes it.
+    pub fn tamper(&mut self, remove: bool) {
+        let newest = self.objects.keys().rev().find(|key| key.contains("/log/")).cloned();
+        let Some(key) = newest else { return };
+        if remove {
+            self.objects.remove(&key);
+        } else if let Some((bytes, etag)) = self.objects.get(&key).cloned() {
+            let mut other = bytes.to_vec();
+            other.truncate(other.len() / 2);
+            self.objects.insert(key.clone(), (Arc::new(other), etag + 1_000_000));
+        }
+        self.tampered.push(key);
+    }
+
+    /// Whether something is wrong at this time.
+    #[must_use]
+    pub fn is_troubled(&self, now: i64) -> bool {
+        self.faults.iter().any(|(from, to, _)| (*from..*to).contains(&now))
+    }
+}

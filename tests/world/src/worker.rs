@@ -1,0 +1,341 @@
+//! A worker: the real twin machine, in a model of the shell around it.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use tidegate_packager::{
+    Condition, Config, Found, Input, Lane, Output, Put, RenditionConfig, Role, Twin, TwinConfig, TwinInput, TwinOutput,
+};
+use tidegate_stream::{Key, RenditionId, RenditionKind, SessionId, Snapshot, StreamId, WriterId};
+
+use crate::{
+    source::Feed,
+    store::{Answer, Ask, Only, Store, Who},
+};
+
+/// One worker and what it has on its way.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its place.
+    pub place: usize,
+    /// Its decisions; `None` while it is dead.
+    pub twin: Option<Twin>,
+    /// The connections of encoders, the newest last.
+    pub feeds: VecDeque<Feed>,
+    /// Its clock is wrong by this.
+    pub skew_us: i64,
+    /// It does not run before this.
+    pub paused_until: i64,
+    /// When its process was started.
+    pub started_us: i64,
+    /// What it said.
+    pub said: Vec<(i64, String)>,
+    writer: Writer,
+    read: Option<(u64, Key)>,
+    current: Only,
+    tick_at: i64,
+}
+
+#[derive(Debug, Default)]
+struct Writer {
+    queue: VecDeque<Item>,
+    next: u64,
+    record_at: i64,
+}
+
+#[derive(Debug)]
+struct Item {
+    id: u64,
+    what: What,
+    flies: Option<Flight>,
+    again_at: i64,
+    tries: u32,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Put(Key, Arc<Vec<u8>>, Condition, Lane, bool),
+    Delete(Vec<String>),
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Flight {
+    Put(u64),
+    /// It was refused: what is there?
+    Look(u64),
+    /// Before it: has the log gone on?
+    Head(u64),
+}
+
+/// Parts of 0.5 s in segments of 2 s; the source, one rung, sound.
+#[must_use]
+pub fn config(place: usize, started_us: i64) -> TwinConfig {
+    let rendition = |id: &str, kind| RenditionConfig { id: RenditionId::parse(id).expect("an id"), kind, bandwidth_bps: 500_000 };
+    let renditions =
+        vec![rendition("source", RenditionKind::Video), rendition("low", RenditionKind::Video), rendition("audio", RenditionKind::Audio)];
+    let stream = StreamId::parse("demo").expect("an id");
+    let session = SessionId::new((started_us / 1000) as u64, place as u64);
+    let mut packager = Config::new(stream, session, renditions);
+    packager.writer = WriterId((started_us as u64) << 4 | place as u64);
+    TwinConfig { packager, reconnect_us: 60_000_000 }
+}
+
+/// Between two looks at the time where nothing happens.
+const TICK_US: i64 = 20_000;
+/// After it a record is written only when the head says that the log has not gone on (as in the real writer).
+const FENCE_US: i64 = 20_000_000;
+/// How long it waits for another worker when it leaves.
+pub const LEAVE_US: i64 = 3_000_000;
+
+impl Worker {
+    /// A process that has just started.
+    #[must_use]
+    pub fn new(place: usize, now: i64, skew_us: i64, feed: Feed) -> Self {
+        Self {
+            place,
+            twin: Some(Twin::new(config(place, now))),
+            feeds: VecDeque::from([feed]),
+            skew_us,
+            paused_until: 0,
+            started_us: now,
+            said: Vec::new(),
+            writer: Writer::default(),
+            read: None,
+            current: Only::Absent,
+            tick_at: 0,
+        }
+    }
+
+    /// Dies at once; what it has sent may still arrive.
+    pub fn kill(&mut self) {
+        self.twin = None;
+        self.feeds.clear();
+        self.writer = Writer::default();
+        self.read = None;
+    }
+
+    /// Starts again.
+    pub fn start(&mut self, now: i64, feed: Feed) {
+        let (place, skew_us, said) = (self.place, self.skew_us, std::mem::take(&mut self.said));
+        *self = Self::new(place, now, skew_us, feed);
+        self.said = said;
+    }
+
+    /// The encoder connects again.
+    pub fn reconnect(&mut self, feed: Feed) {
+        self.feeds.push_back(feed);
+    }
+
+    /// Goes in order.
+    pub fn leave(&mut self, now: i64, store: &mut Store) {
+        self.handle(now, store, TwinInput::Leave { wait_us: LEAVE_US, ends: false });
+    }
+
+    /// Whether it writes.
+    #[must_use]
+    pub fn is_owner(&self) -> bool {
+        self.twin.as_ref().is_some_and(|twin| twin.role() == Role::Owner)
+    }
+
+    /// Runs until now.
+    pub fn step(&mut self, now: i64, store: &mut Store) {
+        if self.twin.is_none() || now < self.paused_until {
+            return;
+        }
+        let mut inputs = Vec::new();
+        while let Some(feed) = self.feeds.front_mut() {
+            inputs.extend(feed.until(now));
+            if self.feeds.len() > 1 && self.feeds.get(1).is_some_and(|next| now >= next.from_us) {
+                self.feeds.pop_front();
+                inputs.push(Input::Discontinuity);
+            } else {
+                break;
+            }
+        }
+        for input in inputs {
+            self.handle(now, store, TwinInput::Source(input));
+        }
+        if let Some((id, key)) = self.read.clone()
+            && let Some(answer) = store.answer(now, id)
+        {
+            self.read = None;
+            let found = match answer {
+                Answer::Object(bytes, etag) => {
+                    if matches!(key, Key::Current { .. }) {
+                        self.current = Only::Match(etag);
+                    }
+                    Found::Object(bytes.to_vec())
+                }
+                Answer::Missing => {
+                    if matches!(key, Key::Current { .. }) {
+                        self.current = Only::Absent;
+                    }
+                    Found::Missing
+                }
+                _ => Found::Failed,
+            };
+            self.handle(now, store, TwinInput::Read { key, found });
+        }
+        if let Some(lost) = self.write(now, store) {
+            self.writer = Writer { record_at: now, ..Writer::default() };
+            self.said.push((now, format!("lost {lost}")));
+            self.handle(now, store, TwinInput::Lost(lost));
+        }
+        if now >= self.tick_at {
+            self.tick_at = now + TICK_US;
+            self.handle(now, store, TwinInput::Source(Input::Tick));
+        }
+    }
+
+    fn handle(&mut self, now: i64, store: &mut Store, input: TwinInput) {
+        let Some(twin) = &mut self.twin else { return };
+        twin.handle(now + self.skew_us, input);
+        let mut over = false;
+        while let Some(output) = twin.poll() {
+            match output {
+                TwinOutput::Do(Output::Put(put)) => self.writer.push(put),
+                TwinOutput::Do(Output::Delete(keys)) => {
+                    self.writer.add(What::Delete(keys.iter().map(ToString::to_string).collect()));
+                }
+                TwinOutput::Do(Output::Event(_)) => {}
+                TwinOutput::Read(key) => {
+                    let id = store.send(now, Who::Worker(self.place), Ask::Get(key.to_string()));
+                    self.read = Some((id, key));
+                }
+                TwinOutput::Role(role) => {
+                    self.said.push((now, format!("{role:?}")));
+                    if role != Role::Owner {
+                        self.writer = Writer::default();
+                    }
+                    self.writer.record_at = now;
+                }
+                TwinOutput::Over => over = true,
+                said @ (TwinOutput::Damaged(_) | TwinOutput::Foreign(_)) => self.said.push((now, format!("{said:?}"))),
+            }
+        }
+        if over {
+            self.said.push((now, "Over".into()));
+            // What it has given out is still written.
+            self.feeds.clear();
+        }
+    }
+
+    /// Whether it has done its part, and all of it is durable.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.feeds.is_empty() && self.writer.queue.is_empty()
+    }
+
+    /// Moves what is to be written; says what somebody else has written first.
+    fn write(&mut self, now: i64, store: &mut Store) -> Option<Key> {
+        let who = Who::Worker(self.place);
+        let mut done = Vec::new();
+        for item in &mut self.writer.queue {
+            let Some(flight) = item.flies else { continue };
+            let (Flight::Put(id) | Flight::Look(id) | Flight::Head(id)) = flight;
+            let Some(answer) = store.answer(now, id) else { continue };
+            let What::Put(key, bytes, condition, ..) = &item.what else {
+                done.push(item.id);
+                continue;
+            };
+            let again = |item_again: &mut i64, tries: &mut u32| {
+                *tries += 1;
+                *item_again = now + (25_000i64 << (*tries).min(5));
+            };
+            item.flies = None;
+            match (flight, answer) {
+                (_, Answer::Failed) => again(&mut item.again_at, &mut item.tries),
+                (Flight::Put(_), Answer::Refused) => {
+                    item.flies = Some(Flight::Look(store.send(now, who, Ask::Get(key.to_string()))));
+                }
+                (Flight::Put(_), _) => {
+                    if matches!(key, Key::Record { .. }) {
+                        self.writer.record_at = now;
+                    }
+                    done.push(item.id);
+                }
+                (Flight::Look(_), Answer::Object(there, etag)) => {
+                    if there == *bytes {
+                        done.push(item.id);
+                    } else {
+                        match condition {
+                            Condition::Absent if matches!(key, Key::Segment { .. } | Key::Chapter { .. }) => done.push(item.id),
+                            Condition::Absent | Condition::Claim => return Some(key.clone()),
+                            Condition::Replace if is_older(key, bytes, &there) => done.push(item.id),
+                            Condition::Replace => {
+                                let ask = Ask::Put(key.to_string(), Arc::clone(bytes), Only::Match(etag));
+                                item.flies = Some(Flight::Put(store.send(now, who, ask)));
+                            }
+                        }
+                    }
+                }
+                (Flight::Head(_), Answer::Object(there, _)) => {
+                    let next = Snapshot::decode(&there).ok().map(|snapshot| snapshot.next_record());
+                    if let Key::Record { number, .. } = key
+                        && next.is_some_and(|next| next > *number)
+                    {
+                        return Some(key.clone());
+                    }
+                    item.flies = Some(Flight::Put(store.send(now, who, Ask::Put(key.to_string(), Arc::clone(bytes), Only::Absent))));
+                }
+                (Flight::Look(_) | Flight::Head(_), _) => again(&mut item.again_at, &mut item.tries),
+            }
+        }
+        self.writer.queue.retain(|item| !done.contains(&item.id));
+        while let Some(at) = self.writer.startable(now) {
+            let record_at = self.writer.record_at;
+            let Some(item) = self.writer.queue.get_mut(at) else { break };
+            item.flies = Some(match &item.what {
+                What::Delete(keys) => Flight::Put(store.send(now, who, Ask::Delete(keys.clone()))),
+                What::Put(Key::Record { stream, session, .. }, ..) if now - record_at > FENCE_US => {
+                    let head = Key::Head { stream: stream.clone(), session: session.clone() };
+                    Flight::Head(store.send(now, who, Ask::Get(head.to_string())))
+                }
+                What::Put(key, bytes, condition, ..) => {
+                    let only = if *condition == Condition::Claim { self.current } else { Only::Absent };
+                    Flight::Put(store.send(now, who, Ask::Put(key.to_string(), Arc::clone(bytes), only)))
+                }
+            });
+        }
+        None
+    }
+}
+
+impl Writer {
+    fn push(&mut self, put: Put) {
+        self.add(What::Put(put.key, Arc::new(put.bytes), put.condition, put.lane, put.barrier));
+    }
+
+    fn add(&mut self, what: What) {
+        self.next += 1;
+        self.queue.push_back(Item { id: self.next, what, flies: None, again_at: 0, tries: 0 });
+    }
+
+    /// One of each lane at a time; a barrier when nothing is before it.
+    fn startable(&self, now: i64) -> Option<usize> {
+        let lane = |item: &Item| match &item.what {
+            What::Put(_, _, _, lane, _) => Some(*lane),
+            What::Delete(_) => None,
+        };
+        let mut begun: Vec<Option<Lane>> = Vec::new();
+        for (at, item) in self.queue.iter().enumerate() {
+            let of = lane(item);
+            if begun.contains(&of) {
+                continue;
+            }
+            begun.push(of);
+            let barrier = matches!(item.what, What::Put(_, _, _, _, true) | What::Delete(_));
+            if item.flies.is_none() && now >= item.again_at && (!barrier || at == 0) {
+                return Some(at);
+            }
+        }
+        None
+    }
+}
+
+fn is_older(key: &Key, ours: &[u8], theirs: &[u8]) -> bool {
+    let reach = |bytes: &[u8]| match key {
+        Key::Head { .. } => Snapshot::decode(bytes).ok().map(|snapshot| snapshot.next_record().0),
+        _ => None,
+    };
+    reach(ours).zip(reach(theirs)).is_some_and(|(ours, theirs)| ours < theirs)
+}

@@ -1,0 +1,267 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use tidegate_stream::{Hash, Key, Record, SessionId, Snapshot, StreamId, Timeline};
+
+use crate::{
+    edge::Edge,
+    plan::{CALM_US, Event, Mode, Plan},
+    rules::Rules,
+    source::Feed,
+    store::Store,
+    viewer::Viewer,
+    worker::Worker,
+};
+
+/// What came of a world.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// The rule that was broken.
+    pub broken: Option<String>,
+    /// Records written.
+    pub records: u64,
+    /// Times that the log went over to another worker.
+    pub handovers: u64,
+    /// Sessions.
+    pub sessions: usize,
+    /// Parts listed, and how many of them were gaps.
+    pub parts: (u64, u64),
+    /// Playlists and pieces of media that were looked at.
+    pub served: (u64, u64),
+    /// Requests of the workers to the store: reads and writes.
+    pub requests: (u64, u64),
+    /// The longest time between two records, in us.
+    pub longest_us: i64,
+    /// What the workers said, for a report.
+    pub said: Vec<(i64, usize, String)>,
+}
+
+/// When every world begins, in us since 1970.
+const T0: i64 = 1_790_000_000_000_000;
+const STEP_US: i64 = 10_000;
+/// A viewer comes when there is something to see.
+const VIEWER_US: i64 = 2_500_000;
+/// How long a viewer has to play without a stop before the end.
+const PLAYS_US: i64 = 4_000_000;
+const ENCODER: u64 = 77;
+
+struct World {
+    now: i64,
+    plan: Plan,
+    store: Store,
+    workers: Vec<Worker>,
+    edges: Vec<Edge>,
+    viewers: Vec<Viewer>,
+    rules: Rules,
+    restarts: Vec<(i64, usize)>,
+    /// In the mode of one push: which worker the encoder is connected to.
+    pushed: usize,
+    encoders: u64,
+}
+
+/// Plays a plan.
+#[must_use]
+pub fn play(seed: u64, plan: Plan) -> Report {
+    let faults = plan.faults.iter().map(|(from, to, fault)| (T0 + from, T0 + to, *fault)).collect();
+    let store = Store::new(seed, faults);
+    let world = World {
+        now: T0,
+        store,
+        workers: Vec::new(),
+        edges: vec![Edge::new(0), Edge::new(1)],
+        viewers: Vec::new(),
+        rules: Rules::default(),
+        restarts: Vec::new(),
+        pushed: 0,
+        encoders: ENCODER,
+        plan,
+    };
+    world.run(seed)
+}
+
+impl World {
+    fn run(mut self, seed: u64) -> Report {
+        for place in 0..2 {
+            let feed = self.feed(place);
+            let mut worker = Worker::new(place, self.now, self.plan.skew_us[place], feed);
+            if self.plan.mode == Mode::Single && place != self.pushed {
+                worker.kill();
+            }
+            self.workers.push(worker);
+        }
+        let mut events = self.plan.events.clone().into_iter().peekable();
+        let end = T0 + self.plan.length_us;
+        let (mut records, mut last_at, mut longest_us) = (0, T0, 0);
+        while self.now < end {
+            self.now += STEP_US;
+            self.store.step(self.now);
+            while let Some((_, event)) = events.next_if(|(at, _)| T0 + at <= self.now) {
+                self.happen(event);
+            }
+            let due: Vec<usize> = self.restarts.iter().filter(|(at, _)| *at <= self.now).map(|(_, place)| *place).collect();
+            self.restarts.retain(|(at, _)| *at > self.now);
+            for place in due {
+                let feed = self.feed(place);
+                self.workers[place].start(self.now, feed);
+            }
+            for worker in &mut self.workers {
+                worker.step(self.now, &mut self.store);
+            }
+            if self.viewers.is_empty() && self.now > T0 + VIEWER_US {
+                self.viewers.push(Viewer::new(self.now, seed));
+            }
+            for viewer in &mut self.viewers {
+                viewer.step(self.now, STEP_US, &mut self.edges, &mut self.rules);
+            }
+            for edge in &mut self.edges {
+                edge.step(self.now, &mut self.store);
+            }
+            if self.store.written.len() > records {
+                if records > 0 {
+                    longest_us = longest_us.max(self.now - last_at);
+                }
+                (records, last_at) = (self.store.written.len(), self.now);
+            }
+            if self.rules.broken.is_some() || self.store.broken.is_some() {
+                break;
+            }
+        }
+        let mut report = Report { longest_us, ..Report::default() };
+        self.judge(&mut report);
+        report
+    }
+
+    fn feed(&mut self, place: usize) -> Feed {
+        let zero = if self.plan.mode == Mode::Single { self.now } else { T0 };
+        let own = (self.plan.mode == Mode::Own).then_some(0xAB00 + place as u64);
+        if self.plan.mode == Mode::Single {
+            self.encoders += 1;
+        }
+        let encoder = self.encoders;
+        Feed::new(encoder, zero, self.now, i64::MAX, self.plan.delay_us[place], own)
+    }
+
+    fn owner(&self) -> usize {
+        self.workers.iter().position(|worker| worker.twin.is_some() && worker.is_owner()).unwrap_or(self.pushed)
+    }
+
+    fn happen(&mut self, event: Event) {
+        let owner = self.owner();
+        match event {
+            Event::KillOwner(after) | Event::Leave(after) | Event::KillStandby(after) => {
+                let place = if matches!(event, Event::KillStandby(_)) && self.plan.mode != Mode::Single { 1 - owner } else { owner };
+                if matches!(event, Event::Leave(_)) && self.now >= self.workers[place].paused_until {
+                    self.workers[place].leave(self.now, &mut self.store);
+                } else {
+                    self.workers[place].kill();
+                }
+                if self.plan.mode == Mode::Single {
+                    // The encoder connects to the other one, as soon as it notices.
+                    self.pushed = 1 - place;
+                    self.restarts.retain(|(_, of)| *of != self.pushed);
+                    self.restarts.push((self.now + (after / 2).min(4_000_000), self.pushed));
+                } else {
+                    self.restarts.push((self.now + after, place));
+                }
+            }
+            Event::PauseOwner(time) => self.workers[owner].paused_until = self.now + time,
+            Event::PauseStandby(time) => self.workers[1 - owner].paused_until = self.now + time,
+            Event::Break(place, time) => {
+                let at = self.now + time;
+                if let Some(feed) = self.workers[place].feeds.back_mut() {
+                    feed.to_us = self.now;
+                    let mut next = feed.clone();
+                    if self.plan.mode == Mode::Single {
+                        self.encoders += 1;
+                        next.encoder = self.encoders;
+                        next.zero_us = at;
+                    }
+                    let next = Feed::new(next.encoder, next.zero_us, at, i64::MAX, next.delay_us, next.own_rungs);
+                    self.workers[place].reconnect(next);
+                }
+            }
+            Event::EdgeDies(place, time) => self.edges[place].restart(self.now + time),
+            Event::Alter => self.store.tamper(false),
+            Event::Remove => self.store.tamper(true),
+        }
+    }
+
+    fn judge(&mut self, report: &mut Report) {
+        report.records = self.store.written.len() as u64;
+        report.requests = (self.store.gets, self.store.puts);
+        report.served = (self.rules.playlists, self.rules.bodies);
+        for parts in self.rules.parts.values() {
+            report.parts.0 += parts.len() as u64;
+            report.parts.1 += parts.values().filter(|part| part.gap).count() as u64;
+        }
+        for worker in &self.workers {
+            report.said.extend(worker.said.iter().map(|(at, what)| (at - T0, worker.place, what.clone())));
+        }
+        report.said.sort();
+        let broken = self.store.broken.take().or_else(|| self.rules.broken.take());
+        let broken = broken.or_else(|| self.logs(report)).or_else(|| self.viewers_play(report.sessions));
+        report.broken = broken;
+    }
+
+    /// Every log that was written is one chain, its times never go back, and each record has one writer.
+    fn logs(&self, report: &mut Report) -> Option<String> {
+        let mut logs: BTreeMap<&str, BTreeMap<u64, &Arc<Vec<u8>>>> = BTreeMap::new();
+        for (session, number, bytes) in &self.store.written {
+            logs.entry(session).or_default().entry(number.0).or_insert(bytes);
+        }
+        let stream = StreamId::parse("demo").ok()?;
+        for (session, records) in logs {
+            let id = SessionId::parse(session).ok()?;
+            let current = self.store.look(&Key::Current { stream: stream.clone() }.to_string());
+            let listed = current.is_some_and(|bytes| String::from_utf8_lossy(bytes).contains(session));
+            report.sessions += usize::from(listed || records.len() > 4);
+            let head = Key::Head { stream: stream.clone(), session: id.clone() };
+            let session_of_log = self.store.look(&head.to_string()).and_then(|head| Snapshot::decode(head).ok())?.session().clone();
+            let mut timeline = Timeline::new(session_of_log);
+            let mut writer = None;
+            let mut ends: Vec<(u32, u64)> = Vec::new();
+            let tampered = !self.store.tampered.is_empty();
+            for (expected, (number, bytes)) in records.into_iter().enumerate() {
+                if expected as u64 != number {
+                    return Some(format!("{session}: record {expected} was never written"));
+                }
+                let Ok((record, offset)) = Record::decode(bytes) else { return Some(format!("{session}: record {number} does not read")) };
+                if let Err(error) = timeline.apply(&record, offset, Some(Hash::of(bytes))) {
+                    return (!tampered).then(|| format!("{session}: {error}"));
+                }
+                report.handovers += u64::from(writer.replace(record.writer).is_some_and(|before| before != record.writer));
+                let Some(segment) = timeline.segments().back() else { continue };
+                let Some(part) = segment.parts.last().filter(|part| part.record == record.number) else { continue };
+                ends.resize(part.tracks.len(), (segment.period, 0));
+                for (end, track) in ends.iter_mut().zip(&part.tracks) {
+                    if end.0 == segment.period && track.start < end.1 && track.duration > 0 {
+                        return Some(format!("{session}: media time goes back at record {number}: {} after {}", track.start, end.1));
+                    }
+                    *end = (segment.period, if track.duration > 0 { track.start + u64::from(track.duration) } else { end.1 });
+                }
+            }
+        }
+        None
+    }
+
+    /// At the end everything has worked for a while: the picture moves.
+    fn viewers_play(&self, sessions: usize) -> Option<String> {
+        let end = self.now;
+        // Who watches a session that is over, or that nobody goes on with, watches its recording.
+        if sessions > 1 {
+            return None;
+        }
+        let clocks_agree = self.plan.skew_us.iter().all(|skew_us| skew_us.abs() < 4_000_000);
+        for viewer in &self.viewers {
+            let at = |time: i64| viewer.seen.iter().rev().find(|(seen, _)| *seen <= time).map_or(0.0, |(_, place)| *place);
+            let moved = at(end) - at(end - PLAYS_US);
+            if moved < 0.9 * PLAYS_US as f64 / 1e6 {
+                let calm = CALM_US as f64 / 1e6;
+                return Some(format!("after {calm} s in which all works the picture moved {moved:.2} s in 4 s: {}", viewer.report()));
+            }
+            if clocks_agree && viewer.behind_s().is_none_or(|behind_s| behind_s > 8.0) {
+                return Some(format!("the viewer is {:?} s behind: {}", viewer.behind_s(), viewer.report()));
+            }
+        }
+        None
+    }
+}
