@@ -9,9 +9,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     body::Body,
-    gzip::{accepts_gzip, gzip, worth_gzip},
+    coding::{Coding, worth_coding},
     objects::Objects,
     range::Ranged,
+    urgency::{Lanes, Urgency},
     wire::Piece,
 };
 
@@ -37,7 +38,9 @@ pub(crate) struct Answer {
 enum Content {
     Text {
         plain: Bytes,
+        /// Made when a viewer first takes them.
         gzip: OnceLock<Bytes>,
+        brotli: OnceLock<Bytes>,
     },
     /// Read from the objects for each viewer: they hold the bytes already.
     Pieces(Vec<Piece>),
@@ -47,20 +50,25 @@ enum Content {
 #[derive(Clone, Debug)]
 pub(crate) struct Viewer {
     head: bool,
-    gzip: bool,
+    coding: Option<Coding>,
     range: Option<HeaderValue>,
     if_none_match: Option<HeaderValue>,
+    priority: Option<HeaderValue>,
+    /// The other answers on the viewer's connection, where it can have several at one time.
+    lanes: Option<Arc<Lanes>>,
 }
 
 impl Viewer {
-    pub(crate) fn new(method: &Method, headers: &HeaderMap) -> Self {
+    pub(crate) fn new(method: &Method, headers: &HeaderMap, lanes: Option<Arc<Lanes>>) -> Self {
         // A range of a body that has changed would be of no use (RFC 9110, 13.1.5); the whole is always right.
         let range = headers.get(header::RANGE).filter(|_| !headers.contains_key(header::IF_RANGE));
         Self {
             head: method == Method::HEAD,
-            gzip: accepts_gzip(headers),
+            coding: Coding::accepted(headers),
             range: range.cloned(),
             if_none_match: headers.get(header::IF_NONE_MATCH).cloned(),
+            priority: lanes.as_ref().and_then(|_| headers.get("priority").cloned()),
+            lanes,
         }
     }
 }
@@ -68,7 +76,7 @@ impl Viewer {
 impl Answer {
     /// An answer whose bytes are known; `headers` are already free of what is between host and component.
     pub(crate) fn text(status: StatusCode, headers: HeaderMap, plain: Bytes) -> Self {
-        Self::new(status, headers, Content::Text { plain, gzip: OnceLock::new() })
+        Self::new(status, headers, Content::Text { plain, gzip: OnceLock::new(), brotli: OnceLock::new() })
     }
 
     /// An answer whose bytes lie in objects.
@@ -129,10 +137,10 @@ impl Answer {
         self.keep.is_some_and(|keep| self.made.elapsed() < keep)
     }
 
-    /// What the answer weighs in memory, its gzip form included.
+    /// What the answer weighs in memory, its smaller forms included.
     pub(crate) fn weight(&self) -> usize {
         let content = match &self.content {
-            Content::Text { plain, .. } => plain.len() + plain.len() / 4,
+            Content::Text { plain, .. } => plain.len() + plain.len() / 2,
             Content::Pieces(pieces) => pieces.len() * 160,
         };
         ANSWER_BYTES + content
@@ -153,10 +161,27 @@ impl Answer {
             }
             return response(StatusCode::NOT_MODIFIED, headers, Body::empty());
         }
-        match &self.content {
-            Content::Text { plain, gzip } => self.to_text(viewer, headers, plain, gzip),
+        let response = match &self.content {
+            Content::Text { plain, .. } => self.to_text(viewer, headers, plain),
             Content::Pieces(pieces) => to_pieces(viewer, headers, pieces, objects).await,
+        };
+        match &viewer.lanes {
+            Some(lanes) if response.body().len() > 0 => {
+                let turn = lanes.turn(Urgency::of(response.headers(), viewer.priority.as_ref()));
+                response.map(|body| body.in_turn(turn))
+            }
+            Some(_) | None => response,
         }
+    }
+
+    /// The body in a coding; made once for everybody who takes it.
+    fn coded<'a>(&'a self, coding: Coding, plain: &Bytes) -> Option<&'a Bytes> {
+        let Content::Text { gzip, brotli, .. } = &self.content else { return None };
+        let cell = match coding {
+            Coding::Gzip => gzip,
+            Coding::Brotli => brotli,
+        };
+        Some(cell.get_or_init(|| coding.encode(plain)))
     }
 
     fn is_known(&self, viewer: &Viewer) -> bool {
@@ -166,13 +191,13 @@ impl Answer {
         known.trim() == "*" || known.split(',').any(|tag| weak(tag) == weak(etag))
     }
 
-    fn to_text(&self, viewer: &Viewer, mut headers: HeaderMap, plain: &Bytes, zipped: &OnceLock<Bytes>) -> Response<Body> {
+    fn to_text(&self, viewer: &Viewer, mut headers: HeaderMap, plain: &Bytes) -> Response<Body> {
         let mut bytes = plain;
-        if worth_gzip(&self.headers, plain.len()) {
+        if worth_coding(&self.headers, plain.len()) {
             headers.append(header::VARY, HeaderValue::from_static("accept-encoding"));
-            if viewer.gzip {
-                bytes = zipped.get_or_init(|| gzip(plain));
-                headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            if let Some((coding, coded)) = viewer.coding.and_then(|coding| Some((coding, self.coded(coding, plain)?))) {
+                bytes = coded;
+                headers.insert(header::CONTENT_ENCODING, coding.name());
                 // Another form of the same thing: equal by weak comparison only.
                 if let Some(etag) = headers.get(header::ETAG).and_then(|etag| etag.to_str().ok()).filter(|etag| !etag.starts_with("W/"))
                     && let Ok(weak) = HeaderValue::try_from(format!("W/{etag}"))
@@ -230,7 +255,7 @@ fn plain_error(viewer: &Viewer, status: StatusCode, line: &str) -> Response<Body
     let answer = Answer::error(status, line);
     let headers = answer.headers.clone();
     match &answer.content {
-        Content::Text { plain, gzip } => answer.to_text(viewer, headers, plain, gzip),
+        Content::Text { plain, .. } => answer.to_text(viewer, headers, plain),
         Content::Pieces(_) => response(status, headers, Body::empty()),
     }
 }

@@ -2,17 +2,21 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+
+use crate::urgency::{SLICE, Turn};
 
 /// The body of an answer: bytes that lie in memory already, sent without copying.
 #[derive(Debug, Default)]
 pub(crate) struct Body {
     chunks: VecDeque<Bytes>,
     len: u64,
+    /// Where others on the same connection may have to go first.
+    turn: Option<Turn>,
 }
 
 impl Body {
@@ -27,7 +31,12 @@ impl Body {
     pub(crate) fn chunks(chunks: impl IntoIterator<Item = Bytes>) -> Self {
         let chunks: VecDeque<_> = chunks.into_iter().filter(|chunk| !chunk.is_empty()).collect();
         let len = chunks.iter().map(|chunk| chunk.len() as u64).sum();
-        Self { chunks, len }
+        Self { chunks, len, turn: None }
+    }
+
+    /// Sends the body when it is its turn among those of the connection.
+    pub(crate) fn in_turn(self, turn: Turn) -> Self {
+        Self { turn: Some(turn), ..self }
     }
 
     pub(crate) fn len(&self) -> u64 {
@@ -55,11 +64,24 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.chunks.pop_front().map(|chunk| {
-            self.len -= chunk.len() as u64;
-            Ok(Frame::data(chunk))
-        }))
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let body = &mut *self;
+        let Some(first) = body.chunks.front_mut() else { return Poll::Ready(None) };
+        let chunk = match &mut body.turn {
+            Some(turn) => {
+                ready!(turn.poll(cx));
+                first.split_to(first.len().min(SLICE))
+            }
+            None => std::mem::take(first),
+        };
+        if first.is_empty() {
+            body.chunks.pop_front();
+        }
+        if body.chunks.is_empty() {
+            body.turn = None;
+        }
+        body.len -= chunk.len() as u64;
+        Poll::Ready(Some(Ok(Frame::data(chunk))))
     }
 
     fn is_end_stream(&self) -> bool {

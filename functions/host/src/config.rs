@@ -2,10 +2,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 
-use crate::Statics;
+use crate::{Statics, Tls};
 
 /// What a host needs to know before it starts.
-#[derive(Debug)]
 pub struct Config {
     /// Where viewers connect; port 0 takes any free one.
     pub listen: SocketAddr,
@@ -15,6 +14,13 @@ pub struct Config {
     pub component: PathBuf,
     /// Where compiled components are kept; `None` compiles at each start.
     pub cache_dir: Option<PathBuf>,
+    /// TLS before viewers; `None` speaks in the clear, behind something that does TLS.
+    pub tls: Option<Tls>,
+    /// Lets other edges that know this secret read objects as they are, below `/objects/`.
+    pub shield_secret: Option<String>,
+    /// The header, in lower case, in which a CDN or proxy before this host says where a viewer is, as `cloudfront-viewer-country`.
+    /// Only where viewers cannot write it themselves.
+    pub country_header: Option<String>,
     /// What the functions find in their environment, beside `TIDEGATE_UPSTREAM`.
     pub environment: Vec<(String, String)>,
     /// Foreign origins (`host:port`) that functions may read though their addresses are not public.
@@ -34,6 +40,9 @@ impl Config {
             upstream,
             component,
             cache_dir: None,
+            tls: None,
+            shield_secret: None,
+            country_header: None,
             environment: Vec::new(),
             private_origins: Vec::new(),
             statics: Statics::default(),
@@ -43,7 +52,7 @@ impl Config {
 }
 
 /// Where objects come from: a bucket, the embedded store, or another edge.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Upstream {
     /// `http://…` or `https://…`, without a bucket.
     pub endpoint: String,
@@ -53,6 +62,8 @@ pub struct Upstream {
     pub region: String,
     /// `None` sends unsigned requests.
     pub credentials: Option<SharedCredentialsProvider>,
+    /// The secret of an edge that is the upstream (its [`Config::shield_secret`]); then the bucket is `objects`.
+    pub shield_secret: Option<String>,
     /// Whether the upstream can hold a request until the object exists.
     pub prefer_wait: PreferWait,
 }
@@ -74,8 +85,12 @@ pub enum PreferWait {
 pub struct Limits {
     /// Connections at once; more wait in the listen backlog.
     pub connections: usize,
+    /// Connections at once of one address (of IPv6: one /64). Behind a proxy or CDN, whose addresses are few, as many as `connections`.
+    pub connections_per_address: usize,
     /// Viewers' requests at once, parked ones included; more get a 503.
     pub requests: usize,
+    /// Requests at once of one address, parked ones included; more get a 429.
+    pub requests_per_address: usize,
     /// Requests inside the component at once; more queue for `guest_queue`.
     pub guest_calls: usize,
     /// How long a request queues for the component before it gets a 503.
@@ -116,7 +131,9 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 20_000,
-            requests: 20_000,
+            connections_per_address: 4_000,
+            requests: 100_000,
+            requests_per_address: 20_000,
             guest_calls: 512,
             guest_queue: Duration::from_secs(2),
             guest_time: Duration::from_secs(5),

@@ -14,6 +14,7 @@ use tokio::{
     sync::Semaphore,
     time::{Instant, timeout_at},
 };
+use wasmtime::Engine;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError};
 
 pub use self::imports::{ImportError, check_imports};
@@ -59,6 +60,9 @@ pub(crate) enum CallError {
 
 /// The component, ready to be called.
 pub(crate) struct Guest {
+    engine: Engine,
+    objects: Arc<Objects>,
+    foreign: Arc<Foreign>,
     shared: ProxyHandler<Functions>,
     /// Instances for one request each: where a request goes whose instance trapped, perhaps because of a neighbour.
     alone: ProxyHandler<Functions>,
@@ -68,22 +72,57 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
+    /// Loads the component, or compiles it: up to a second of both cores. [`Self::greet`] has to follow.
     pub(crate) fn new(config: &Config, objects: &Arc<Objects>, metrics: &Arc<Metrics>) -> Result<Self, HostError> {
         let engine = new_engine(&config.limits).map_err(HostError::Engine)?;
+        let permits = Arc::new(Semaphore::new(config.limits.guest_calls));
+        tick(&engine, permits.clone(), config.limits.guest_calls);
+        let foreign = Arc::new(Foreign::new(&config.private_origins, &config.limits));
+        Self::on(engine, permits, objects.clone(), foreign, config, metrics.clone())
+    }
+
+    /// Another component beside this one, within the same limits.
+    pub(crate) fn beside(&self, config: &Config) -> Result<Self, HostError> {
+        let (engine, permits) = (self.engine.clone(), self.permits.clone());
+        Self::on(engine, permits, self.objects.clone(), self.foreign.clone(), config, self.metrics.clone())
+    }
+
+    fn on(
+        engine: Engine,
+        permits: Arc<Semaphore>,
+        objects: Arc<Objects>,
+        foreign: Arc<Foreign>,
+        config: &Config,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, HostError> {
         let component = load(&engine, &config.component, config.cache_dir.as_deref())?;
         check_imports(&engine, &component)?;
         let pre = engine::link(&engine, &component).map_err(HostError::Engine)?;
-        let foreign = Arc::new(Foreign::new(&config.private_origins, &config.limits));
-        let functions = |reuse| Functions::new(&engine, &pre, objects, &foreign, config, reuse, metrics);
-        let permits = Arc::new(Semaphore::new(config.limits.guest_calls));
-        tick(&engine, permits.clone(), config.limits.guest_calls);
+        let functions = |reuse| Functions::new(&engine, &pre, &objects, &foreign, config, reuse, &metrics);
         Ok(Self {
             shared: ProxyHandler::new(functions(Reuse::Shared)),
             alone: ProxyHandler::new(functions(Reuse::Once)),
+            engine,
+            objects,
+            foreign,
             permits,
             limits: config.limits.clone(),
-            metrics: metrics.clone(),
+            metrics,
         })
+    }
+
+    /// Asks the component which words it speaks.
+    pub(crate) async fn greet(&self) -> Result<(), HostError> {
+        let call = Call { method: Method::GET, path: wire::GREETING.into(), headers: HeaderMap::new(), body: Bytes::new(), waited: None };
+        let silent = |error: &dyn std::fmt::Display| HostError::Silent(error.to_string());
+        let request = request(call).map_err(|error| silent(&error))?;
+        // In an instance of its own: nothing of this is seen by viewers.
+        let reply = timeout_at(Instant::now() + self.limits.guest_time, self.answer(&self.alone, request)).await;
+        let reply = reply.map_err(|late| silent(&late))?.map_err(|error| silent(&error))?;
+        match wire::spoken(&reply.headers) {
+            Some(wire::VERSION) => Ok(()),
+            other => Err(HostError::Version { component: other.unwrap_or(0) }),
+        }
     }
 
     /// Calls the component; a request that may be repeated and met a trap is tried once more in an instance of its own.

@@ -1,14 +1,21 @@
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 
+use http::HeaderName;
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Config, ImportError, Limits, Metrics, front,
+    Config, ImportError, Metrics, Reload, TlsError,
+    addresses::Addresses,
+    front,
     guest::Guest,
     objects::{FetchError, Objects},
     request::Edge,
     shared::Answers,
+    shield::Shield,
+    tls::Certificates,
+    wire,
 };
 
 /// Why a host does not start.
@@ -52,6 +59,25 @@ pub enum HostError {
     /// The machine cannot give what the limits ask for.
     #[error("wasmtime does not start: {0:#}; fewer instances or less memory for each may help")]
     Engine(wasmtime::Error),
+    /// A component of another time.
+    #[error(
+        "the functions component speaks version {component} of the words between host and functions, this host version {}: {}",
+        wire::VERSION,
+        if *component > wire::VERSION { "update the host" } else { "build the component anew" }
+    )]
+    Version {
+        /// What the component says; 0 where it says nothing.
+        component: u32,
+    },
+    /// A component that does not answer.
+    #[error("the functions component does not answer: {0}")]
+    Silent(String),
+    /// No certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A name that no header has.
+    #[error("`{0}` is no name of a header: write it in lower case, as cloudfront-viewer-country")]
+    CountryHeader(String),
     /// The upstream cannot be used.
     #[error(transparent)]
     Upstream(#[from] FetchError),
@@ -62,7 +88,9 @@ pub struct Host {
     listener: TcpListener,
     addr: SocketAddr,
     edge: Arc<Edge>,
-    limits: Limits,
+    config: Arc<Config>,
+    certificates: Option<Arc<Certificates>>,
+    tls: Option<TlsAcceptor>,
     stop: CancellationToken,
 }
 
@@ -72,31 +100,50 @@ impl Host {
         let listen = |source| HostError::Listen { addr: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let addr = listener.local_addr().map_err(listen)?;
+        let certificates = config.tls.clone().map(|tls| Certificates::new(tls, addr.ip())).transpose()?;
+        let tls = certificates.as_ref().map(Certificates::acceptor).transpose()?;
+        let country_header = config.country_header.clone().map(|name| {
+            // Header names are compared as they are written here.
+            HeaderName::from_lowercase(name.as_bytes()).map_err(|_| HostError::CountryHeader(name))
+        });
+        let country_header = country_header.transpose()?;
         let metrics = Arc::new(Metrics::default());
         let stop = CancellationToken::new();
         let objects = Objects::new(config.upstream.clone(), &config.limits, metrics.clone(), stop.clone())?;
-        let (config, objects_of_guest, metrics_of_guest) = (Arc::new(config), objects.clone(), metrics.clone());
-        let of_guest = config.clone();
+        let config = Arc::new(config);
+        let start = Instant::now();
+        let (of_guest, objects_of_guest, metrics_of_guest) = (config.clone(), objects.clone(), metrics.clone());
         // Compiling takes up to a second of both cores.
         let guest = tokio::task::spawn_blocking(move || Guest::new(&of_guest, &objects_of_guest, &metrics_of_guest)).await;
         let guest = guest.map_err(|error| HostError::Engine(wasmtime::Error::msg(error.to_string())))??;
-        let limits = config.limits.clone();
+        guest.greet().await?;
+        tracing::info!(took_us = start.elapsed().as_micros(), "the functions answer");
+        let limits = &config.limits;
         let edge = Edge {
-            answers: Answers::new(guest, objects.clone(), &limits, metrics.clone()),
+            answers: Answers::new(guest, objects.clone(), limits, metrics.clone()),
             objects,
             statics: config.statics.clone(),
+            shield: config.shield_secret.as_deref().map(Shield::new),
             metrics,
             requests: limits.requests as u64,
+            addresses: Addresses::new(limits.requests_per_address),
             request_body: limits.request_body,
+            country_header,
             stop: stop.clone(),
         };
-        Ok(Self { listener, addr, edge: Arc::new(edge), limits, stop })
+        Ok(Self { listener, addr, edge: Arc::new(edge), config, certificates, tls, stop })
     }
 
     /// Where viewers connect.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// What takes another component or certificate while the host runs.
+    #[must_use]
+    pub fn reload(&self) -> Reload {
+        Reload::new(self.edge.answers.clone(), self.config.clone(), self.certificates.clone())
     }
 
     /// Answers viewers until `shutdown`; parked viewers then get what there is.
@@ -106,7 +153,7 @@ impl Host {
             shutdown.cancelled().await;
             stop.cancel();
         });
-        front::serve(self.listener, self.edge, &self.limits, &self.stop).await;
+        front::serve(self.listener, self.edge, self.tls, &self.config.limits, &self.stop).await;
         link.abort();
     }
 }

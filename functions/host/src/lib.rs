@@ -7,21 +7,27 @@
 //!
 //! Invariant: whatever a viewer, the component or the upstream does, the cost is bounded by [`Limits`], and a failure is the
 //! answer to those requests that met it, not to others.
+mod addresses;
 mod answer;
 mod body;
+mod coding;
 mod config;
 mod foreign;
 mod front;
 mod guest;
-mod gzip;
 mod host;
 mod lru;
 mod metrics;
 mod objects;
 mod range;
+mod reload;
 mod request;
+mod request_id;
 mod shared;
+mod shield;
 mod statics;
+mod tls;
+mod urgency;
 mod wire;
 
 pub use config::{Config, Limits, PreferWait, Upstream};
@@ -29,4 +35,6 @@ pub use guest::{ImportError, check_imports};
 pub use host::{Host, HostError};
 pub use metrics::Metrics;
 pub use objects::{FetchError, Object, ObjectKey, Objects, Watched};
+pub use reload::Reload;
 pub use statics::Statics;
+pub use tls::{Tls, TlsError};

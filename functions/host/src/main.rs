@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::Context as _;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use clap::Parser;
-use tidegate_host::{Config, Host, PreferWait, Statics, Upstream};
+use tidegate_host::{Config, Host, Limits, PreferWait, Reload, Statics, Tls, Upstream};
 use tokio_util::sync::CancellationToken;
 
 /// Serves live streams from a bucket to viewers.
@@ -15,10 +15,16 @@ struct Flags {
     /// Where viewers connect.
     #[arg(long, env = "TIDEGATE_LISTEN", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
+    /// The certificate chain in a PEM file; with it, viewers connect with TLS.
+    #[arg(long, env = "TIDEGATE_TLS_CERTIFICATE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+    /// The key of the certificate in a PEM file.
+    #[arg(long, env = "TIDEGATE_TLS_KEY", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
     /// Where objects come from: the address of an S3 store or of another edge.
     #[arg(long, env = "TIDEGATE_ENDPOINT")]
     endpoint: String,
-    /// The bucket; empty where the upstream is another edge.
+    /// The bucket; `objects` where the upstream is another edge.
     #[arg(long, env = "TIDEGATE_BUCKET", default_value = "")]
     bucket: String,
     /// The region of the bucket.
@@ -33,18 +39,39 @@ struct Flags {
     /// Belongs to an access key that expires.
     #[arg(long, env = "AWS_SESSION_TOKEN", hide_env_values = true)]
     session_token: Option<String>,
-    /// The functions component.
+    /// The secret of the edge that is the upstream.
+    #[arg(long, env = "TIDEGATE_UPSTREAM_SECRET", hide_env_values = true)]
+    upstream_secret: Option<String>,
+    /// Lets other edges that know this secret read objects here.
+    #[arg(long, env = "TIDEGATE_SHIELD_SECRET", hide_env_values = true)]
+    shield_secret: Option<String>,
+    /// The functions component. It is taken anew when the file changes, and at SIGHUP.
     #[arg(long, env = "TIDEGATE_COMPONENT")]
     component: PathBuf,
     /// Where compiled components are kept; without it each start compiles.
     #[arg(long, env = "TIDEGATE_CACHE")]
     cache: Option<PathBuf>,
+    /// The header in which a CDN or proxy before this host says where a viewer is, in lower case.
+    #[arg(long, env = "TIDEGATE_COUNTRY_HEADER")]
+    country_header: Option<String>,
     /// A setting that the functions find in their environment, as NAME=VALUE.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     environment: Vec<(String, String)>,
     /// A foreign origin, as HOST:PORT, that functions may read though its address is not public.
     #[arg(long = "private-origin", value_name = "HOST:PORT")]
     private_origins: Vec<String>,
+    /// Connections and requests at once of one address; raise it where a proxy stands before this host.
+    #[arg(long)]
+    per_address: Option<usize>,
+    /// Requests at once, parked ones included.
+    #[arg(long)]
+    requests: Option<usize>,
+    /// Connections at once.
+    #[arg(long)]
+    connections: Option<usize>,
+    /// What is logged: a level, or a filter such as `tidegate_host=debug` (a line for each request).
+    #[arg(long, env = "TIDEGATE_LOG", default_value = "info")]
+    log: String,
     /// A folder of files that are served as they are.
     #[arg(long)]
     files: Option<PathBuf>,
@@ -52,11 +79,14 @@ struct Flags {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).with_writer(std::io::stderr).init();
     let flags = Flags::parse();
+    let filter = tracing_subscriber::EnvFilter::try_new(&flags.log).with_context(|| format!("`{}` is no log filter", flags.log))?;
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let shutdown = CancellationToken::new();
     let host = Host::bind(config(flags)?).await?;
     tracing::info!(addr = %host.addr(), "serving");
+    tokio::spawn(host.reload().watch(shutdown.clone()));
+    tokio::spawn(reload_at_hangup(host.reload()));
     let stop = shutdown.clone();
     tokio::spawn(async move {
         terminated().await;
@@ -71,19 +101,48 @@ fn config(flags: Flags) -> anyhow::Result<Config> {
         let credentials = Credentials::new(id, secret, flags.session_token, None, "flags");
         SharedCredentialsProvider::new(credentials)
     });
-    let upstream =
-        Upstream { endpoint: flags.endpoint, bucket: flags.bucket, region: flags.region, credentials, prefer_wait: PreferWait::Auto };
+    let upstream = Upstream {
+        endpoint: flags.endpoint,
+        bucket: flags.bucket,
+        region: flags.region,
+        credentials,
+        shield_secret: flags.upstream_secret,
+        prefer_wait: PreferWait::Auto,
+    };
     let statics = match &flags.files {
         Some(folder) => Statics::default().folder("/", folder).with_context(|| format!("cannot read {}", folder.display()))?,
         None => Statics::default(),
     };
+    let usual = Limits::default();
+    let limits = Limits {
+        connections: flags.connections.unwrap_or(usual.connections),
+        connections_per_address: flags.per_address.unwrap_or(usual.connections_per_address),
+        requests: flags.requests.unwrap_or(usual.requests),
+        requests_per_address: flags.per_address.unwrap_or(usual.requests_per_address),
+        ..usual
+    };
     Ok(Config {
         cache_dir: flags.cache,
+        tls: flags.tls_certificate.zip(flags.tls_key).map(|(certificate, key)| Tls::Files { certificate, key }),
+        shield_secret: flags.shield_secret,
+        country_header: flags.country_header,
         environment: flags.environment,
         private_origins: flags.private_origins,
         statics,
+        limits,
         ..Config::new(flags.listen, upstream, flags.component)
     })
+}
+
+/// Takes the component and the certificate anew at each SIGHUP.
+async fn reload_at_hangup(reload: Reload) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else { return };
+    while hangup.recv().await.is_some() {
+        if let Err(error) = reload.now().await {
+            tracing::error!(%error, "the host goes on with what it has");
+        }
+    }
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

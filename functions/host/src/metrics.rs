@@ -1,12 +1,19 @@
 use std::{
     fmt::Write as _,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::Duration,
 };
+
+use http::StatusCode;
 
 /// What the host counts, for `/metrics`.
 #[derive(Debug, Default)]
 pub struct Metrics {
     pub(crate) connections: Gauge,
+    pub(crate) connections_refused: Counter,
+    pub(crate) shielded: Counter,
+    answers: [Counter; 5],
+    times: Histogram,
     pub(crate) requests: Counter,
     pub(crate) requests_open: Gauge,
     pub(crate) answers_kept: Counter,
@@ -38,6 +45,17 @@ pub(crate) struct Gauge(AtomicU64);
 /// One thing that is there until this is dropped.
 pub(crate) struct Held<'a>(&'a Gauge);
 
+/// The upper ends of the classes of [`Histogram`], in ms: an answer that is kept, one that is made, one that waited for a part, and more.
+const CLASSES_MS: [u64; 8] = [1, 5, 20, 100, 300, 600, 1_500, 6_000];
+
+/// How long answers took.
+#[derive(Debug, Default)]
+struct Histogram {
+    classes: [Counter; CLASSES_MS.len()],
+    sum_us: Counter,
+    count: Counter,
+}
+
 impl Counter {
     pub(crate) fn add(&self, n: u64) {
         self.0.fetch_add(n, Relaxed);
@@ -66,6 +84,19 @@ impl Drop for Held<'_> {
 }
 
 impl Metrics {
+    /// An answer of this status is on its way.
+    pub(crate) fn answered(&self, status: StatusCode, took: Duration) {
+        if let Some(class) = self.answers.get(usize::from(status.as_u16() / 100).wrapping_sub(1)) {
+            class.add(1);
+        }
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        if let Some((class, _)) = self.times.classes.iter().zip(CLASSES_MS).find(|(_, end_ms)| took_us <= end_ms * 1000) {
+            class.add(1);
+        }
+        self.times.sum_us.add(took_us);
+        self.times.count.add(1);
+    }
+
     /// The text form that Prometheus reads.
     pub(crate) fn text(&self) -> String {
         let gauges = [
@@ -75,6 +106,8 @@ impl Metrics {
         ];
         let counters = [
             ("requests", "Viewers' requests.", self.requests.value()),
+            ("connections_refused", "Connections closed because their address has too many.", self.connections_refused.value()),
+            ("shielded", "Objects asked for by other edges.", self.shielded.value()),
             ("answers_kept", "Requests answered from a kept answer.", self.answers_kept.value()),
             ("answers_shared", "Requests that joined an identical one in flight.", self.answers_shared.value()),
             ("answers_refused", "Requests refused for overload.", self.answers_refused.value()),
@@ -102,6 +135,26 @@ impl Metrics {
                 "# HELP tidegate_host_{name}_total {help}\n# TYPE tidegate_host_{name}_total counter\ntidegate_host_{name}_total {value}\n"
             );
         }
+        text.push_str("# HELP tidegate_host_answers_total Answers by class of status.\n# TYPE tidegate_host_answers_total counter\n");
+        for (n, count) in self.answers.iter().enumerate() {
+            let _ = writeln!(text, "tidegate_host_answers_total{{class=\"{}xx\"}} {}", n + 1, count.value());
+        }
+        self.times.write(&mut text);
         text
+    }
+}
+
+impl Histogram {
+    fn write(&self, text: &mut String) {
+        const NAME: &str = "tidegate_host_answer_seconds";
+        let _ = write!(text, "# HELP {NAME} Time to an answer, parked time included.\n# TYPE {NAME} histogram\n");
+        let mut below = 0;
+        for (class, end_ms) in self.classes.iter().zip(CLASSES_MS) {
+            below += class.value();
+            let _ = writeln!(text, "{NAME}_bucket{{le=\"{}.{:03}\"}} {below}", end_ms / 1000, end_ms % 1000);
+        }
+        let (count, sum_us) = (self.count.value(), self.sum_us.value());
+        let _ = writeln!(text, "{NAME}_bucket{{le=\"+Inf\"}} {count}");
+        let _ = writeln!(text, "{NAME}_sum {}.{:06}\n{NAME}_count {count}", sum_us / 1_000_000, sum_us % 1_000_000);
     }
 }

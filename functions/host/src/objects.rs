@@ -43,13 +43,16 @@ const ENTRY_BYTES: usize = 512;
 pub struct Objects {
     upstream: UpstreamClient,
     kept: Mutex<Lru<ObjectKey, Kept>>,
-    flights: Mutex<HashMap<ObjectKey, Flight>>,
+    flights: Mutex<HashMap<Wanted, Flight>>,
     watchers: Watchers,
     /// The largest object that is read whole.
     whole: usize,
     stop: CancellationToken,
     metrics: Arc<Metrics>,
 }
+
+/// An object, or a range of one that is too large to be read whole.
+type Wanted = (ObjectKey, Option<(u64, u64)>);
 
 /// A read that any number of callers await.
 type Flight = Shared<BoxFuture<'static, Result<Option<Arc<Object>>, FetchError>>>;
@@ -100,7 +103,7 @@ impl Objects {
         if known.is_none() && self.watchers.says_not_yet(key) {
             return Ok(None);
         }
-        let answer = self.read(key, known.as_ref().map(|(object, _)| object.clone())).await;
+        let answer = self.read((key.clone(), None), known.as_ref().map(|(object, _)| object.clone())).await;
         match (answer, known) {
             (Err(error), Some((object, seen))) if seen.elapsed() < STALE => {
                 tracing::warn!(%key, %error, "the upstream fails; an older object serves");
@@ -114,12 +117,9 @@ impl Objects {
     pub async fn piece(self: &Arc<Self>, key: &ObjectKey, range: Option<(u64, u64)>) -> Result<Option<(Bytes, u64)>, FetchError> {
         match (self.get(key).await, range) {
             (Ok(object), _) => Ok(object.map(|object| (slice(&object.bytes, range), object.len))),
-            (Err(FetchError::TooLarge(_)), Some(range)) => {
-                let ask = Ask { range: Some(range), limit: self.whole, ..Ask::default() };
-                Ok(match self.upstream.get(key, &ask).await? {
-                    Found::Object(object) => Some((object.bytes.clone(), object.len)),
-                    Found::NotModified | Found::Absent => None,
-                })
+            (Err(FetchError::TooLarge(_)), Some(_)) => {
+                let object = self.read((key.clone(), range), None).await?;
+                Ok(object.map(|object| (object.bytes.clone(), object.len)))
             }
             (Err(error), _) => Err(error),
         }
@@ -156,22 +156,33 @@ impl Objects {
         lock(&self.kept).insert(key.clone(), note, ENTRY_BYTES);
     }
 
-    /// Reads an object, together with everybody else who wants it now.
-    fn read(self: &Arc<Self>, key: &ObjectKey, known: Option<Arc<Object>>) -> Flight {
+    /// Reads an object, or a range of it, together with everybody else who wants it now.
+    fn read(self: &Arc<Self>, wanted: Wanted, known: Option<Arc<Object>>) -> Flight {
         let mut flights = lock(&self.flights);
-        if let Some(flight) = flights.get(key) {
+        if let Some(flight) = flights.get(&wanted) {
             return flight.clone();
         }
-        let (objects, name) = (self.clone(), key.clone());
+        let (objects, own) = (self.clone(), wanted.clone());
         // A task of its own: the caller may go away while others wait for the same bytes.
         let task = tokio::spawn(async move {
-            let answer = objects.fetch(&name, known).await;
-            lock(&objects.flights).remove(&name);
+            let answer = match own.1 {
+                None => objects.fetch(&own.0, known).await,
+                Some(range) => objects.fetch_range(&own.0, range).await,
+            };
+            lock(&objects.flights).remove(&own);
             answer
         });
         let flight = task.map(|joined| joined.unwrap_or_else(|error| Err(FetchError::Unreachable(error.to_string())))).boxed().shared();
-        flights.insert(key.clone(), flight.clone());
+        flights.insert(wanted, flight.clone());
         flight
+    }
+
+    async fn fetch_range(&self, key: &ObjectKey, range: (u64, u64)) -> Result<Option<Arc<Object>>, FetchError> {
+        let ask = Ask { range: Some(range), limit: self.whole, ..Ask::default() };
+        Ok(match self.upstream.get(key, &ask).await? {
+            Found::Object(object) => Some(object),
+            Found::NotModified | Found::Absent => None,
+        })
     }
 
     async fn fetch(&self, key: &ObjectKey, known: Option<Arc<Object>>) -> Result<Option<Arc<Object>>, FetchError> {

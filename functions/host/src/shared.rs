@@ -1,6 +1,6 @@
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -28,7 +28,7 @@ const WAIT: Duration = Duration::from_secs(30);
 
 /// Answers that are good for everybody who asks the same: asked for once, kept as long as they say.
 pub(crate) struct Answers {
-    guest: Guest,
+    guest: RwLock<Arc<Guest>>,
     objects: Arc<Objects>,
     kept: Mutex<Lru<Arc<str>, Arc<Answer>>>,
     flights: Mutex<HashMap<Arc<str>, Flight>>,
@@ -42,7 +42,21 @@ type Flight = Shared<BoxFuture<'static, Arc<Answer>>>;
 impl Answers {
     pub(crate) fn new(guest: Guest, objects: Arc<Objects>, limits: &Limits, metrics: Arc<Metrics>) -> Arc<Self> {
         let kept = Mutex::new(Lru::new(limits.answers));
+        let guest = RwLock::new(Arc::new(guest));
         Arc::new(Self { guest, objects, kept, flights: Mutex::default(), patience: limits.request_time, metrics })
+    }
+
+    /// The component that answers now.
+    pub(crate) fn guest(&self) -> Arc<Guest> {
+        self.guest.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets another component answer from here on. Calls that have begun end in the old one; viewers who are parked meet the new one
+    /// when they wake.
+    pub(crate) fn replace(&self, guest: Guest) {
+        *self.guest.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(guest);
+        // What the old one said is not what the new one would say.
+        lock(&self.kept).clear();
     }
 
     /// The answer to a GET that says nothing about the viewer.
@@ -105,7 +119,7 @@ impl Answers {
     async fn ask(&self, mut call: Call) -> Answer {
         let deadline = Instant::now() + self.patience;
         for _ in 0..WAITS {
-            let reply = match self.guest.call(call.clone()).await {
+            let reply = match self.guest().call(call.clone()).await {
                 Ok(reply) => reply,
                 Err(error) => return refusal(&error),
             };

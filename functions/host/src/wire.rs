@@ -5,10 +5,22 @@ use http::HeaderMap;
 
 use crate::{objects::ObjectKey, range::number};
 
-/// Tells the component that this host parks and sends for it.
+/// The version of these words. A host takes no component of another one, so that both may change.
+pub(crate) const VERSION: u32 = 1;
+/// Tells the component that this host parks and sends for it, in which version of the words.
 pub(crate) const HOST: &str = "tidegate-host";
+/// Tells the host which version the component speaks, in the answer to `GET` of [`GREETING`].
+const FUNCTIONS: &str = "tidegate-functions";
+/// The address that no viewer's request has.
+pub(crate) const GREETING: &str = "/tidegate-functions";
 /// Tells the component how its wait ended.
 pub(crate) const WAITED: &str = "tidegate-waited";
+/// The host, with its port, that the viewer asked; with a request that is one viewer's own.
+pub(crate) const VIEWER_HOST: &str = "tidegate-viewer-host";
+/// `http` or `https`.
+pub(crate) const VIEWER_SCHEME: &str = "tidegate-viewer-scheme";
+/// Where the viewer is, where something before the host knows it.
+pub(crate) const VIEWER_COUNTRY: &str = "tidegate-viewer-country";
 const WAIT: &str = "tidegate-wait";
 const SEND: &str = "tidegate-send";
 /// The limits that the component sets for something that is not ours.
@@ -48,6 +60,11 @@ pub(crate) enum WireError {
     Send,
     #[error("the component asked for more than {PIECES} pieces")]
     TooManyPieces,
+}
+
+/// The version that a component says it speaks.
+pub(crate) fn spoken(headers: &HeaderMap) -> Option<u32> {
+    headers.get(FUNCTIONS).and_then(|value| value.to_str().ok()?.parse().ok())
 }
 
 /// The wait that an answer asks for, if it does.

@@ -46,9 +46,31 @@ fn headers(content_type: &'static str, keep: Keep) -> Vec<Header> {
     headers
 }
 
+/// What is sent first where a viewer asks for several things at once (RFC 9218; rfc8216bis B.1: playlists at 1, media from 2 to 6, a
+/// higher rung never before a lower one).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Urgency(pub(crate) &'static str);
+
+impl Urgency {
+    const PLAYLIST: Self = Self("u=1");
+    /// What nothing can be played without.
+    pub(crate) const FIRST: Self = Self("u=2");
+
+    /// Of the rendition that so many others of its kind are below.
+    pub(crate) fn of_rung(below: usize) -> Self {
+        Self(["u=2", "u=3", "u=4", "u=5"].get(below).copied().unwrap_or("u=6"))
+    }
+
+    fn header(self) -> Header {
+        ("priority", Cow::Borrowed(self.0))
+    }
+}
+
 /// A playlist.
 pub(crate) fn playlist(body: String, keep: Keep) -> Answer {
-    Answer::Respond { status: 200, headers: headers("application/vnd.apple.mpegurl", keep), body: body.into_bytes() }
+    let mut headers = headers("application/vnd.apple.mpegurl", keep);
+    headers.push(Urgency::PLAYLIST.header());
+    Answer::Respond { status: 200, headers, body: body.into_bytes() }
 }
 
 /// A DASH presentation.
@@ -64,8 +86,10 @@ pub(crate) fn time(now_utc_ms: u64) -> Answer {
 }
 
 /// Media, which lies in these objects and never changes.
-pub(crate) fn media(pieces: Vec<Piece>, content_type: &'static str) -> Answer {
-    Answer::Send { pieces, headers: headers(content_type, Keep::Forever) }
+pub(crate) fn media(pieces: Vec<Piece>, content_type: &'static str, urgency: Urgency) -> Answer {
+    let mut headers = headers(content_type, Keep::Forever);
+    headers.push(urgency.header());
+    Answer::Send { pieces, headers }
 }
 
 /// One line about why there is nothing.

@@ -3,7 +3,7 @@ use tidegate_function::{Answer, Piece, Waited};
 use tidegate_hls::{Clip, Description, Directives, MultivariantOptions, Shown, Stretch, View, i_frames, media, multivariant};
 use tidegate_stream::{AsOf, Key, MpdKind, Msn, Part, PartIndex, Position, RenditionId, RenditionKind, Segment, StreamDocument, Timeline};
 
-use crate::answer::{self, Keep, playlist, refusal};
+use crate::answer::{self, Keep, Urgency, playlist, refusal};
 
 /// What of a session is asked for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -108,7 +108,7 @@ pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited
 
 /// An object as it is.
 pub(crate) fn whole(key: &Key) -> Answer {
-    answer::media(vec![Piece { key: key.to_string(), range: None }], "video/mp4")
+    answer::media(vec![Piece { key: key.to_string(), range: None }], "video/mp4", Urgency::FIRST)
 }
 
 fn wanted(directives: &Directives) -> Wanted {
@@ -250,7 +250,18 @@ fn media_or_gap(timeline: &Timeline, rendition: usize, pieces: Vec<Piece>, what:
         return refusal(404, format_args!("{what} is a gap"));
     }
     let kind = timeline.session().renditions.get(rendition).map(|rendition| rendition.kind);
-    answer::media(pieces, if kind == Some(RenditionKind::Audio) { "audio/mp4" } else { "video/mp4" })
+    let content_type = if kind == Some(RenditionKind::Audio) { "audio/mp4" } else { "video/mp4" };
+    answer::media(pieces, content_type, urgency(timeline, rendition))
+}
+
+/// Sound goes with the lowest picture: it is small, and nothing plays without it.
+fn urgency(timeline: &Timeline, rendition: usize) -> Urgency {
+    let renditions = &timeline.session().renditions;
+    let is_video = |index: usize| renditions.get(index).is_some_and(|rendition| rendition.kind == RenditionKind::Video);
+    let Some(period) = timeline.periods().last().filter(|_| is_video(rendition)) else { return Urgency::FIRST };
+    let rate = |index: usize| period.tracks.get(index).and_then(|track| Some(track.as_ref()?.bandwidth_bps));
+    let own = rate(rendition);
+    Urgency::of_rung((0..renditions.len()).filter(|index| is_video(*index) && rate(*index).is_some() && rate(*index) < own).count())
 }
 
 fn piece_of_record(timeline: &Timeline, part: &Part, rendition: usize) -> Option<Piece> {

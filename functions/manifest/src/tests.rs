@@ -345,6 +345,18 @@ fn init_segments_are_sent_as_they_are() {
 }
 
 #[test]
+fn playlists_are_sent_first_then_sound_and_the_lowest_picture() {
+    let world = World::after(10);
+    let mut state = State::new();
+    let urgencies: Vec<_> = ["~/index.m3u8", "~/source.m3u8", "~/audio/1.m4s", "~/source/1.m4s", "~/source/2.1.m4s"]
+        .map(|address| header(&world.get(&mut state, address), "priority").to_owned())
+        .into();
+    assert_eq!(urgencies, ["u=1", "u=1", "u=2", "u=2", "u=2"]);
+    let rungs: Vec<_> = (0..7).map(|below| crate::answer::Urgency::of_rung(below).0).collect();
+    assert!(rungs.is_sorted() && rungs.first() == Some(&"u=2") && rungs.last() == Some(&"u=6"), "{rungs:?}");
+}
+
+#[test]
 fn a_hinted_part_is_waited_for_and_404_when_it_never_comes() {
     let mut world = World::after(10);
     let mut state = State::new();

@@ -21,6 +21,11 @@ mod component {
         let (verb, rest) = path.split_once('/').unwrap_or((&path, ""));
         let upstream = std::env::var("TIDEGATE_UPSTREAM").unwrap_or_default();
         match verb {
+            // A test writes another number over this one.
+            "tidegate-functions" => {
+                let version = std::hint::black_box("speaks-version-1").trim_start_matches("speaks-version-");
+                answer(204, &[("tidegate-functions", version)], "")
+            }
             "noop" => answer(200, &[], "ok"),
             "count" => {
                 let calls = CALLS.fetch_add(1, Relaxed);

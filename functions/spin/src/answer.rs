@@ -15,6 +15,13 @@ pub(crate) fn respond(status: u16, headers: &[Header], body: Vec<u8>) -> anyhow:
     Ok(response.body(box_body(FullBody::new(Bytes::from(body))))?)
 }
 
+/// Tells our host which version of the words between host and functions is spoken here: that of the headers below. A host of another
+/// version refuses this component, and says what to update.
+pub(crate) fn greet() -> anyhow::Result<Response<BoxBody>> {
+    let response = Response::builder().status(StatusCode::NO_CONTENT).header("tidegate-functions", "1");
+    Ok(response.body(box_body(FullBody::new(Bytes::new())))?)
+}
+
 /// The host asks again when the object is there.
 pub(crate) fn wait_by_host(key: &str, expect_ms: u64, timeout_ms: u64) -> anyhow::Result<Response<BoxBody>> {
     let wait = format!("key={key}; expect-ms={expect_ms}; timeout-ms={timeout_ms}");

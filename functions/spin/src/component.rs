@@ -6,7 +6,7 @@ use tidegate_access::{COUNTRY, HOST, SCHEME};
 use tidegate_function::Waited;
 
 use crate::{
-    answer::{respond, send, send_by_host, wait_by_host},
+    answer::{greet, respond, send, send_by_host, wait_by_host},
     dispatch::{Settled, dispatch},
     shell::{Shell, body},
 };
@@ -14,6 +14,9 @@ use crate::{
 #[http_service]
 async fn serve(request: Request) -> anyhow::Result<Response<BoxBody>> {
     let shell = Shell::new(request.headers());
+    if shell.has_host && request.uri().path() == "/tidegate-functions" {
+        return greet();
+    }
     let asked = match asked(request, &shell).await {
         Ok(asked) => asked,
         Err(TooLong) => return respond(413, &[], b"the body is too long\n".to_vec()),

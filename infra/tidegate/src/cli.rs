@@ -58,6 +58,9 @@ pub struct UpOptions {
     /// Where viewers connect.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "TIDEGATE_LISTEN")]
     pub listen: SocketAddr,
+    /// Viewers connect with TLS (and HTTP/2), with a certificate made for this machine that a browser asks about once.
+    #[arg(long)]
+    pub tls: bool,
     /// Where encoders such as OBS connect.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1935", env = "TIDEGATE_RTMP")]
     pub rtmp: SocketAddr,

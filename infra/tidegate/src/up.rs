@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow, bail};
-use tidegate_host::Host;
+use tidegate_host::{Host, Tls};
 use tidegate_ingest_worker::{Config as WorkerConfig, Pull, Worker};
 use tidegate_stream::StreamId;
 use tokio::{
@@ -88,13 +88,15 @@ async fn serve(
 
     let host = Host::bind(tidegate_host::Config {
         cache_dir: Some(place::cache()?.join("components")),
+        tls: options.tls.then(|| Tls::SelfMade { folder: data.join("tls") }),
         statics: watch::statics(&web.player, &streams)?,
         ..tidegate_host::Config::new(options.listen, bucket.upstream.clone(), web.component)
     })
     .await?;
     let worker = Worker::bind(worker_config(options, &ffmpeg), bucket.store.clone()).await?;
     let rtmp = format!("rtmp://{}/live", worker.rtmp_addr());
-    let report = Report::new(host.addr(), bucket.public.as_deref(), &rtmp, &studio_key, &streams);
+    let edge = format!("{}://{}", if options.tls { "https" } else { "http" }, host.addr());
+    let report = Report::new(&edge, bucket.public.as_deref(), &rtmp, &studio_key, &streams);
     let metrics: Vec<_> = streams.iter().map(|stream| (stream.clone(), worker.metrics().stream(stream))).collect();
 
     let pushes = matches!(show, Show::Demo);
@@ -113,6 +115,8 @@ async fn serve(
         }
         Show::Nothing => tokio::spawn(pending()),
     };
+    // `infra/build` beside a running platform is enough to try a change of the functions.
+    tokio::spawn(host.reload().watch(stop_host.clone()));
     let mut host = tokio::spawn(host.run(stop_host.clone()));
     let mut worker = tokio::spawn(worker.run(stop_worker.clone()));
     report.print();

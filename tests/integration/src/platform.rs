@@ -173,6 +173,7 @@ fn edge(s3: &S3, prefer_wait: PreferWait) -> tidegate_host::Config {
         region: "us-east-1".into(),
         credentials: Some(aws_credential_types::provider::SharedCredentialsProvider::new(credentials)),
         prefer_wait,
+        shield_secret: None,
     };
     let component = web().join("functions.wasm");
     tidegate_host::Config {

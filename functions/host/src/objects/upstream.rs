@@ -19,7 +19,11 @@ use hyper_util::{
 use tokio::time::timeout;
 
 use super::{ObjectKey, sign::Signer};
-use crate::{Metrics, PreferWait, Upstream, range::number};
+use crate::{
+    Metrics, PreferWait, Upstream,
+    range::number,
+    shield::{EXPECT, TOO_LARGE},
+};
 
 /// A store in the same region connects in a few ms; a SYN that was lost is sent again after 1 s.
 const CONNECT: Duration = Duration::from_secs(3);
@@ -46,6 +50,9 @@ pub enum FetchError {
     /// The upstream address in the configuration cannot be used.
     #[error("the upstream address `{0}` is not http://host[:port] or https://host[:port]")]
     Address(String),
+    /// A secret with line breaks or the like.
+    #[error("the secret of the upstream cannot stand in a header")]
+    Secret,
     /// No certificates of authorities on this machine.
     #[error("no root certificates: {0}")]
     Roots(String),
@@ -96,6 +103,8 @@ pub(super) struct Ask {
     pub(super) if_none_match: Option<HeaderValue>,
     /// How long the upstream may hold the request until the object exists.
     pub(super) wait: Option<Duration>,
+    /// In how long it is expected; an edge that polls for others polls then.
+    pub(super) expect: Duration,
     /// The largest body that is read.
     pub(super) limit: usize,
 }
@@ -123,6 +132,8 @@ pub(super) struct UpstreamClient {
     client: Connections,
     base: String,
     signer: Option<Signer>,
+    /// What another edge wants to see.
+    bearer: Option<HeaderValue>,
     /// How many answers came without `Preference-Applied`; `CAN_WAIT` once one came with it.
     wait: AtomicU8,
     metrics: Arc<Metrics>,
@@ -174,7 +185,12 @@ impl UpstreamClient {
             PreferWait::Never => WAIT_TRIES,
         };
         let signer = upstream.credentials.map(|provider| Signer::new(provider, upstream.region));
-        Ok(Self { client, base, signer, wait: AtomicU8::new(wait), metrics })
+        let bearer = upstream.shield_secret.map(|secret| -> Result<_, FetchError> {
+            let mut value = HeaderValue::try_from(format!("Bearer {secret}")).map_err(|_| FetchError::Secret)?;
+            value.set_sensitive(true);
+            Ok(value)
+        });
+        Ok(Self { client, base, signer, bearer: bearer.transpose()?, wait: AtomicU8::new(wait), metrics })
     }
 
     /// Whether it is worth asking the upstream to hold a request.
@@ -217,9 +233,13 @@ impl UpstreamClient {
         if let Some(signer) = &self.signer {
             signer.sign(&mut request, &[]).await?;
         }
+        if let Some(bearer) = &self.bearer {
+            request.headers_mut().insert(header::AUTHORIZATION, bearer.clone());
+        }
         // `Prefer` is not signed: a proxy may take it away.
         if let Some(wait) = ask.wait {
             insert(request.headers_mut(), HeaderName::from_static("prefer"), format!("wait={}", wait.as_secs().max(1)));
+            insert(request.headers_mut(), HeaderName::from_static(EXPECT), ask.expect.as_millis().to_string());
         }
         let patience = HEAD + ask.wait.unwrap_or_default();
         let response = timeout(patience, self.client.request(request)).await.map_err(|_| FetchError::Slow(patience))?;
@@ -284,6 +304,11 @@ impl UpstreamClient {
             StatusCode::NOT_FOUND => {
                 collect(body, ERROR_BODY).await.ok();
                 return Ok(Found::Absent);
+            }
+            // Another edge does not send what is too large to be kept.
+            StatusCode::PAYLOAD_TOO_LARGE if head.headers.contains_key(TOO_LARGE) => {
+                let len = head.headers.get(TOO_LARGE).and_then(|len| number(len.to_str().ok()?));
+                return Err(FetchError::TooLarge(len.unwrap_or(u64::MAX)));
             }
             status => {
                 let text = collect(body, ERROR_BODY).await.unwrap_or_default();

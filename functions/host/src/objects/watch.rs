@@ -127,7 +127,8 @@ impl Objects {
                 continue;
             }
             self.metrics.watch_polls.add(1);
-            let ask = Ask { wait: hold, limit: self.whole, ..Ask::default() };
+            let expect = lock(&watcher.expected.at).saturating_duration_since(Instant::now());
+            let ask = Ask { wait: hold, expect, limit: self.whole, ..Ask::default() };
             // A held GET must not outlive the last who waits.
             let asked = Instant::now();
             let answer = tokio::select! {

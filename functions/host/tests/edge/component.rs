@@ -130,6 +130,10 @@ async fn viewers_cannot_speak_the_words_of_the_host() {
     let headers = [("tidegate-waited", "1"), ("tidegate-send", "key=meta/keys/x"), ("cookie", "a=b"), ("connection", "close")];
     let answer = edge.send(Method::GET, "/echo", &headers).await;
     assert!(answer.text().contains("cookie: \"a=b\"") && answer.text().contains("tidegate-host: \"1\""), "{}", answer.text());
+    // What the host says of a viewer is the host's own.
+    let forged = edge.send(Method::GET, "/echo", &[("cookie", "a=b"), ("tidegate-viewer-country", "AT")]).await;
+    assert!(!forged.text().contains("AT") && forged.text().contains("tidegate-viewer-scheme: \"http\""), "{}", forged.text());
+    assert!(forged.text().contains(&format!("tidegate-viewer-host: \"{}\"", edge.address())), "{}", forged.text());
     assert!(!answer.text().contains("tidegate-waited") && !answer.text().contains("tidegate-send"), "{}", answer.text());
     edge.stopped().await;
 }

@@ -6,10 +6,13 @@
 )]
 //! The host with a component and an upstream that do what the test says.
 mod component;
+mod connections;
 mod foreign;
 mod objects;
+mod reload;
 mod requests;
 mod setup;
+mod tiers;
 mod upstream;
 mod viewers;
 mod waits;

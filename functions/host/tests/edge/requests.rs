@@ -65,13 +65,15 @@ async fn playlists_are_gzipped_for_those_who_take_it() {
     let edge = Edge::start().await;
     let plain = edge.get("/text").await;
     assert_eq!((plain.header("vary"), plain.header("content-encoding"), plain.header("etag")), ("accept-encoding", "", "\"one\""));
-    let zipped = edge.send(Method::GET, "/text", &[("accept-encoding", "br, gzip")]).await;
+    let zipped = edge.send(Method::GET, "/text", &[("accept-encoding", "br;q=0, gzip")]).await;
     assert_eq!((zipped.header("content-encoding"), zipped.header("etag")), ("gzip", "W/\"one\""));
     assert_eq!(zipped.header("content-length"), zipped.body.len().to_string());
     assert!(zipped.body.len() < plain.body.len() / 10);
     let mut text = String::new();
     std::io::Read::read_to_string(&mut flate2::read::GzDecoder::new(&zipped.body[..]), &mut text).unwrap();
     assert_eq!(text, plain.text());
+    let brotli = edge.send(Method::GET, "/text", &[("accept-encoding", "gzip, br")]).await;
+    assert_eq!((brotli.header("content-encoding"), brotli.body.len() < zipped.body.len()), ("br", true));
     let known = edge.send(Method::GET, "/text", &[("accept-encoding", "gzip"), ("if-none-match", "W/\"one\"")]).await;
     assert_eq!(known.status, 304);
     assert_eq!(edge.metric("guest_calls_total").await, 1);

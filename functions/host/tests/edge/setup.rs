@@ -12,7 +12,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use tidegate_host::{Config, Host, Limits, PreferWait, Statics, Upstream};
+use tidegate_host::{Config, Host, Limits, PreferWait, Reload, Statics, Upstream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ use crate::upstream::Store;
 pub(crate) struct Edge {
     pub(crate) store: Store,
     base: String,
+    reload: Reload,
     client: Client<HttpConnector, Full<Bytes>>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
@@ -50,6 +51,7 @@ pub(crate) fn config(store: &Store) -> Config {
         bucket: "bucket".into(),
         region: "us-east-1".into(),
         credentials: None,
+        shield_secret: None,
         prefer_wait: PreferWait::Never,
     };
     Config {
@@ -71,9 +73,9 @@ impl Edge {
         change(&mut config);
         let host = Host::bind(config).await.unwrap();
         let base = format!("http://{}", host.addr());
-        let shutdown = CancellationToken::new();
+        let (shutdown, reload) = (CancellationToken::new(), host.reload());
         let task = tokio::spawn(host.run(shutdown.clone()));
-        Self { store, base, client: Client::builder(TokioExecutor::new()).build_http(), shutdown, task }
+        Self { store, base, reload, client: Client::builder(TokioExecutor::new()).build_http(), shutdown, task }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -111,6 +113,15 @@ impl Edge {
 
     pub(crate) fn base(&self) -> &str {
         &self.base
+    }
+
+    /// As `host:port`.
+    pub(crate) fn address(&self) -> &str {
+        self.base.trim_start_matches("http://")
+    }
+
+    pub(crate) fn reload(&self) -> &Reload {
+        &self.reload
     }
 
     pub(crate) fn stop(&self) {

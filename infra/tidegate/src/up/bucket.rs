@@ -131,7 +131,7 @@ impl Bucket {
         let public = Some(format!("{endpoint}/{BUCKET}"));
         let credentials = Some(SharedCredentialsProvider::new(credentials));
         let prefer_wait = PreferWait::Auto;
-        let upstream = Upstream { endpoint, bucket: BUCKET.into(), region: REGION.into(), credentials, prefer_wait };
+        let upstream = Upstream { endpoint, bucket: BUCKET.into(), region: REGION.into(), credentials, shield_secret: None, prefer_wait };
         Ok(Self { store, upstream, public, server })
     }
 
@@ -147,7 +147,7 @@ impl Bucket {
         let aws = || format!("https://s3.{region}.amazonaws.com");
         let endpoint = shared.endpoint_url().map_or_else(aws, |url| url.trim_end_matches('/').into());
         let credentials = shared.credentials_provider();
-        let upstream = Upstream { endpoint, bucket: name.into(), region, credentials, prefer_wait: PreferWait::Auto };
+        let upstream = Upstream { endpoint, bucket: name.into(), region, credentials, shield_secret: None, prefer_wait: PreferWait::Auto };
         Ok(Self { store, upstream, public: None, server: Server::Remote })
     }
 

@@ -4,7 +4,6 @@
 use std::{
     fmt,
     io::{IsTerminal as _, Write as _, stdout},
-    net::SocketAddr,
     sync::{Arc, atomic::Ordering::Relaxed},
     time::Duration,
 };
@@ -48,17 +47,17 @@ impl fmt::Display for Report {
 }
 
 impl Report {
-    /// The addresses for these streams, the first of which is shown.
-    pub(crate) fn new(edge: SocketAddr, public: Option<&str>, rtmp: &str, stream_key: &str, streams: &[StreamId]) -> Self {
+    /// The addresses for these streams, the first of which is shown; `edge` is the edge's own, without a slash at the end.
+    pub(crate) fn new(edge: &str, public: Option<&str>, rtmp: &str, stream_key: &str, streams: &[StreamId]) -> Self {
         let shown = streams.first().map_or("", StreamId::as_str);
         let studio = streams.last().map_or("", StreamId::as_str);
         Self {
-            watch: format!("http://{edge}/"),
-            playlist: format!("http://{edge}/live/{shown}/index.m3u8"),
+            watch: format!("{edge}/"),
+            playlist: format!("{edge}/live/{shown}/index.m3u8"),
             bucket: public.map(|base| format!("{base}/live/{shown}/index.m3u8")),
             rtmp: rtmp.into(),
             stream_key: stream_key.into(),
-            studio: format!("http://{edge}/?stream={studio}"),
+            studio: format!("{edge}/?stream={studio}"),
         }
     }
 
@@ -109,8 +108,8 @@ mod tests {
     #[test]
     fn the_summary_has_what_has_to_be_pasted() {
         let streams = ["demo", "studio"].map(|name| StreamId::parse(name).unwrap());
-        let edge = SocketAddr::from(([127, 0, 0, 1], 8080));
-        let report = Report::new(edge, Some("http://127.0.0.1:9000/tidegate"), "rtmp://127.0.0.1:1935/live", "0123", &streams);
+        let report =
+            Report::new("http://127.0.0.1:8080", Some("http://127.0.0.1:9000/tidegate"), "rtmp://127.0.0.1:1935/live", "0123", &streams);
         let expected = "
   Watch       http://127.0.0.1:8080/
   Playlist    http://127.0.0.1:8080/live/demo/index.m3u8   (VLC, ffplay, hls.js)
