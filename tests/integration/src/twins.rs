@@ -239,8 +239,8 @@ impl Reader {
     }
 
     fn admit(&self) {
-        let key = Key::StreamKey { hash: KeyHash::of(STREAM_KEY) };
-        let document = serde_json::to_vec(&KeyDocument { stream: self.stream.clone() }).unwrap();
+        let key = MetaKey::StreamKey { hash: KeyHash::of(STREAM_KEY) }.into();
+        let document = serde_json::to_vec(&KeyDocument { stream: self.stream.clone(), expires_utc_ms: None }).unwrap();
         self.runtime.block_on(self.store.put(&key, document.into(), Condition::Any)).unwrap();
     }
 
