@@ -15,7 +15,7 @@ use std::{
 
 use tidegate_ingest_worker::store::{Bucket as _, Condition, Store};
 use tidegate_stream::{
-    Current, Hash, Key, KeyDocument, KeyHash, Record, RecordBody, RecordNumber, SessionId, Snapshot, StreamId, Timeline, WriterId,
+    Current, Hash, Key, KeyDocument, KeyHash, MetaKey, Record, RecordBody, RecordNumber, SessionId, Snapshot, StreamId, Timeline, WriterId,
 };
 use tokio::runtime::Runtime;
 
@@ -239,7 +239,7 @@ impl Reader {
     }
 
     fn admit(&self) {
-        let key = MetaKey::StreamKey { hash: KeyHash::of(STREAM_KEY) }.into();
+        let key: Key = MetaKey::StreamKey { hash: KeyHash::of(STREAM_KEY) }.into();
         let document = serde_json::to_vec(&KeyDocument { stream: self.stream.clone(), expires_utc_ms: None }).unwrap();
         self.runtime.block_on(self.store.put(&key, document.into(), Condition::Any)).unwrap();
     }
