@@ -352,7 +352,7 @@ fn playlists_are_sent_first_then_sound_and_the_lowest_picture() {
         .map(|address| header(&world.get(&mut state, address), "priority").to_owned())
         .into();
     assert_eq!(urgencies, ["u=1", "u=1", "u=2", "u=2", "u=2"]);
-    let rungs: Vec<_> = (0..7).map(|below| Urgency::of_rung(below).0).collect();
+    let rungs: Vec<_> = (0..7).map(|below| answer::Urgency::of_rung(below).0).collect();
     assert!(rungs.is_sorted() && rungs.first() == Some(&"u=2") && rungs.last() == Some(&"u=6"), "{rungs:?}");
 }
 
