@@ -148,7 +148,7 @@ fn events_are_listed_while_the_window_has_them_and_gone_for_a_while_after() {
             tracks: vec![TrackPart { duration: 96_000, ..TrackPart::default() }; 2],
         });
         let previous = objects.last().map_or(Hash::ZERO, |object| Record::hash(object));
-        objects.push(encode_record(&Record { number: RecordNumber(msn), previous, body }, &[b"", b""]).unwrap());
+        objects.push(encode_record(&Record { number: RecordNumber(msn), previous, writer: WriterId(1), body }, &[b"", b""]).unwrap());
     }
     follow(&mut timeline, &objects);
     let mut log = Timeline::new(session(20));
@@ -186,7 +186,7 @@ fn a_record_that_announces_too_much_or_what_cannot_be_written_is_refused() {
     for events in [vec![good.clone(); EVENTS_PER_RECORD_MAX + 1], vec![Event { id: "a\nb".to_string(), ..good.clone() }]] {
         let tracks = vec![TrackPart::default(); 2];
         let body = RecordBody::Part(PartRecord { msn: Msn(0), part: PartIndex(2), utc_us: 0, opens: None, events, tracks });
-        let record = Record { number: RecordNumber(2), previous: timeline.last_hash().unwrap(), body };
+        let record = Record { number: RecordNumber(2), previous: timeline.last_hash().unwrap(), writer: WriterId(1), body };
         assert_eq!(timeline.apply(&record, 0, None), Err(ApplyError::Shape(RecordNumber(2))));
     }
 }
