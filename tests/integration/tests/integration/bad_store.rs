@@ -131,5 +131,5 @@ fn nothing_is_lost_and_nothing_announced_is_missing_while_the_store_is_in_troubl
             assert_eq!(ffmpeg::decoded_frames(&address), SECONDS * 30, "{address}");
         }
     }
-    assert!(undisturbed.longest_pause < Duration::from_secs(2), "another stream stood still for {:?}", undisturbed.longest_pause);
+    assert!(undisturbed.longest_pause < Duration::from_secs(3), "another stream stood still for {:?}", undisturbed.longest_pause);
 }
