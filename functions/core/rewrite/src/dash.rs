@@ -14,6 +14,7 @@ use self::{
 };
 use crate::{
     Class, Error, Places, Rules, SteeringTag,
+    place::Base,
     uri::{Parts, append_query, resolve},
 };
 
@@ -182,7 +183,7 @@ impl<'a> Writer<'a> {
             let Some(value) = self.text.get(attribute.at.clone()).and_then(unescape) else { continue };
             let mapped = match class {
                 Class::Media => self.media(base, &value),
-                Class::Playlist | Class::Other => self.places.map(class, base, &value),
+                Class::Playlist | Class::Other => self.places.map(class, Base::of(base), &value),
             };
             if let Some(mapped) = mapped {
                 self.replace(attribute.at, &mapped);
@@ -195,7 +196,7 @@ impl<'a> Writer<'a> {
         let parts = Parts::of(reference);
         let is_below = parts.scheme.is_none() && parts.authority.is_none() && !parts.path.starts_with('/') && !parts.path.contains("..");
         if !is_below {
-            return self.places.map(Class::Media, base, reference);
+            return self.places.map(Class::Media, Base::of(base), reference);
         }
         let mut out = String::new();
         append_query(&mut out, reference, self.places.media_query(&resolve(base, reference)));
@@ -256,8 +257,8 @@ impl<'a> Writer<'a> {
                 }
                 self.media_base(&element.base, &reference, is_root)
             }
-            b"Location" | b"PatchLocation" => self.places.map(Class::Playlist, &element.base, &reference),
-            _ => self.places.map(Class::Other, &element.base, &reference),
+            b"Location" | b"PatchLocation" => self.places.map(Class::Playlist, Base::of(&element.base), &reference),
+            _ => self.places.map(Class::Other, Base::of(&element.base), &reference),
         };
         if let Some(mapped) = mapped.filter(|_| !element.is_left_out) {
             self.replace(at, &mapped);

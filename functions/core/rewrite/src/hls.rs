@@ -13,7 +13,7 @@ use self::{
     segments::Segments,
     select::select,
 };
-use crate::{Class, Error, Places, Rules, SteeringTag, attribute::attributes};
+use crate::{Class, Error, Places, Rules, SteeringTag, attribute::attributes, place::Base};
 
 /// Rewrites an HLS playlist. `steering` is for multivariant playlists: it takes the place of a steering tag that is there.
 ///
@@ -25,6 +25,7 @@ pub fn hls(text: &[u8], rules: &Rules, places: &Places, steering: Option<&Steeri
         text,
         rules,
         places,
+        base: Base::of(&places.base),
         steering: steering.filter(|_| is_multivariant),
         is_multivariant,
         variables: Variables::new(&places.base),
@@ -69,6 +70,7 @@ struct Writer<'a> {
     text: &'a [u8],
     rules: &'a Rules,
     places: &'a Places,
+    base: Base<'a>,
     steering: Option<&'a SteeringTag>,
     is_multivariant: bool,
     variables: Variables,
@@ -174,14 +176,14 @@ impl Writer<'_> {
             return;
         }
         let Some(reference) = self.text.get(at.clone()).and_then(|bytes| core::str::from_utf8(bytes).ok()) else { return };
-        let mapped = if reference.contains("{$") {
+        let mapped = match memchr::memchr(b'{', reference.as_bytes()) {
             // What a variable stands for decides where the address leads; without it the address stays.
-            let Some(meant) = self.variables.substitute(reference) else { return };
-            self.places.map(class, &self.places.base, &meant)
-        } else {
-            self.places.map(class, &self.places.base, reference)
+            Some(_) if reference.contains("{$") => {
+                self.variables.substitute(reference).and_then(|meant| self.places.map(class, self.base, &meant))
+            }
+            _ => self.places.map(class, self.base, reference),
         };
-        if let Some(mapped) = mapped.filter(|mapped| !mapped.contains(['"', '\n', '\r'])) {
+        if let Some(mapped) = mapped.filter(|mapped| !mapped.bytes().any(|b| matches!(b, b'"' | b'\n' | b'\r'))) {
             self.replace(at, mapped.as_bytes());
         }
     }

@@ -41,6 +41,20 @@ pub struct Places {
     pub absolute: bool,
 }
 
+/// The URL that references are resolved against.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Base<'a> {
+    url: &'a str,
+    /// Up to the last slash of its path.
+    folder: Option<&'a str>,
+}
+
+impl<'a> Base<'a> {
+    pub(crate) fn of(url: &'a str) -> Self {
+        Self { url, folder: folder(url) }
+    }
+}
+
 impl Places {
     /// The places of one class.
     pub(crate) fn of(&self, class: Class) -> &[Place] {
@@ -56,13 +70,13 @@ impl Places {
         self.base.is_empty() || (self.of(class).is_empty() && !self.absolute)
     }
 
-    /// What stands in place of a reference; `None` where it stays. `base` is the URL it is resolved against.
-    pub(crate) fn map(&self, class: Class, base: &str, reference: &str) -> Option<String> {
+    /// What stands in place of a reference; `None` where it stays.
+    pub(crate) fn map(&self, class: Class, base: Base<'_>, reference: &str) -> Option<String> {
         if self.keeps(class) || reference.is_empty() {
             return None;
         }
         let places = self.of(class);
-        if let Some(folder) = is_plain(reference).then(|| folder(base)).flatten() {
+        if let Some(folder) = base.folder.filter(|_| is_plain(reference)) {
             // The common case, without putting the whole address together: something below the folder of the playlist.
             if let Some((place, below)) = places.iter().find_map(|place| Some((place, folder.strip_prefix(&place.from)?))) {
                 let moves = !place.keeps_relative;
@@ -78,7 +92,7 @@ impl Places {
                 return Some(out);
             }
         }
-        let absolute = resolve(base, reference);
+        let absolute = resolve(base.url, reference);
         if !Parts::of(&absolute).is_http() {
             return None;
         }
@@ -169,7 +183,7 @@ mod tests {
     #[test]
     fn addresses_below_a_place_move_and_others_become_absolute() {
         let places = places(false);
-        let map = |reference| places.map(Class::Media, &places.base, reference);
+        let map = |reference| places.map(Class::Media, Base::of(&places.base), reference);
         for (reference, expected) in [
             ("1.ts", "https://cdn.example/a/1.ts?t=1"),
             ("b/1.ts?k=2#f", "https://cdn.example/a/b/1.ts?k=2&t=1#f"),
@@ -188,13 +202,13 @@ mod tests {
         assert_eq!(map("data:text/plain,x"), None);
         assert_eq!(map("skd://key"), None);
         assert_eq!(map(""), None);
-        assert_eq!(places.map(Class::Playlist, &places.base, "x.m3u8").as_deref(), Some("https://o.example/live/a/x.m3u8"));
+        assert_eq!(places.map(Class::Playlist, Base::of(&places.base), "x.m3u8").as_deref(), Some("https://o.example/live/a/x.m3u8"));
     }
 
     #[test]
     fn relative_addresses_may_stay_relative() {
         let places = places(true);
-        let map = |reference| places.map(Class::Media, &places.base, reference);
+        let map = |reference| places.map(Class::Media, Base::of(&places.base), reference);
         assert_eq!(map("b/1.ts").as_deref(), Some("b/1.ts?t=1"));
         assert_eq!(map("../b/1.ts").as_deref(), Some("../b/1.ts?t=1"));
         assert_eq!(map("/live/b/1.ts").as_deref(), Some("https://cdn.example/b/1.ts?t=1"));

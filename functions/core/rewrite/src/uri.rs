@@ -149,19 +149,16 @@ pub fn append_query(out: &mut String, reference: &str, query: &str) {
         out.push_str(reference);
         return;
     }
-    let (address, fragment) = cut(reference, '#');
+    let bytes = reference.as_bytes();
+    let (address, fragment) = reference.split_at(memchr::memchr(b'#', bytes).unwrap_or(bytes.len()));
     out.push_str(address);
-    match address.split_once('?') {
-        None => out.push('?'),
-        Some((_, "")) => {}
-        Some((_, known)) if known.ends_with('&') => {}
-        Some(_) => out.push('&'),
+    match (memchr::memchr(b'?', address.as_bytes()), address.as_bytes().last()) {
+        (None, _) => out.push('?'),
+        (Some(_), Some(b'?' | b'&')) => {}
+        (Some(_), _) => out.push('&'),
     }
     out.push_str(query);
-    if let Some(fragment) = fragment {
-        out.push('#');
-        out.push_str(fragment);
-    }
+    out.push_str(fragment);
 }
 
 #[cfg(test)]
