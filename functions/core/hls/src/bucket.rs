@@ -2,7 +2,7 @@ use alloc::string::{String, ToString as _};
 
 use tidegate_stream::{AsOf, Key, Msn, Segment, Timeline};
 
-use crate::{MultivariantOptions, clock::Share, daterange::date_range, i_frames::i_frame, listing::header, multivariant, segment::Writer};
+use crate::{MultivariantOptions, daterange::date_range, i_frames::i_frame, listing::header, multivariant, segment::Writer};
 
 /// Renders the media playlist that plays from the bucket alone: ordinary HLS over byte ranges of the segment bundles, with the
 /// complete segments only. Its addresses are relative to `live/<stream>/<session>/`.
@@ -41,7 +41,7 @@ fn playlist(timeline: &Timeline, rendition: usize, is_i_frames: bool) -> String 
         if is_i_frames {
             i_frame(&mut writer, segment, segment.tracks.get(rendition).map_or(0, |track| track.offset));
         } else {
-            writer.begin(segment, segment.tracks.iter().map(Share::from));
+            writer.begin(segment);
             writer.extinf(segment);
             range(&mut writer, rendition, segment);
         }

@@ -24,15 +24,28 @@ pub(crate) struct Ruler {
     timescale: u32,
     at: u64,
     at_units: u64,
+    /// The last length, in ticks and, where that is a whole number of units, in units: no end is off by a fraction then.
+    duration: u64,
+    whole: Option<u64>,
 }
 
 impl Ruler {
+    /// As [`units`], of what starts where the last length ended.
+    pub(crate) fn start(&self, share: Share, timescale: u32) -> u64 {
+        if self.at == share.start && self.timescale == timescale { self.at_units } else { units(share.start, timescale) }
+    }
+
     /// As [`length`].
     pub(crate) fn length(&mut self, share: Share, timescale: u32) -> u64 {
-        let start = if self.at == share.start && self.timescale == timescale { self.at_units } else { units(share.start, timescale) };
+        let start = self.start(share, timescale);
+        if self.duration != share.duration || self.timescale != timescale {
+            let product = share.duration.checked_mul(UNITS_PER_S).filter(|product| product.is_multiple_of(u64::from(timescale.max(1))));
+            (self.duration, self.whole) = (share.duration, product.map(|product| product / u64::from(timescale.max(1))));
+        }
         let end = share.start.saturating_add(share.duration);
-        *self = Self { timescale, at: end, at_units: units(end, timescale) };
-        self.at_units.saturating_sub(start)
+        let end_units = self.whole.map_or_else(|| units(end, timescale), |whole| start.saturating_add(whole));
+        (self.timescale, self.at, self.at_units) = (timescale, end, end_units);
+        end_units.saturating_sub(start)
     }
 }
 
@@ -79,10 +92,15 @@ impl<'a> Tracks<'a> {
         };
         let own = shares.clone().enumerate().nth(rendition).and_then(start);
         let first = shares.by_ref().enumerate().find_map(start);
-        let lag = own.zip(first).map_or(0, |(own, first)| own.saturating_sub(first).saturating_mul(10));
-        // Renditions of a record start within frames of each other; clocks further apart have nothing to do with each other.
-        if lag.abs() <= MAX_LAG_US { lag } else { 0 }
+        own.zip(first).map_or(0, |(own, first)| bounded_lag_us(own, first))
     }
+}
+
+/// By how much one start is later than another, both in units of 10 us, in us.
+pub(crate) fn bounded_lag_us(own: i64, first: i64) -> i64 {
+    let lag = own.saturating_sub(first).saturating_mul(10);
+    // Renditions of a record start within frames of each other; clocks further apart have nothing to do with each other.
+    if lag.abs() <= MAX_LAG_US { lag } else { 0 }
 }
 
 const MAX_LAG_US: i64 = 1_000_000;
@@ -118,14 +136,16 @@ mod tests {
             let mut at = u64::from(start);
             let mut sum = 0;
             let mut ruler = Ruler::default();
-            for &duration in &durations {
+            // Twice each, and then as whole numbers of units.
+            for duration in durations.iter().flat_map(|duration| [*duration, *duration, u64::from(scale)]) {
                 let share = Share { start: at, duration };
                 let length = length(at, duration, scale);
                 prop_assert_eq!(ruler.length(share, scale), length);
                 sum += length;
                 at += duration;
             }
-            prop_assert_eq!(sum, length(u64::from(start), durations.iter().sum(), scale));
+            let whole = durations.iter().map(|duration| 2 * duration + u64::from(scale)).sum();
+            prop_assert_eq!(sum, length(u64::from(start), whole, scale));
         }
     }
 }

@@ -2,7 +2,7 @@ use alloc::string::String;
 
 use tidegate_stream::{Segment, Timeline};
 
-use crate::{View, clock::Share, listing::Listing, segment::Writer};
+use crate::{View, listing::Listing, segment::Writer};
 
 /// Renders the playlist of the key frames alone: the first picture of each complete segment, as the first bytes of the segment. Their
 /// numbers are those of the segments.
@@ -30,7 +30,7 @@ pub fn i_frames(timeline: &Timeline, view: &View) -> String {
 
 /// The tags of one key frame, whose bytes start at `offset` of what its address names.
 pub(crate) fn i_frame(writer: &mut Writer<'_>, segment: &Segment, offset: u64) {
-    writer.begin(segment, segment.tracks.iter().map(Share::from));
+    writer.begin(segment);
     let units = writer.segment_units(segment);
     let key_len = segment.tracks.get(writer.rendition()).map_or(0, |track| track.key_len);
     // A segment that does not start with a key frame, or is a gap, has no picture to show by itself.

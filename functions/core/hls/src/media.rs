@@ -20,7 +20,7 @@ pub fn media(timeline: &Timeline, view: &View) -> String {
             writer.pass(segment);
         }
         ranges.until(&mut writer, segment);
-        writer.begin(segment, segment.tracks.iter().map(Share::from));
+        writer.begin(segment);
         if listing.live.is_some() && index >= listing.first_with_parts {
             for (index, part) in segment.parts.iter().enumerate() {
                 writer.part(segment, index, part);
@@ -31,7 +31,7 @@ pub fn media(timeline: &Timeline, view: &View) -> String {
     if let (Some((segment, parts)), Some(position)) = (listing.open, listing.live) {
         let shares = parts.first().map_or(&[] as &[_], |part| &part.tracks);
         ranges.until(&mut writer, segment);
-        writer.begin(segment, shares.iter().map(Share::from));
+        writer.begin_open(segment, shares.iter().map(Share::from));
         for (index, part) in parts.iter().enumerate() {
             writer.part(segment, index, part);
         }

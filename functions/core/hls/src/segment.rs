@@ -4,7 +4,7 @@ use tidegate_stream::{ConfigHash, Msn, Part, RenditionId, Segment, Timeline};
 
 use crate::{
     calendar::Calendar,
-    clock::{Ruler, Share, Tracks},
+    clock::{Ruler, Share, Tracks, bounded_lag_us},
     line::Text,
 };
 
@@ -18,6 +18,8 @@ pub(crate) struct Writer<'a> {
     map: Option<ConfigHash>,
     calendar: Calendar,
     ruler: Ruler,
+    /// That of the first rendition, whose dates the others follow.
+    first_ruler: Ruler,
     tail: Tail,
 }
 
@@ -34,6 +36,7 @@ impl<'a> Writer<'a> {
             map: None,
             calendar: Calendar::new(),
             ruler: Ruler::default(),
+            first_ruler: Ruler::default(),
             tail: Tail::new(),
         }
     }
@@ -55,9 +58,36 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The tags before a segment and before its first part. `shares` are those of the segment or, while it is open, of its first part.
-    pub(crate) fn begin(&mut self, segment: &Segment, shares: impl Iterator<Item = Share> + Clone) {
+    /// The tags before a complete segment.
+    pub(crate) fn begin(&mut self, segment: &Segment) {
         self.tracks.turn_to(self.timeline, segment);
+        let lag_us = if self.rendition == 0 { 0 } else { self.lag_us(segment) };
+        self.before(segment, lag_us);
+    }
+
+    /// The tags before a segment of which only parts are listed; `shares` are those of its first part.
+    pub(crate) fn begin_open(&mut self, segment: &Segment, shares: impl Iterator<Item = Share> + Clone) {
+        self.tracks.turn_to(self.timeline, segment);
+        let lag_us = if self.rendition == 0 { 0 } else { self.tracks.lag_us(self.rendition, shares) };
+        self.before(segment, lag_us);
+    }
+
+    /// As [`Tracks::lag_us`]; each end is worked out once where both renditions go on without a hole.
+    fn lag_us(&mut self, segment: &Segment) -> i64 {
+        let share = |rendition: usize| segment.tracks.get(rendition).filter(|track| track.duration > 0).map(Share::from);
+        let timescales = (self.tracks.timescale(self.rendition), self.tracks.timescale(0));
+        let (Some(own), Some(first), (Some(own_scale), Some(first_scale))) = (share(self.rendition), share(0), timescales) else {
+            return self.tracks.lag_us(self.rendition, segment.tracks.iter().map(Share::from));
+        };
+        let starts = (self.ruler.start(own, own_scale), self.first_ruler.start(first, first_scale));
+        self.first_ruler.length(first, first_scale);
+        match (i64::try_from(starts.0), i64::try_from(starts.1)) {
+            (Ok(own), Ok(first)) => bounded_lag_us(own, first),
+            _ => 0,
+        }
+    }
+
+    fn before(&mut self, segment: &Segment, lag_us: i64) {
         let discontinuity = self.is_discontinuity(segment);
         if discontinuity {
             self.text.str("#EXT-X-DISCONTINUITY\n");
@@ -72,7 +102,6 @@ impl<'a> Writer<'a> {
             }
             self.text.str(".mp4\"\n");
         }
-        let lag_us = if self.rendition == 0 { 0 } else { self.tracks.lag_us(self.rendition, shares) };
         self.calendar.write(&mut self.text, segment.utc_us.saturating_add(lag_us));
     }
 
