@@ -13,7 +13,7 @@ use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tidegate_stream::{
     ConfigHash, Current, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId, RenditionKind,
-    Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart, encode_record, encode_segment,
+    Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart, WriterId, encode_record, encode_segment,
 };
 use tokio::{
     net::TcpListener,
@@ -121,7 +121,8 @@ impl Bucket {
         ];
         let utc_us = (writer.start_ms + number.0 * 500) as i64 * 1000;
         let body = RecordBody::Part(PartRecord { msn, part, utc_us, opens, events: Vec::new(), tracks });
-        let record = Record { number, previous: writer.timeline.last_hash().unwrap_or(Hash::ZERO), body };
+        let previous = writer.timeline.last_hash().unwrap_or(Hash::ZERO);
+        let record = Record { number, previous, writer: WriterId(1), body };
         let object = encode_record(&record, &[&media[0], &media[1]]).expect("a record");
         let (decoded, offset) = Record::decode(&object).expect("a record");
         let open = writer.timeline.last().map(|last| last.msn);
