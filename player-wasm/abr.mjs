@@ -11,7 +11,7 @@ const built = ['wasm32-unknown-unknown', 'wasm', 'tidegate_abr_wasm.wasm'];
 const READY_SLICES = 1 << 20; // more than the largest ladder needs
 
 /** The module's bytes: `TIDEGATE_ABR_WASM`, or what cargo has built, or builds now. */
-function moduleBytes() {
+export function moduleBytes() {
   const named = process.env.TIDEGATE_ABR_WASM;
   if (named) return readFileSync(named);
   const target = process.env.CARGO_TARGET_DIR || join(root, 'target');
@@ -48,7 +48,10 @@ export function decider(bytes) {
     return turned.every(byRung) ? turned.flat() : [];
   };
 
-  return function answer(m) {
+  answer.memory = () => wasm.memory.buffer.byteLength;
+  return answer;
+
+  function answer(m) {
     switch (m.type) {
       case 'init': {
         const ladder = (m.ladder_kbps || []).map((kbps) => kbps * 1000);
@@ -82,7 +85,7 @@ export function decider(bytes) {
       default:
         return {};
     }
-  };
+  }
 }
 
 if (process.argv[1] && fileURLToPath(import.meta.url) === process.argv[1]) {

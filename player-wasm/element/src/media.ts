@@ -15,6 +15,11 @@ function sourceType(): typeof MediaSource | undefined {
   return scope.MediaSource ?? scope.ManagedMediaSource;
 }
 
+/** Whether script can feed the element; where it cannot, the browser may play HLS by itself. */
+export function isPlayableByParts(): boolean {
+  return sourceType() !== undefined;
+}
+
 export class Media {
   #video: HTMLVideoElement;
   #events: MediaEvents;

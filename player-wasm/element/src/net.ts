@@ -30,6 +30,15 @@ interface Kept {
 
 export class Net {
   #kept = new Map<number, Kept>();
+  #early: { url: string; abort: AbortController; response: Promise<Response> } | undefined;
+
+  /** Asks for an address before the engine is there to ask for it. */
+  begin(url: string): void {
+    const abort = new AbortController();
+    const response = fetch(url, { signal: abort.signal });
+    response.catch(() => undefined);
+    this.#early = { url, abort, response };
+  }
 
   /** Gets a playlist; `failed` gets the HTTP status, or 0. Neither is called after `drop`. */
   playlist(id: number, url: string, loaded: (url: string, text: string) => void, failed: (status: number) => void): void {
@@ -80,6 +89,7 @@ export class Net {
   }
 
   close(): void {
+    this.#early?.abort.abort();
     for (const id of [...this.#kept.keys()]) this.drop(id);
   }
 
@@ -90,7 +100,9 @@ export class Net {
     failed: (status: number) => void,
     read: (response: Response, alive: () => boolean, heard: () => void) => Promise<void>,
   ): Promise<void> {
-    const kept: Kept = { abort: new AbortController() };
+    const early = this.#early?.url === url ? this.#early : undefined;
+    if (early) this.#early = undefined;
+    const kept: Kept = { abort: early?.abort ?? new AbortController() };
     this.#kept.set(id, kept);
     const alive = () => !kept.abort.signal.aborted;
     const fail = (status: number) => {
@@ -104,7 +116,7 @@ export class Net {
       timer = setTimeout(() => kept.abort.abort(), SILENCE_MS);
     };
     try {
-      const response = await fetch(url, { headers, signal: kept.abort.signal });
+      const response = await (early?.response ?? fetch(url, { headers, signal: kept.abort.signal }));
       heard();
       if (response.ok) await read(response, alive, heard);
       else {

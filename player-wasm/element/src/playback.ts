@@ -2,7 +2,7 @@
 
 import { Cmcd, type CmcdOptions, type State } from "./cmcd.js";
 import { type Decision, Do, type EngineEvent, type EngineStats, Player, REASONS, type Track, loadEngine, readDecisions, readStats } from "./engine.js";
-import { Media } from "./media.js";
+import { Media, isPlayableByParts } from "./media.js";
 import { Net } from "./net.js";
 
 /** How often the engine hears where the playhead is. */
@@ -48,7 +48,15 @@ export class Playback {
 
   /** Begins to play. Rejects if the engine cannot be loaded. */
   async start(url: string, options: Options): Promise<void> {
-    await loadEngine();
+    if (!isPlayableByParts() && this.#playNatively(url)) return;
+    if (!options.cmcd?.requests) this.#net.begin(url);
+    try {
+      await loadEngine();
+    } catch (error) {
+      // A page may forbid WebAssembly; some browsers then still play HLS, further from live.
+      if (!this.#listeners.signal.aborted && !this.#playNatively(url)) throw error;
+      return;
+    }
     if (this.#listeners.signal.aborted) return;
     // Date.now() follows corrections of the clock, timeOrigin does not.
     const utcAtZero = Date.now() - performance.now();
@@ -108,6 +116,22 @@ export class Playback {
     this.#ownSeek = undefined;
     if (!own) this.#tell((engine, now) => engine.handle_sought(now, to));
     this.#tellPlayhead();
+  }
+
+  /** Leaves all of it to the browser, as on iPhones before iOS 17.1. */
+  #playNatively(url: string): boolean {
+    const video = this.#video;
+    if (video.canPlayType("application/vnd.apple.mpegurl") === "") return false;
+    const signal = this.#listeners.signal;
+    video.addEventListener("playing", () => this.#said({ name: "playing" }), { signal });
+    video.addEventListener("ended", () => this.#said({ name: "ended" }), { signal });
+    video.addEventListener("error", () => this.#said({ name: "error", reason: "playlist" }), { signal });
+    video.src = url;
+    signal.addEventListener("abort", () => {
+      video.removeAttribute("src");
+      video.load();
+    });
+    return true;
   }
 
   #address(url: string, media?: Parameters<Cmcd["address"]>[1]): string {

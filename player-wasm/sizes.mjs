@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+// What a viewer downloads, in bytes as brotli 11 makes them: our player beside others that are installed for the browser tests.
+//   node player-wasm/sizes.mjs [folder of player-wasm/build]
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync, constants } from 'node:zlib';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+const built = process.argv[2] ?? join(here, 'element/dist');
+const others = join(here, '../tests/browser/node_modules');
+const rows = [
+  ['ours: engine, ABR and element', [join(built, 'tidegate_player_bg.wasm'), join(built, 'tidegate-player.js')]],
+  ['  of it WebAssembly', [join(built, 'tidegate_player_bg.wasm')]],
+  ['hls.js light', [join(others, 'hls.js/dist/hls.light.min.js')]],
+  ['hls.js', [join(others, 'hls.js/dist/hls.min.js')]],
+  ['Shaka, HLS alone', [join(others, 'shaka-player/dist/shaka-player.hls.js')]],
+];
+const packed = (path) => {
+  const bytes = readFileSync(path);
+  const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_LGWIN]: 24, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };
+  return [bytes.length, brotliCompressSync(bytes, { params }).length];
+};
+console.log('| player | bytes | brotli |\n|---|---|---|');
+for (const [name, paths] of rows) {
+  if (!paths.every(existsSync)) {
+    console.log(`| ${name} | not installed | |`);
+    continue;
+  }
+  const [bytes, brotli] = paths.map(packed).reduce(([a, b], [c, d]) => [a + c, b + d], [0, 0]);
+  console.log(`| ${name} | ${bytes} | ${brotli} |`);
+}
