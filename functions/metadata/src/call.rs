@@ -1,4 +1,8 @@
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{
+    boxed::Box,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 use core::fmt;
 
 use tidegate_function::{Answer, Condition, Fetched, Input, Output, Request, Stored, World};
@@ -9,13 +13,15 @@ use crate::{
     schema::{self, Field},
 };
 
-/// Why a request stops where it is.
+/// Why a request stops where it is: something has to be read or written first, or there is nothing more to do. One pointer, since every
+/// step of every request hands it on.
 #[derive(Debug)]
-pub(crate) enum Stop {
-    /// Something has to be read or written first.
-    Need(Box<Output>),
-    /// There is nothing more to do.
-    Done(Answer),
+pub(crate) struct Stop(pub(crate) Box<Output>);
+
+impl From<Answer> for Stop {
+    fn from(answer: Answer) -> Self {
+        Self(Box::new(Output::Answer(answer)))
+    }
 }
 
 /// What a step comes to.
@@ -102,46 +108,51 @@ impl<'a> Call<'a> {
         Self { request, places: Vec::new(), now_utc_ms, reached, actor: "operator".into(), trusted, seed: random, past, at: 0 }
     }
 
-    fn step(&mut self, output: impl FnOnce() -> Output) -> Go<&'a Input> {
+    /// What came of the next step, where it has been taken.
+    fn step(&mut self) -> Go<Option<&'a Input>> {
         if self.at >= STEPS_MAX {
             return Err(busy());
         }
-        let Some(input) = self.past.get(self.at) else { return Err(Stop::Need(Box::new(output()))) };
-        self.at += 1;
+        let input = self.past.get(self.at);
+        self.at += usize::from(input.is_some());
         Ok(input)
     }
 
     /// Reads an object as others may have cached it for a second.
     pub(crate) fn read(&mut self, key: impl Into<Key>) -> Go<Option<Object<'a>>> {
-        self.fetch(key.into(), None, false)
+        self.fetch(&key.into(), None, false)
     }
 
     /// Reads an object as it is.
     pub(crate) fn read_fresh(&mut self, key: impl Into<Key>) -> Go<Option<Object<'a>>> {
-        self.fetch(key.into(), None, true)
+        self.fetch(&key.into(), None, true)
     }
 
     /// Whether there is an object, which is not empty.
     pub(crate) fn is_there(&mut self, key: impl Into<Key>) -> Go<bool> {
-        Ok(self.fetch(key.into(), Some((0, 0)), true)?.is_some())
+        Ok(self.fetch(&key.into(), Some((0, 0)), true)?.is_some())
     }
 
-    fn fetch(&mut self, key: Key, range: Option<(u64, u64)>, fresh: bool) -> Go<Option<Object<'a>>> {
-        match self.step(|| Output::Fetch { key: alloc::format!("{key}"), range, fresh })? {
-            Input::Fetched(Fetched::Got { bytes, etag }) => Ok(Some(Object { bytes, etag: etag.as_deref() })),
-            Input::Fetched(Fetched::Missing) => Ok(None),
-            Input::Fetched(Fetched::Failed) | Input::Stored(_) | Input::Loaded(_) => Err(store_failed()),
+    fn fetch(&mut self, key: &Key, range: Option<(u64, u64)>, fresh: bool) -> Go<Option<Object<'a>>> {
+        match self.step()? {
+            None => Err(Stop(Box::new(Output::Fetch { key: key.to_string(), range, fresh }))),
+            Some(Input::Fetched(Fetched::Got { bytes, etag })) => Ok(Some(Object { bytes, etag: etag.as_deref() })),
+            Some(Input::Fetched(Fetched::Missing)) => Ok(None),
+            Some(Input::Fetched(Fetched::Failed) | Input::Stored(_) | Input::Loaded(_)) => Err(store_failed()),
         }
     }
 
     /// Writes an object; false where the condition did not hold.
     pub(crate) fn store(&mut self, key: impl Into<Key>, body: Vec<u8>, condition: Condition) -> Go<bool> {
-        let key = key.into();
-        let output = || Output::Store { key: alloc::format!("{key}"), body, content_type: key.content_type(), condition };
-        match self.step(output)? {
-            Input::Stored(Stored::Done { .. }) => Ok(true),
-            Input::Stored(Stored::Conflict) => Ok(false),
-            Input::Stored(Stored::Failed) | Input::Fetched(_) | Input::Loaded(_) => Err(store_failed()),
+        self.put(&key.into(), body, condition)
+    }
+
+    fn put(&mut self, key: &Key, body: Vec<u8>, condition: Condition) -> Go<bool> {
+        match self.step()? {
+            None => Err(Stop(Box::new(Output::Store { key: key.to_string(), body, content_type: key.content_type(), condition }))),
+            Some(Input::Stored(Stored::Done { .. })) => Ok(true),
+            Some(Input::Stored(Stored::Conflict)) => Ok(false),
+            Some(Input::Stored(Stored::Failed) | Input::Fetched(_) | Input::Loaded(_)) => Err(store_failed()),
         }
     }
 
@@ -153,25 +164,27 @@ impl<'a> Call<'a> {
     /// Writes an object where it does no harm if it is not written.
     pub(crate) fn store_if_easy(&mut self, key: impl Into<Key>, body: Vec<u8>) -> Go<()> {
         match self.store(key, body, Condition::None) {
-            Err(Stop::Done(_)) | Ok(_) => Ok(()),
-            Err(need @ Stop::Need(_)) => Err(need),
+            Err(stop) if !matches!(*stop.0, Output::Answer(_)) => Err(stop),
+            Err(_) | Ok(_) => Ok(()),
         }
     }
 
     pub(crate) fn delete(&mut self, key: impl Into<Key>) -> Go<()> {
-        let key = key.into();
-        match self.step(|| Output::Delete { key: alloc::format!("{key}") })? {
-            Input::Stored(Stored::Done { .. } | Stored::Conflict) => Ok(()),
-            Input::Stored(Stored::Failed) | Input::Fetched(_) | Input::Loaded(_) => Err(store_failed()),
+        let key: Key = key.into();
+        match self.step()? {
+            None => Err(Stop(Box::new(Output::Delete { key: key.to_string() }))),
+            Some(Input::Stored(Stored::Done { .. } | Stored::Conflict)) => Ok(()),
+            Some(Input::Stored(Stored::Failed) | Input::Fetched(_) | Input::Loaded(_)) => Err(store_failed()),
         }
     }
 
     /// Changes an object, over and over until nobody comes in between. `edit` gives the new bytes, or `None` where nothing is to be done.
-    pub(crate) fn change(&mut self, key: &MetaKey, mut edit: impl FnMut(Option<&[u8]>) -> Go<Option<Vec<u8>>>) -> Go<()> {
+    pub(crate) fn change(&mut self, key: MetaKey, edit: &mut dyn FnMut(Option<&[u8]>) -> Go<Option<Vec<u8>>>) -> Go<()> {
+        let key = key.into();
         for _ in 0..TRIES {
-            let object = self.read_fresh(key.clone())?;
+            let object = self.fetch(&key, None, true)?;
             let Some(body) = edit(object.map(|object| object.bytes))? else { return Ok(()) };
-            if self.store_over(key.clone(), body, object.as_ref())? {
+            if self.put(&key, body, Object::condition(object.as_ref())?)? {
                 return Ok(());
             }
         }
@@ -283,11 +296,11 @@ pub(crate) fn check(fields: &'static [Field], object: &mut Json) -> Go<()> {
     if errors.is_empty() {
         return Ok(());
     }
-    Err(Stop::Done(problem_with(Refusal::Invalid, "see errors", errors)))
+    Err(problem_with(Refusal::Invalid, "see errors", errors).into())
 }
 
 pub(crate) fn refuse(refusal: Refusal, detail: impl fmt::Display) -> Stop {
-    Stop::Done(problem(refusal, detail))
+    problem(refusal, detail).into()
 }
 
 pub(crate) fn busy() -> Stop {

@@ -68,8 +68,12 @@ impl tidegate_function::Job for Job {
         let (world, reached) = self.start.get_or_insert_with(|| (world.clone(), state.reached));
         let mut call = Call::new(&self.request, self.trusted, world, *reached, &self.past);
         let next = match route::answer(&mut call) {
-            Ok(answer) | Err(Stop::Done(answer)) => Output::Answer(self.headless(answer)),
-            Err(Stop::Need(output)) => *output,
+            Ok(answer) => Output::Answer(answer),
+            Err(Stop(output)) => *output,
+        };
+        let next = match next {
+            Output::Answer(answer) => Output::Answer(self.headless(answer)),
+            other => other,
         };
         state.reached.raise(&call.reached);
         self.next = Some(next.clone());

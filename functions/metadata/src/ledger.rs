@@ -21,13 +21,13 @@ pub(crate) fn end(call: &mut Call<'_>, ledger: Ledger) -> Go<u64> {
         call.reached.set(ledger, number.unwrap_or(0));
     }
     let from = call.reached.of(ledger);
-    let end = first_missing(call, from, |number| MetaKey::Entry { ledger, number })?;
+    let end = first_missing(call, from, &|number| MetaKey::Entry { ledger, number })?;
     call.reached.set(ledger, end);
     Ok(end)
 }
 
 /// The first number from `low` on whose object is not there: in steps that double, then by halves.
-pub(crate) fn first_missing(call: &mut Call<'_>, mut low: u64, key: impl Fn(u64) -> MetaKey) -> Go<u64> {
+pub(crate) fn first_missing(call: &mut Call<'_>, mut low: u64, key: &dyn Fn(u64) -> MetaKey) -> Go<u64> {
     let mut step = 1;
     let mut high = loop {
         let at = low.saturating_add(step - 1);

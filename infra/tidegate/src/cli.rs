@@ -3,7 +3,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_stream::StreamId;
 
-use crate::{origin::OriginCommand, token::TokenCommand};
+use crate::{api_token::ApiTokenCommand, origin::OriginCommand, token::TokenCommand};
 
 /// Live streaming with a bucket as its origin.
 #[derive(Parser, Debug)]
@@ -22,6 +22,9 @@ pub enum Command {
     /// Make streams and stream keys in a bucket.
     #[command(subcommand)]
     Stream(StreamCommand),
+    /// Make and revoke the tokens that the API is used with.
+    #[command(subcommand)]
+    ApiToken(ApiTokenCommand),
     /// Make, look into and call back the tokens that viewers watch with.
     #[command(subcommand)]
     Token(TokenCommand),

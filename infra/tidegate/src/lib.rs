@@ -10,9 +10,11 @@
 
 pub mod demo;
 
+mod api_token;
 mod child;
 mod cli;
 mod doctor;
+mod metadata;
 mod origin;
 mod place;
 mod stream;
@@ -35,6 +37,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Origin(command) => origin::run(command).await.map(|()| ExitCode::SUCCESS),
             Command::Doctor(options) => doctor::run(options).await.map(|()| ExitCode::SUCCESS),
             Command::Validate(options) => validate::run(*options).await,
+            Command::ApiToken(command) => api_token::run(command).await.map(|()| ExitCode::SUCCESS),
         }
     })
 }

@@ -2,10 +2,11 @@
 
 use anyhow::{Context as _, bail};
 use tidegate_ingest_worker::store::{Bucket as _, Condition, PutError, Store};
-use tidegate_stream::{KeyDocument, KeyHash, MetaKey, StreamDocument, StreamId};
+use tidegate_stream::{Json, KeyDocument, KeyHash, MetaKey, StreamId};
 
 use crate::{
     cli::{self, BucketOptions, StreamCommand},
+    metadata,
     up::bucket::{Bucket, random_hex},
 };
 
@@ -13,30 +14,32 @@ pub(crate) async fn run(command: StreamCommand) -> anyhow::Result<()> {
     match command {
         StreamCommand::Create { stream, title, bucket } => {
             let store = open(&bucket).await?;
-            let key = MetaKey::Stream { stream: stream.clone() }.into();
-            let document = StreamDocument {
-                id: stream.clone(),
-                revision: 1,
-                page: 0,
-                deleted: false,
-                title,
-                description: String::new(),
-                tags: Vec::new(),
-            };
-            match store.put(&key, serde_json::to_vec(&document)?.into(), Condition::Absent).await {
-                Ok(_) => println(&format!("stream {stream} is there")),
-                Err(PutError::Exists) => bail!("the stream {stream} is there already"),
-                Err(error) => return Err(error.into()),
+            let document = Json::object().with("id", stream.as_str()).with("title", title);
+            match metadata::ask(&store, "POST", "/api/v1/streams", &document).await? {
+                (201, _) => println(&format!("stream {stream} is there")),
+                (409, _) => bail!("the stream {stream} is there already"),
+                (_, problem) => bail!("{}", metadata::sentence(&problem)),
             }
         }
         StreamCommand::Key { stream, bucket } => {
             let store = open(&bucket).await?;
-            let stream_key = new_key()?;
-            admit(&store, &stream, &stream_key).await?;
-            println(&stream_key);
+            ensure(&store, &stream, "").await?;
+            match metadata::ask(&store, "POST", &format!("/api/v1/streams/{stream}/keys"), &Json::object()).await? {
+                (201, key) => println(key.text_of("key")),
+                (_, problem) => bail!("{}", metadata::sentence(&problem)),
+            }
         }
     }
     Ok(())
+}
+
+/// Makes the document of a stream, unless it is there.
+pub(crate) async fn ensure(store: &Store, stream: &StreamId, title: &str) -> anyhow::Result<()> {
+    let document = Json::object().with("id", stream.as_str()).with("title", title);
+    match metadata::ask(store, "POST", "/api/v1/streams", &document).await? {
+        (201 | 409, _) => Ok(()),
+        (_, problem) => bail!("{}", metadata::sentence(&problem)),
+    }
 }
 
 /// Lets whoever has the key publish the stream. The bucket gets the hash of the key, never the key.
@@ -65,6 +68,6 @@ pub(crate) async fn open(options: &BucketOptions) -> anyhow::Result<Store> {
 }
 
 #[allow(clippy::print_stdout, reason = "the answer to the command")]
-fn println(text: &str) {
+pub(crate) fn println(text: &str) {
     println!("{text}");
 }

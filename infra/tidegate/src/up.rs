@@ -84,6 +84,10 @@ async fn serve(
     let (demo, studio) = (StreamId::parse(DEMO)?, StreamId::parse(STUDIO)?);
     let studio_key = keep(&data.join("keys").join(STUDIO), stream::new_key)?;
     stream::admit(&bucket.store, &studio, &studio_key).await?;
+    stream::ensure(&bucket.store, &studio, "Studio").await?;
+    if !matches!(show, Show::Nothing) {
+        stream::ensure(&bucket.store, &demo, "Demo").await?;
+    }
     let streams = if matches!(show, Show::Nothing) { vec![studio] } else { vec![demo.clone(), studio] };
 
     let host = Host::bind(tidegate_host::Config {

@@ -3,12 +3,12 @@ use std::{
     fs::File,
     io::{self, Read},
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tidegate_stream::{Key, KeyDocument, KeyHash, MetaKey, StreamId};
+use tidegate_stream::{Key, KeyDocument, KeyHash, MetaKey, PublishToken, StreamId};
 
 use crate::store::{Bucket, Condition, PutError, StoreError};
 
@@ -61,17 +61,25 @@ impl StreamKeys {
         Self { fetch: Arc::new(fetch), cache: Arc::default() }
     }
 
-    /// The stream that a key opens, `None` for an unknown key. What is compared is a hash, found by its name: the time that
+    /// The stream that a key or a publish token opens, `None` for an unknown key and for one that has expired. What is compared is a hash, found by its name: the time that
     /// takes says nothing about the key.
     pub(crate) async fn check(&self, stream_key: &str) -> Result<Option<StreamId>, KeyError> {
         let hash = KeyHash::of(stream_key);
         if let Some(answer) = self.cached(hash) {
             return Ok(answer);
         }
-        let document = self.fetch(MetaKey::StreamKey { hash }.into()).await?;
-        let stream = match document {
-            Some(document) => Some(serde_json::from_slice::<KeyDocument>(&document)?.stream),
-            None => None,
+        let stream = if stream_key.starts_with(PublishToken::PREFIX) {
+            let secret = self.fetch(MetaKey::PublishSecret.into()).await?;
+            secret.and_then(|secret| PublishToken::verify(stream_key, &secret, now_utc_ms())).map(|token| token.stream)
+        } else {
+            match self.fetch(MetaKey::StreamKey { hash }.into()).await? {
+                Some(document) => {
+                    let document = serde_json::from_slice::<KeyDocument>(&document)?;
+                    let is_valid = document.expires_utc_ms.is_none_or(|expires| now_utc_ms() < expires);
+                    is_valid.then_some(document.stream)
+                }
+                None => None,
+            }
         };
         let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if cache.len() >= CACHE_ENTRIES_MAX {
@@ -97,6 +105,11 @@ impl StreamKeys {
             tries += 1;
         }
     }
+}
+
+fn now_utc_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Makes a key for a stream and writes its hash into the bucket. The key is in nobody's hands but the caller's.

@@ -2,6 +2,7 @@
 
 mod bucket;
 mod clock;
+mod drive;
 mod durable;
 mod failure;
 mod latency;
@@ -11,6 +12,7 @@ mod submission;
 mod writer;
 
 pub use bucket::{Bucket, Condition, Etag, MAX_OBJECT_BYTES, Object, PutError, StoreError};
+pub use drive::drive;
 pub use latency::Quantiles;
 pub use s3::{Keys, Store, StoreConfig};
 pub use submission::{Lane, Put, PutCondition, Submission};

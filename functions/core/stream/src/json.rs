@@ -80,8 +80,13 @@ impl Json {
 
     /// Sets a member of an object, in its place or at the end; without effect on anything else.
     pub fn set(&mut self, name: &str, value: impl Into<Self>) {
+        self.put(name, value.into());
+    }
+
+    /// Not generic, so that it is in the component once.
+    #[inline(never)]
+    fn put(&mut self, name: &str, value: Self) {
         let Self::Object(members) = self else { return };
-        let value = value.into();
         match members.iter_mut().find(|(known, _)| known == name) {
             Some((_, old)) => *old = value,
             None => members.push((name.into(), value)),
@@ -91,7 +96,7 @@ impl Json {
     /// [`Self::set`], to write an object in one expression.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Self>) -> Self {
-        self.set(name, value);
+        self.put(name, value.into());
         self
     }
 

@@ -19,8 +19,8 @@ pub(crate) fn read(call: &mut Call<'_>, stream: &StreamId) -> Go<Json> {
 }
 
 /// Changes one list of the document; `edit` says whether there is anything to write.
-pub(crate) fn change(call: &mut Call<'_>, stream: &StreamId, list: &str, mut edit: impl FnMut(&mut Vec<Json>) -> Go<bool>) -> Go<()> {
-    call.change(&MetaKey::Access { stream: stream.clone() }, |bytes| {
+pub(crate) fn change(call: &mut Call<'_>, stream: &StreamId, list: &str, edit: &mut dyn FnMut(&mut Vec<Json>) -> Go<bool>) -> Go<()> {
+    call.change(MetaKey::Access { stream: stream.clone() }, &mut |bytes| {
         let mut document = bytes.map_or_else(|| Ok(Json::object()), Json::parse).map_err(|_| unreadable())?;
         let mut items = document.get(list).map_or(&[][..], Json::items).to_vec();
         if !edit(&mut items)? {
@@ -33,7 +33,7 @@ pub(crate) fn change(call: &mut Call<'_>, stream: &StreamId, list: &str, mut edi
 
 /// Adds an item with an `id`, unless it is there.
 pub(crate) fn add(call: &mut Call<'_>, stream: &StreamId, list: &str, item: &Json) -> Go<()> {
-    change(call, stream, list, |items| {
+    change(call, stream, list, &mut |items| {
         if items.iter().any(|known| known.get("id") == item.get("id")) {
             return Ok(false);
         }
@@ -47,7 +47,7 @@ pub(crate) fn add(call: &mut Call<'_>, stream: &StreamId, list: &str, item: &Jso
 
 /// Takes an item away.
 pub(crate) fn remove(call: &mut Call<'_>, stream: &StreamId, list: &str, id: &str) -> Go<()> {
-    change(call, stream, list, |items| {
+    change(call, stream, list, &mut |items| {
         let before = items.len();
         items.retain(|item| item.text_of("id") != id);
         Ok(items.len() < before)
@@ -84,7 +84,7 @@ pub(crate) fn withdraw_all(call: &mut Call<'_>, stream: &StreamId) -> Go<()> {
         call.delete(MetaKey::Playback { id })?;
     }
     for list in ["keys", "playback"] {
-        change(call, stream, list, |items| {
+        change(call, stream, list, &mut |items| {
             let any = !items.is_empty();
             items.clear();
             Ok(any)

@@ -39,7 +39,7 @@ pub(crate) fn create(call: &mut Call<'_>) -> Go<Answer> {
         duration_ms: body.number_of("duration_ms"),
     };
     let key = |number| MetaKey::Cue { stream: stream.clone(), session: session.clone(), number };
-    let first = first_missing(call, 0, key)?;
+    let first = first_missing(call, 0, &key)?;
     for number in first..first.saturating_add(TRIES) {
         if call.store(key(number), cue.to_bytes(), Condition::Absent)? {
             ledger::audit(call, "cue.create", stream.as_str(), Json::object().with("session", session.as_str()).with("number", number))?;

@@ -47,7 +47,7 @@ pub(crate) fn rotate(call: &mut Call<'_>) -> Go<Answer> {
     let old = access::expect(call, &stream, LIST, id)?;
     let (item, stream_key) = open(call, &stream, id, &old)?;
     let mut replaced = None;
-    access::change(call, &stream, LIST, |items| {
+    access::change(call, &stream, LIST, &mut |items| {
         let known = items.iter_mut().find(|known| known.text_of("id") == id);
         let known = known.ok_or_else(|| refuse(Refusal::NotFound, "the key was revoked"))?;
         replaced = KeyHash::parse(known.text_of("hash"));

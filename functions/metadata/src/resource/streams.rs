@@ -352,7 +352,7 @@ const PAGE_TRIES: usize = 40;
 
 fn put_mark(call: &mut Call<'_>, stream: &StreamId, page: u64, mark: &SessionId) -> Go<()> {
     let now_utc_ms = call.now_utc_ms;
-    call.change(&MetaKey::Entry { ledger: Ledger::Index, number: page }, |bytes| {
+    call.change(MetaKey::Entry { ledger: Ledger::Index, number: page }, &mut |bytes| {
         let mut lines = bytes.map(IndexPage::parse).unwrap_or_default();
         if !lines.mark(stream, now_utc_ms, mark) {
             return Err(busy());
@@ -364,9 +364,12 @@ fn put_mark(call: &mut Call<'_>, stream: &StreamId, page: u64, mark: &SessionId)
 /// Brings the line of a stream up to its document, and takes out the mark.
 pub(crate) fn settle(call: &mut Call<'_>, stream: &StreamId, page: u64, document: Option<&Json>, mark: Option<&SessionId>) -> Go<()> {
     let document = document.and_then(|json| entry(stream, json, page));
-    call.change(&MetaKey::Entry { ledger: Ledger::Index, number: page }, |bytes| {
+    let now_utc_ms = call.now_utc_ms;
+    call.change(MetaKey::Entry { ledger: Ledger::Index, number: page }, &mut |bytes| {
         let before = bytes.map(IndexPage::parse).unwrap_or_default();
         let mut lines = before.clone();
+        // The document that is at hand is newer than any change that began so long ago.
+        lines.forget_old_marks(stream, now_utc_ms);
         lines.settle(stream, document.as_ref(), mark);
         Ok((lines != before).then(|| lines.to_bytes()))
     })

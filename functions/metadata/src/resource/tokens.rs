@@ -29,7 +29,7 @@ pub(crate) fn create(call: &mut Call<'_>) -> Go<Answer> {
     let scopes: Vec<Scope> = Scope::ALL.into_iter().filter(|scope| body.texts_of("scopes").any(|word| word == scope.as_str())).collect();
     let expires = body.get("expires").and_then(Json::text).and_then(parse_utc);
     let (kept, token) = ApiToken::new(&call.random("api token"), body.text_of("name"), scopes, call.now_utc_ms, expires);
-    call.change(&MetaKey::Tokens, |bytes| {
+    call.change(MetaKey::Tokens, &mut |bytes| {
         let mut tokens = parse(bytes)?;
         if tokens.all().iter().any(|known| known.id == kept.id) {
             return Ok(None);
@@ -48,7 +48,7 @@ pub(crate) fn create(call: &mut Call<'_>) -> Go<Answer> {
 pub(crate) fn revoke(call: &mut Call<'_>) -> Go<Answer> {
     let id = call.places.first().copied().unwrap_or_default();
     let mut was_there = false;
-    call.change(&MetaKey::Tokens, |bytes| {
+    call.change(MetaKey::Tokens, &mut |bytes| {
         let mut tokens = parse(bytes)?;
         was_there = tokens.remove(id);
         Ok(was_there.then(|| tokens.to_bytes()))

@@ -50,7 +50,7 @@ pub(crate) fn create(call: &mut Call<'_>) -> Go<Answer> {
         webhook.set(name, value.clone());
     }
     webhook.set("secret", secret);
-    change(call, |webhooks| {
+    change(call, &mut |webhooks| {
         if webhooks.iter().any(|known| known.text_of("id") == id) {
             return Ok(false);
         }
@@ -67,7 +67,7 @@ pub(crate) fn create(call: &mut Call<'_>) -> Go<Answer> {
 pub(crate) fn remove(call: &mut Call<'_>) -> Go<Answer> {
     let id = call.places.first().copied().unwrap_or_default();
     let mut was_there = false;
-    change(call, |webhooks| {
+    change(call, &mut |webhooks| {
         let before = webhooks.len();
         webhooks.retain(|webhook| webhook.text_of("id") != id);
         was_there = webhooks.len() < before;
@@ -99,8 +99,8 @@ pub(crate) fn undelivered(call: &mut Call<'_>) -> Go<Answer> {
     Ok(json(200, &Json::object().with("items", items).with("next", next.map(|next| alloc::format!("{next}")))))
 }
 
-fn change(call: &mut Call<'_>, mut edit: impl FnMut(&mut Vec<Json>) -> Go<bool>) -> Go<()> {
-    call.change(&MetaKey::Webhooks, |bytes| {
+fn change(call: &mut Call<'_>, edit: &mut dyn FnMut(&mut Vec<Json>) -> Go<bool>) -> Go<()> {
+    call.change(MetaKey::Webhooks, &mut |bytes| {
         let mut webhooks = parse(bytes)?;
         Ok(edit(&mut webhooks)?.then(|| Json::Object(vec![(LIST.into(), webhooks.into())]).to_bytes()))
     })

@@ -8,7 +8,7 @@ use alloc::{
 };
 
 use proptest::prelude::*;
-use tidegate_stream::{Json, Scope};
+use tidegate_stream::{IndexPage, Json, Scope};
 
 use super::world::{Bucket, request, said};
 use crate::Job;
@@ -99,7 +99,12 @@ proptest! {
         bucket.now_utc_ms += 3_600_000;
         for stream in 0..3 {
             let job = job(&mut bucket, &token, Wish::Rename, stream, 1000);
-            bucket.run(job);
+            if bucket.run(job).status == 200 {
+                let pages = bucket.objects.iter().filter(|(key, _)| key.starts_with("meta/index/"));
+                let entries = pages.flat_map(|(_, (bytes, _))| IndexPage::parse(bytes).entries().to_vec());
+                let of_stream = entries.filter(|entry| entry.stream.as_str() == format!("s{stream}"));
+                prop_assert!(of_stream.fold(true, |free, entry| free && entry.marks.is_empty()), "nothing stays marked for ever");
+            }
         }
         let (documents, listed) = compare(&mut bucket, &token);
         prop_assert_eq!(documents, listed);

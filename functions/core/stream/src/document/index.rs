@@ -145,11 +145,9 @@ impl IndexPage {
         self.entries.retain(|entry| !(entry.stream == *stream && entry.marks.is_empty() && (entry.deleted || entry.revision == 0)));
     }
 
-    /// Takes out the marks of changes that are over since long; whether there were any. Their documents have to be settled then.
-    pub fn forget_old_marks(&mut self, stream: &StreamId, now_utc_ms: u64) -> bool {
-        let before = self.entry(stream).map_or(0, |entry| entry.marks.len());
+    /// Takes out the marks of changes that are over since long. The line has to be settled then, with a document that is newer.
+    pub fn forget_old_marks(&mut self, stream: &StreamId, now_utc_ms: u64) {
         self.forget_marks(stream, |mark| mark.utc_ms().saturating_add(MARK_LIFE_MS) > now_utc_ms);
-        self.entry(stream).map_or(0, |entry| entry.marks.len()) < before
     }
 
     fn forget_marks(&mut self, stream: &StreamId, keep: impl Fn(&SessionId) -> bool) {
@@ -282,8 +280,10 @@ mod tests {
             assert!(page.mark(&stream("a"), 7, &mark(n)));
         }
         assert!(!page.mark(&stream("a"), 7, &mark(99)));
-        assert!(!page.forget_old_marks(&stream("a"), 1000 + MARK_LIFE_MS - 1));
-        assert!(page.forget_old_marks(&stream("a"), 1000 + MARK_LIFE_MS));
+        page.forget_old_marks(&stream("a"), 1000 + MARK_LIFE_MS - 1);
+        page.settle(&stream("a"), None, None);
+        assert!(page.entry(&stream("a")).is_some());
+        page.forget_old_marks(&stream("a"), 1000 + MARK_LIFE_MS);
         page.settle(&stream("a"), None, None);
         assert_eq!(page.entries(), []);
     }
