@@ -73,6 +73,8 @@ pub struct StoreConfig {
     pub endpoint: String,
     /// The region; empty to take it from the environment.
     pub region: String,
+    /// Memory of a stream for what the store does not take, in MB; beyond it the source has to wait.
+    pub hold_mb: u32,
 }
 
 impl From<StoreConfig> for store::StoreConfig {
@@ -179,7 +181,7 @@ impl Default for PackageConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { bucket: "tidegate".into(), endpoint: String::new(), region: String::new() }
+        Self { bucket: "tidegate".into(), endpoint: String::new(), region: String::new(), hold_mb: 192 }
     }
 }
 
@@ -217,6 +219,7 @@ impl Config {
         within("package.segment_ms", self.package.segment_ms, 1000..=10_000, "1000 to 10000")?;
         within("package.dvr_window_s", self.package.dvr_window_s, 10..=86_400, "10 to 86400")?;
         within("transcode.rung_back_s", self.transcode.rung_back_s, 1..=3600, "1 to 3600")?;
+        within("store.hold_mb", self.store.hold_mb, 8..=4096, "8 to 4096")?;
         if self.package.segment_ms < 2 * self.package.part_ms {
             return Err(ConfigError::Value {
                 key: "package.segment_ms",

@@ -27,6 +27,8 @@ pub(crate) struct Access {
     pub(crate) writer: Box<dyn Fn(WriterConfig) -> Writer + Send + Sync>,
     /// Reads an object.
     pub(crate) read: Box<dyn Fn(Key) -> Reading + Send + Sync>,
+    /// How much a writer may hold.
+    pub(crate) max_waiting_bytes: usize,
 }
 
 type Reading = BoxFuture<'static, Result<Option<Object>, StoreError>>;
@@ -66,20 +68,21 @@ const TICK: Duration = Duration::from_millis(20);
 
 impl Access {
     /// For this store.
-    pub(crate) fn new<B: Bucket + Clone>(store: B) -> Self {
+    pub(crate) fn new<B: Bucket + Clone>(store: B, max_waiting_bytes: usize) -> Self {
         let reads = store.clone();
         let read = move |key: Key| {
             let store = reads.clone();
             async move { store.get(&key).await }.boxed()
         };
-        Self { writer: Box::new(move |config| Writer::new(store.clone(), config)), read: Box::new(read) }
+        Self { writer: Box::new(move |config| Writer::new(store.clone(), config)), read: Box::new(read), max_waiting_bytes }
     }
 }
 
 impl Log {
     /// This worker is the only writer.
     pub(crate) fn alone(stream: StreamId, packager: Packager, access: Arc<Access>, metrics: Arc<StreamMetrics>) -> Self {
-        let writer = (access.writer)(WriterConfig::default());
+        let config = WriterConfig { max_waiting_bytes: access.max_waiting_bytes, ..WriterConfig::default() };
+        let writer = (access.writer)(config);
         Self { writer: Some(writer), ..Self::new(stream, Machine::Alone(Box::new(packager)), access, metrics) }
     }
 
@@ -223,7 +226,7 @@ impl Log {
         let writes = role == Role::Owner;
         self.writer = writes.then(|| {
             let claim = self.claim.clone();
-            (self.access.writer)(WriterConfig { one_by_one: true, claim, ..WriterConfig::default() })
+            (self.access.writer)(WriterConfig { one_by_one: true, claim, max_waiting_bytes: self.access.max_waiting_bytes })
         });
         self.reading = None;
     }

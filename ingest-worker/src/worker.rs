@@ -75,7 +75,7 @@ impl Worker {
             Ok((rtmp, rtmp_addr))
         };
         let (rtmp, rtmp_addr) = listening.await.map_err(|error| cannot_listen(addr, "RTMP", &error))?;
-        let access = Arc::new(Access::new(store));
+        let access = Arc::new(Access::new(store, (config.store.hold_mb as usize) << 20));
         let shared = Arc::new(Shared { config, ffmpeg, metrics: Arc::default(), access });
         Ok(Self { shared, rtmp, rtmp_addr, metrics_listener, stop: CancellationToken::new(), tasks: TaskTracker::new() })
     }

@@ -26,6 +26,8 @@ pub struct Packager {
     targets: Option<Targets>,
     /// By how much this worker's clock is behind that of the worker that began the session.
     ahead_us: i64,
+    /// No part of the next period is of an earlier date.
+    floor_us: i64,
     /// Where the next period starts, in us of media time.
     base_us: i64,
     /// The newest timestamp of each rendition in this period.
@@ -126,6 +128,7 @@ impl Packager {
             strays: VecDeque::new(),
             announcements: VecDeque::new(),
             ahead_us: 0,
+            floor_us: 0,
             outputs: VecDeque::new(),
         }
     }
@@ -139,6 +142,8 @@ impl Packager {
         let video_us = target(RenditionKind::Video).unwrap_or(config.part_target_us);
         let targets = Targets { video_us, audio_us: target(RenditionKind::Audio).unwrap_or(video_us) };
         let base_us = end_us(&timeline).max(FIRST_BASE_US);
+        let newest = timeline.segments().iter().rev().find_map(|segment| segment.parts.last());
+        let floor_us = newest.map_or(0, |part| part.utc_us.saturating_add(1));
         let stage = Stage::Opening(Opening::new(&known));
         let writer = Writer::resume(timeline, media, joint, config.writer, now_utc_us);
         let mut packager = Self {
@@ -147,6 +152,7 @@ impl Packager {
             announcements: VecDeque::new(),
             outputs: VecDeque::new(),
             ahead_us,
+            floor_us,
             writer: Some(writer),
             targets: Some(targets),
             config,
@@ -173,6 +179,7 @@ impl Packager {
             base_us: 0,
             is_first: false,
             ahead_us: 0,
+            floor_us: 0,
             anchor: Some(anchor),
         };
         let mut period = Period::new(&start);
@@ -401,6 +408,7 @@ impl Packager {
             base_us: self.base_us,
             is_first,
             ahead_us: self.ahead_us,
+            floor_us: self.floor_us,
             anchor: None,
         };
         let mut period = Period::new(&start);
@@ -480,6 +488,7 @@ impl Packager {
             period.leftovers(&mut events);
             self.base_us = self.base_us.max(period.end_us());
             self.ahead_us = period.ahead_us();
+            self.floor_us = period.floor_us();
         }
         events.into_iter().for_each(|event| self.event(event));
         // Configurations stay known; what was held for a period that could not start is lost with its clock.

@@ -36,6 +36,7 @@ pub(crate) struct Period {
     end_us: i64,
     opened: bool,
     audio_anchors: Vec<Option<(i64, i64)>>,
+    floor_us: i64,
 }
 
 #[derive(Debug)]
@@ -58,6 +59,8 @@ pub(crate) struct Start<'a> {
     pub(crate) is_first: bool,
     /// By how much this worker's clock is behind that of the session.
     pub(crate) ahead_us: i64,
+    /// No part is of an earlier date.
+    pub(crate) floor_us: i64,
     /// Where it goes on with what another worker has begun.
     pub(crate) anchor: Option<&'a Anchor>,
 }
@@ -158,6 +161,7 @@ impl Period {
             too_long_said: false,
             end_us: base_us,
             opened: anchor.is_some(),
+            floor_us: start.floor_us,
             audio_anchors: anchor.map_or_else(Vec::new, |anchor| anchor.audio.clone()),
         }
     }
@@ -176,6 +180,11 @@ impl Period {
 
     pub(crate) fn is_led_by_audio(&self) -> bool {
         matches!(self.cutter, LeadCutter::Audio(_))
+    }
+
+    /// No later part is of an earlier date.
+    pub(crate) fn floor_us(&self) -> i64 {
+        self.floor_us
     }
 
     /// By how much this worker's clock is behind that of the session.
@@ -319,7 +328,10 @@ impl Period {
             {
                 events.push(Event::ClockStep { by_us });
             }
-            let utc_us = self.wall.utc_us(self.cut_us(cut.start));
+            let length_us = self.cut_us(cut.end) - self.cut_us(cut.start);
+            let utc_us = self.wall.utc_us(self.cut_us(cut.start)).max(self.floor_us);
+            // A clock that is set back is followed at half the speed: a date never comes again.
+            self.floor_us = utc_us + length_us / 2;
             self.pending.push_back(Pending { cut: *cut, utc_us, ready_at: now, is_last: false });
         }
     }

@@ -226,8 +226,11 @@ impl Writer {
         let session = self.timeline.session();
         let media: Vec<&[u8]> = self.media.iter().map(Vec::as_slice).collect();
         let key = Key::Segment { stream: session.stream.clone(), session: session.id.clone(), msn };
-        // Only who wrote the records writes the bundle: behind the barrier it is known who did.
-        out.push_back(put(key, encode_segment(segment, &media), Lane::Index, true));
+        // Only who wrote the records writes the bundle: behind the barrier it is known who did. Where another worker's records of it
+        // could not be read there is none.
+        if segment.tracks.iter().zip(&media).all(|(track, media)| track.len as usize == media.len()) {
+            out.push_back(put(key, encode_segment(segment, &media), Lane::Index, true));
+        }
         if let Some((index, chapter)) = self.timeline.chapter_closed_by(msn) {
             let key = Key::Chapter { stream: session.stream.clone(), session: session.id.clone(), index };
             out.push_back(put(key, chapter.encode(), Lane::Index, false));

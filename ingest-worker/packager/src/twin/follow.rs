@@ -94,6 +94,11 @@ impl Follow {
         Ok(())
     }
 
+    /// What is known of the open segment is not all of it.
+    pub(super) fn forget_open(&mut self) {
+        self.open.clear();
+    }
+
     /// Takes the next record.
     pub(super) fn take(&mut self, now: i64, object: &[u8]) -> Result<(), Damage> {
         let (record, media) = Record::decode(object).map_err(Damage::Decode)?;

@@ -504,12 +504,13 @@ impl Twin {
         let number = numbers.pop_front();
         let recalled = object.is_some_and(|object| follow.recall(object).is_ok());
         if !recalled {
-            // The head is old, and its records are gone; or somebody has changed one.
-            let until = self.now.saturating_add(HEAL_US);
+            // Somebody has changed it, or the head is old and its records are gone: the log goes on all the same, but nobody can go
+            // on inside this segment.
             self.outputs.extend(number.map(TwinOutput::Damaged));
-            self.look(Look::Head { beyond: number.map(|number| (number, until)) });
-            self.read_at = self.now.saturating_add(RETRY_US);
-        } else if numbers.is_empty()
+            follow.forget_open();
+            numbers.clear();
+        }
+        if numbers.is_empty()
             && let Stage::Looking(Look::Open { follow, .. }) = core::mem::replace(&mut self.stage, Stage::Over)
         {
             self.stand_by(follow);
