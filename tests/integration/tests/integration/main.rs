@@ -10,4 +10,3 @@ mod players;
 mod store;
 mod twins;
 mod up;
-mod validator;
