@@ -122,9 +122,8 @@ impl<'a> Listing<'a> {
     /// The tags before the first segment.
     pub(crate) fn header(&self, writer: &mut Writer<'_>, is_i_frames: bool) {
         let gone = || self.timeline.events_gone(self.as_of).map(|event| event.event.id.as_str());
-        let first_kept = self.first.map_or(0, |first| first.msn.0) + self.skipped as u64;
-        let dropped = self.timeline.events(self.as_of).any(|event| event.at.msn.0 < first_kept);
-        let removes = self.skipped > 0 && self.skips_ranges && (dropped || gone().next().is_some());
+        // rfc8216bis 4.4.5.2: who asks for a delta without date ranges gets the list of those that are gone, were it empty.
+        let removes = self.skipped > 0 && self.skips_ranges;
         // rfc8216bis 8: 9 for EXT-X-SKIP, 10 where it stands for date ranges too.
         let version = if removes { 10 } else { 6 + 3 * u64::from(self.skipped > 0) };
         header(&mut writer.text, self.timeline, version);

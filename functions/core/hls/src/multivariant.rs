@@ -56,6 +56,8 @@ pub fn multivariant(timeline: &Timeline, options: &MultivariantOptions<'_>) -> S
     let mut loudest: Option<Row<'_>> = None;
     for (index, row) in rows(RenditionKind::Audio).enumerate() {
         text.str("#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"").str(GROUP).str("\",NAME=\"").str(row.id).str("\"");
+        // HLS authoring specification 8.10: it has to be there. The sources that come in name no language.
+        text.str(",LANGUAGE=\"und\"");
         text.str(if index == 0 { ",DEFAULT=YES,AUTOSELECT=YES" } else { ",DEFAULT=NO,AUTOSELECT=YES" });
         if let TrackKind::Audio { channels, .. } = row.track.kind {
             text.str(",CHANNELS=\"").number(channels.into()).str("\"");
@@ -116,8 +118,8 @@ struct Row<'a> {
     track: &'a Track,
     /// The highest bit rate of a segment: what is expected, or what there was if that is more.
     peak_bps: u64,
-    /// Over a whole recording; of a live session it is not known.
-    average_bps: Option<u64>,
+    /// Over a whole recording; of a live session over its newest segments, and as expected while there is none.
+    average_bps: u64,
 }
 
 fn rows(timeline: &Timeline, kind: RenditionKind) -> impl Iterator<Item = Row<'_>> {
@@ -125,40 +127,40 @@ fn rows(timeline: &Timeline, kind: RenditionKind) -> impl Iterator<Item = Row<'_
     all.filter(move |(_, rendition)| rendition.kind == kind).filter_map(|(index, rendition)| {
         let track = timeline.periods().iter().rev().find_map(|period| period.tracks.get(index)?.as_ref())?;
         let expected_bps = u64::from(track.bandwidth_bps);
-        let (peak_bps, average_bps) = if timeline.ended() { measured(timeline, index, expected_bps) } else { (expected_bps, None) };
+        let (peak_bps, average_bps) = measured(timeline, index, expected_bps);
         Some(Row { index, id: rendition.id.as_str(), track, peak_bps, average_bps })
     })
 }
 
-/// Peak and average of a recording.
-fn measured(timeline: &Timeline, rendition: usize, expected_bps: u64) -> (u64, Option<u64>) {
+/// Segments of a live session that say what it costs on average: the newest two minutes of two-second segments.
+const AVERAGE_SEGMENTS: usize = 64;
+
+/// Peak and average: of a recording as it is, of a live session as expected and as it has been of late.
+fn measured(timeline: &Timeline, rendition: usize, expected_bps: u64) -> (u64, u64) {
     let bps = |bytes: u64, micros: u64| u64::try_from(u128::from(bytes) * 8_000_000 / u128::from(micros).max(1)).unwrap_or(u64::MAX);
+    let most = if timeline.ended() { usize::MAX } else { AVERAGE_SEGMENTS };
     let (mut peak, mut bytes, mut micros) = (expected_bps, 0, 0);
-    for segment in timeline.segments() {
+    for segment in timeline.segments().iter().rev().filter(|segment| timeline.is_closed(segment.msn)).take(most) {
         let share = segment.tracks.get(rendition).filter(|share| share.len > 0 && share.duration > 0);
         if let Some((share, track)) = share.zip(timeline.track(segment, rendition)) {
             let length = track.micros(share.duration);
             bytes += u64::from(share.len);
             micros += length;
             // The rate of half a second at the end of a session says nothing about the network that it takes (rfc8216bis 4.4.6.2).
-            if length * 2 >= u64::from(timeline.session().target_duration_s) * 1_000_000 {
+            if timeline.ended() && length * 2 >= u64::from(timeline.session().target_duration_s) * 1_000_000 {
                 peak = peak.max(bps(share.len.into(), length));
             }
         }
     }
-    (peak, Some(bps(bytes, micros)).filter(|average| *average > 0))
+    (peak, if bytes > 0 { bps(bytes, micros).min(peak) } else { peak })
 }
 
 fn stream_inf(text: &mut Text, row: &Row<'_>, audio: Option<&Row<'_>>) {
     let bandwidth = row.peak_bps + audio.map_or(0, |audio| audio.peak_bps);
     text.str("#EXT-X-STREAM-INF:BANDWIDTH=").number(bandwidth);
-    let average = match audio {
-        Some(audio) => row.average_bps.zip(audio.average_bps).map(|(video, audio)| video + audio),
-        None => row.average_bps,
-    };
-    if let Some(average) = average {
-        text.str(",AVERAGE-BANDWIDTH=").number(average);
-    }
+    let average = row.average_bps + audio.map_or(0, |audio| audio.average_bps);
+    // HLS authoring specification 9.14: it has to be there.
+    text.str(",AVERAGE-BANDWIDTH=").number(average);
     text.str(",CODECS=\"").str(&quotable(&row.track.codec));
     if let Some(audio) = audio {
         text.str(",").str(&quotable(&audio.track.codec));

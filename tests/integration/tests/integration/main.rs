@@ -11,4 +11,3 @@ mod players;
 mod store;
 mod twins;
 mod up;
-mod validator;

@@ -11,7 +11,7 @@ use crate::{
 /// Segments of two renditions start at the frames next to one point: no frame of sound or picture is longer.
 const START_TOLERANCE_US: i64 = 150_000;
 /// From here on a difference that grew is no rounding to frames.
-const DRIFT_US: i64 = 60_000;
+const DRIFT_US: u64 = 60_000;
 /// A drift is believed after this many segments.
 const DRIFT_SEGMENTS: u64 = 5;
 /// Recordings may differ by the last frames.
@@ -88,11 +88,11 @@ pub(crate) struct Offset {
 /// Whether two renditions drift apart between two segments; the difference.
 pub(crate) fn drift(first: (u64, i64), last: (u64, i64)) -> Option<i64> {
     let (first, last) = (Offset { msn: first.0, us: first.1 }, Offset { msn: last.0, us: last.1 });
-    let grown = last.us - first.us;
-    (last.msn.saturating_sub(first.msn) >= DRIFT_SEGMENTS && grown.abs() > DRIFT_US).then_some(grown)
+    let grown = last.us.saturating_sub(first.us);
+    (last.msn.saturating_sub(first.msn) >= DRIFT_SEGMENTS && grown.unsigned_abs() > DRIFT_US).then_some(grown)
 }
 
 /// Segments that start further apart than frames are long.
 pub(crate) fn apart(us: i64) -> bool {
-    us.abs() > START_TOLERANCE_US
+    us.unsigned_abs() > START_TOLERANCE_US.unsigned_abs()
 }

@@ -331,13 +331,12 @@ impl Validator {
 
     /// Where segments of one number start in two renditions.
     fn starts(&mut self, now_us: u64, rendition: usize, msn: u64, discontinuity: u64) {
-        let url = self.url(rendition);
         let start = |at: usize| self.renditions.get(at).and_then(|known| known.track.starts.get(&msn).copied());
         let others = if rendition == 0 { 1..self.renditions.len() } else { 0..1 };
         let mut apart = Vec::new();
         for other in others {
             let Some(((own_number, own), (number, start))) = start(rendition).zip(start(other)) else { continue };
-            let off = own as i64 - start as i64;
+            let off = signed(own) - signed(start);
             if number == own_number && number == discontinuity && check::apart(off) {
                 // The fault is that of the later rendition, whichever was read last.
                 let (of, beside) = if rendition == 0 { (other, rendition) } else { (rendition, other) };
@@ -347,7 +346,6 @@ impl Validator {
                 ));
             }
         }
-        let _ = url;
         for (url, seen) in apart {
             if !self.findings.has(rules::ALIGN_DRIFT, &url) {
                 self.found(now_us, &url, rules::ALIGN_START, 0, seen);
@@ -425,7 +423,7 @@ impl Validator {
             Ok(answer) if (400..500).contains(&answer.status) => {
                 let Some(known) = self.renditions.get_mut(rendition) else { return };
                 let listed = known.list.iter().flat_map(Media::all).flat_map(|segment| &segment.parts);
-                let there = listed.into_iter().any(|part| tidegate_hls::uri::resolve(&known.url, &part.uri) == uri);
+                let there = listed.into_iter().any(|part| !part.gap && tidegate_hls::uri::resolve(&known.url, &part.uri) == uri);
                 known.hints.refused.push(uri.to_string());
                 if known.hints.refused.len() > 16 {
                     known.hints.refused.remove(0);
@@ -486,6 +484,11 @@ fn samples(segments: &[Segment]) -> impl Iterator<Item = &Segment> {
         .enumerate()
         .filter(move |(at, _)| count <= SAMPLED || *at < third || at.wrapping_sub(middle) < third || at + third >= count)
         .map(|(_, one)| one)
+}
+
+/// For differences, which fit then.
+fn signed(us: u64) -> i64 {
+    i64::try_from(us).unwrap_or(i64::MAX)
 }
 
 /// The end of an address.

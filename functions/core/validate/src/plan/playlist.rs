@@ -26,6 +26,8 @@ const LATE_GRACE_US: u64 = 150_000;
 const PACE_STEPS: u64 = 12;
 /// How far the live edge may lie behind the clock, beyond three target durations: encoding and transport.
 const CLOCK_BEHIND_US: i64 = 10_000_000;
+/// The same where parts are listed: then a delay of seconds is no low latency.
+const PART_CLOCK_BEHIND_US: i64 = 6_000_000;
 /// How far ahead: the clocks of two machines.
 const CLOCK_AHEAD_US: i64 = 1_500_000;
 /// Renditions that are compared with each other.
@@ -365,7 +367,11 @@ impl Validator {
         }
         let Some((edge, line)) = edge else { return };
         let behind = self.utc_us(now_us).saturating_sub(edge);
-        let most = i64::try_from(list.target_us.unwrap_or(0).saturating_mul(3)).unwrap_or(0).saturating_add(CLOCK_BEHIND_US);
+        let most = if list.has_parts() {
+            PART_CLOCK_BEHIND_US
+        } else {
+            i64::try_from(list.target_us.unwrap_or(0).saturating_mul(3)).unwrap_or(0).saturating_add(CLOCK_BEHIND_US)
+        };
         let url = self.url(rendition);
         if behind < -CLOCK_AHEAD_US {
             self.found(now_us, &url, rules::DATE_CLOCK, line, format!("the live edge is dated {} in the future", s(behind.unsigned_abs())));
@@ -396,7 +402,8 @@ impl Validator {
         let mut both_ends = None;
         if let Some((msn, a, b)) = both.next() {
             for (last, c, d) in both.take_while(|(_, c, d)| (c.discontinuity, d.discontinuity) == (a.discontinuity, b.discontinuity)) {
-                let off = |own: Offset, other: Offset| own.us as i64 - other.us as i64;
+                let signed = |us: u64| i64::try_from(us).unwrap_or(i64::MAX);
+                let off = |own: Offset, other: Offset| signed(own.us) - signed(other.us);
                 both_ends = Some(((msn, off(a, b)), (last, off(c, d))));
             }
         }
@@ -469,7 +476,8 @@ impl Validator {
                 let seen = format!("{wrong} of {all} hints were wrong: {hinted} was hinted, {came} came");
                 self.found(now_us, &url, rules::LL_HINT_TRUE, part.line, seen);
             }
-            if refused {
+            // What turned out to be missing is answered so.
+            if refused && !part.gap {
                 self.found(now_us, &url, rules::LL_HINT_HELD, part.line, format!("{came} was answered with 404 while it was hinted"));
             }
         }

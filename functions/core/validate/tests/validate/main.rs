@@ -2,6 +2,7 @@
 //! The validator against texts and against a server in memory, each of which breaks one rule.
 
 mod origin;
+mod peers;
 mod playlists;
 mod servers;
 mod texts;

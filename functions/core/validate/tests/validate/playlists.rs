@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::origin::{Asked, Origin};
 use proptest::prelude::*;
 use tidegate_validate::{Playlist, check_text, read};
 
@@ -73,6 +74,24 @@ proptest! {
     #[test]
     fn any_order_of_tags_is_read(lines in prop::collection::vec(prop::sample::select(LINES), 0..40)) {
         let _ = check_text(format!("#EXTM3U\n{}", lines.join("\n")).as_bytes());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn servers_that_answer_anything_are_followed_to_the_end(
+        lines in prop::collection::vec(prop::sample::select(LINES), 0..30),
+        bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
+        let text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:2\n{}", lines.join("\n")).into_bytes();
+        let origin = Origin::twisted(move |asked, _, now, reply| match asked {
+            Asked::List { .. } if now / 500_000 % 3 == 1 => reply.body.clone_from(&text),
+            Asked::Part { .. } | Asked::Segment { .. } if now / 500_000 % 2 == 1 => reply.body.clone_from(&bytes),
+            _ => {}
+        });
+        prop_assert!(origin.validate(6).fatal.is_none());
     }
 }
 
