@@ -18,6 +18,9 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Stop(pub(crate) Box<Output>);
 
+/// Says what an object is to become; `None` where nothing is to be done.
+pub(crate) type Edit<'a> = dyn FnMut(Option<&[u8]>) -> Go<Option<Vec<u8>>> + 'a;
+
 impl From<Answer> for Stop {
     fn from(answer: Answer) -> Self {
         Self(Box::new(Output::Answer(answer)))
@@ -179,7 +182,7 @@ impl<'a> Call<'a> {
     }
 
     /// Changes an object, over and over until nobody comes in between. `edit` gives the new bytes, or `None` where nothing is to be done.
-    pub(crate) fn change(&mut self, key: MetaKey, edit: &mut dyn FnMut(Option<&[u8]>) -> Go<Option<Vec<u8>>>) -> Go<()> {
+    pub(crate) fn change(&mut self, key: MetaKey, edit: &mut Edit<'_>) -> Go<()> {
         let key = key.into();
         for _ in 0..TRIES {
             let object = self.fetch(&key, None, true)?;

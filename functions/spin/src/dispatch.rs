@@ -19,6 +19,7 @@ const HELD: Duration = Duration::from_secs(20);
 thread_local! {
     // What this instance remembers. Never borrowed across an await: other requests run there.
     static MANIFEST: RefCell<tidegate_access::State<tidegate_manifest::State>> = RefCell::default();
+    static METADATA: RefCell<tidegate_metadata::State> = RefCell::default();
     static ORIGIN: RefCell<tidegate_access::State<tidegate_origin::State>> = RefCell::default();
 }
 
@@ -41,28 +42,50 @@ pub(crate) enum Settled {
     },
 }
 
-/// Gives a request to the function that its address names. `/api/` is for metadata, `/beacon` for analytics, `/origin/` for rewriting,
-/// `/steer/` for content steering; everything else is the manifest function's, which has a word for what is no address at all.
+/// A job with the state of its function. The driver sees every function alike: compiled once, it is a fifth of the size.
+trait Task {
+    fn poll(&mut self) -> Output;
+    fn handle(&mut self, input: Input);
+}
+
+struct Of<J: Job + 'static> {
+    job: J,
+    state: &'static LocalKey<RefCell<J::State>>,
+}
+
+impl<J: Job + 'static> Task for Of<J> {
+    fn poll(&mut self) -> Output {
+        self.state.with_borrow_mut(|state| self.job.poll(state, &world()))
+    }
+
+    fn handle(&mut self, input: Input) {
+        self.state.with_borrow_mut(|state| self.job.handle(state, &world(), input));
+    }
+}
+
+type Start = fn(Request) -> Box<dyn Task>;
+
+/// Gives a request to the function that its address names: `/api/` and a stream's `info.json` to metadata, `/origin/` and `/steer/` to
+/// foreign origins; everything else is the manifest function's, which has a word for what is no address at all.
 pub(crate) async fn dispatch(request: Request, shell: &Shell) -> Settled {
     // A token may stand in front.
     let (_, path) = split_token(&request.path);
-    if path.starts_with("/origin/") || path.starts_with("/steer/") {
-        return drive(request, |request| Guarded::new(request, tidegate_origin::Job::new), &ORIGIN, shell).await;
-    }
-    drive(request, |request| Guarded::new(request, tidegate_manifest::Job::new), &MANIFEST, shell).await
+    let start: Start = if path.starts_with("/origin/") || path.starts_with("/steer/") {
+        |request| Box::new(Of { job: Guarded::new(request, tidegate_origin::Job::new), state: &ORIGIN })
+    } else if path.starts_with("/api/") || (path.starts_with("/live/") && path.ends_with("/info.json")) {
+        |request| Box::new(Of { job: tidegate_metadata::Job::new(request), state: &METADATA })
+    } else {
+        |request| Box::new(Of { job: Guarded::new(request, tidegate_manifest::Job::new), state: &MANIFEST })
+    };
+    drive(request, start, shell).await
 }
 
 /// Runs one function until it has an answer, and waits for it where nobody else does.
-async fn drive<J: Job>(
-    mut request: Request,
-    new: impl Fn(Request) -> J,
-    state: &'static LocalKey<RefCell<J::State>>,
-    shell: &Shell,
-) -> Settled {
+async fn drive(mut request: Request, begin: Start, shell: &Shell) -> Settled {
     let start = now();
     let mut read = None;
     for _ in 0..WAITS {
-        match settle(new(request.clone()), state, shell, read.take()).await {
+        match settle(begin(request.clone()), shell, read.take()).await {
             Answer::Respond { status, headers, body } => return Settled::Respond { status, headers, body },
             Answer::Send { pieces, headers } => return Settled::Send { pieces, headers },
             Answer::Wait { key, expect_ms, timeout_ms } if shell.has_host => return Settled::Wait { key, expect_ms, timeout_ms },
@@ -81,14 +104,9 @@ fn refuse(line: &str) -> Settled {
 }
 
 /// Does what a job asks for until it has an answer. `read` is an object that a wait has read already.
-async fn settle<J: Job>(
-    mut job: J,
-    state: &'static LocalKey<RefCell<J::State>>,
-    shell: &Shell,
-    mut read: Option<(String, Fetched)>,
-) -> Answer {
+async fn settle(mut task: Box<dyn Task>, shell: &Shell, mut read: Option<(String, Fetched)>) -> Answer {
     for _ in 0..STEPS {
-        let input = match state.with_borrow_mut(|state| job.poll(state, &world())) {
+        let input = match task.poll() {
             Output::Answer(answer) => return answer,
             Output::Fetch { key, range, fresh } => Input::Fetched(match read.take() {
                 Some((known, fetched)) if known == key => cut(fetched, range),
@@ -101,7 +119,7 @@ async fn settle<J: Job>(
             Output::Delete { key } => Input::Stored(shell.delete(&key).await),
             Output::Load { url, headers, max_bytes, timeout_ms } => Input::Loaded(shell.load(&url, &headers, max_bytes, timeout_ms).await),
         };
-        state.with_borrow_mut(|state| job.handle(state, &world(), input));
+        task.handle(input);
     }
     Answer::Respond { status: 503, headers: Vec::new(), body: b"too much to do for one request\n".to_vec() }
 }
