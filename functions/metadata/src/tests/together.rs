@@ -103,7 +103,7 @@ proptest! {
                 let pages = bucket.objects.iter().filter(|(key, _)| key.starts_with("meta/index/"));
                 let entries = pages.flat_map(|(_, (bytes, _))| IndexPage::parse(bytes).entries().to_vec());
                 let of_stream = entries.filter(|entry| entry.stream.as_str() == format!("s{stream}"));
-                prop_assert!(of_stream.fold(true, |free, entry| free && entry.marks.is_empty()), "nothing stays marked for ever");
+                prop_assert!(of_stream.all(|entry| entry.marks.is_empty()), "nothing stays marked for ever");
             }
         }
         let (documents, listed) = compare(&mut bucket, &token);
