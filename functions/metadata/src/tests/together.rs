@@ -102,7 +102,7 @@ proptest! {
             if bucket.run(job).status == 200 {
                 let pages = bucket.objects.iter().filter(|(key, _)| key.starts_with("meta/index/"));
                 let entries = pages.flat_map(|(_, (bytes, _))| IndexPage::parse(bytes).entries().to_vec());
-                let of_stream = entries.filter(|entry| entry.stream.as_str() == format!("s{stream}"));
+                let mut of_stream = entries.filter(|entry| entry.stream.as_str() == format!("s{stream}"));
                 prop_assert!(of_stream.all(|entry| entry.marks.is_empty()), "nothing stays marked for ever");
             }
         }
