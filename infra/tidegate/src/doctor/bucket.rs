@@ -261,7 +261,7 @@ mod tests {
         async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<Etag, PutError> {
             let key = key.to_string();
             match self.fault {
-                Some(Fault::IgnoresConditions) => {}
+                Some(Fault::IgnoresConditions) => tokio::task::yield_now().await,
                 Some(Fault::LooksThenWrites) => {
                     self.holds(&key, &condition)?;
                     tokio::task::yield_now().await;
