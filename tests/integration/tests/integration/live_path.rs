@@ -96,6 +96,9 @@ const SOURCES: &[Source] = &[
             "select='mod(n,7)*mod(n,11)'",
             "-fps_mode",
             "vfr",
+            // 60 frames would be 2.6 s here, and a source whose segments are too long begins a new session.
+            "-force_key_frames",
+            "expr:gte(t,n_forced*2)",
         ],
         video: true,
         audio: true,
