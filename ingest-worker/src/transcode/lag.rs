@@ -86,9 +86,11 @@ mod tests {
     use super::*;
 
     const RUNGS: usize = 3;
-    const GOP: Duration = Duration::from_secs(2);
+    /// 25 frames/s, a key frame every 2 s.
+    const FRAME: Duration = Duration::from_millis(40);
+    const GOP_FRAMES: u32 = 50;
 
-    /// A machine and its clock: each GOP has so many frames, all of them with the same delay.
+    /// A machine and its clock; every picture of a stretch has the same delay.
     struct Machine {
         lag: Lag,
         now: Instant,
@@ -103,9 +105,9 @@ mod tests {
         fn until_step(&mut self, delay_ms: u64, limit_s: u64) -> Option<(Step, u64)> {
             let begun = self.now;
             while self.now - begun < Duration::from_secs(limit_s) {
-                for _ in 0..60 {
+                for _ in 0..GOP_FRAMES {
                     self.lag.saw(self.now, Duration::from_millis(delay_ms));
-                    self.now += GOP / 60;
+                    self.now += FRAME;
                 }
                 let step = self.lag.key_frame(self.now, RUNGS);
                 if step != Step::Stay {

@@ -127,7 +127,14 @@ impl Bucket {
             keys: Some(Keys { access_key: ACCESS_KEY.into(), secret_key: secret }),
         };
         let store = store::Store::connect(config).await?;
-        store.ensure_bucket().await?;
+        let deadline = Instant::now() + MINIO_READY;
+        // MinIO listens before it takes requests, and says 503 until then.
+        while let Err(error) = store.ensure_bucket().await {
+            if !matches!(error, store::StoreError::Unavailable(_)) || Instant::now() > deadline {
+                return Err(error.into());
+            }
+            sleep(Duration::from_millis(50)).await;
+        }
         let public = Some(format!("{endpoint}/{BUCKET}"));
         let credentials = Some(SharedCredentialsProvider::new(credentials));
         let prefer_wait = PreferWait::Auto;
