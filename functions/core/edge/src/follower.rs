@@ -15,6 +15,10 @@ pub struct Follower {
     head_ms: u64,
     /// When the log was last seen to go on, by the clock here.
     progress_ms: u64,
+    /// The end of the log has been reached once, …
+    reached: bool,
+    /// … and it went on from there: somebody writes it, or did a moment ago.
+    moved: bool,
     /// When the store last answered.
     answered_ms: u64,
 }
@@ -77,7 +81,18 @@ impl Follower {
     /// Knows nothing yet.
     #[must_use]
     pub fn new(stream: StreamId, session: SessionId) -> Self {
-        Self { stream, session, phase: Phase::Head, timeline: None, tip_ms: None, head_ms: 0, progress_ms: 0, answered_ms: 0 }
+        Self {
+            stream,
+            session,
+            phase: Phase::Head,
+            timeline: None,
+            tip_ms: None,
+            head_ms: 0,
+            progress_ms: 0,
+            reached: false,
+            moved: false,
+            answered_ms: 0,
+        }
     }
 
     /// The object to read next; `None` while all that can be known is known.
@@ -133,6 +148,7 @@ impl Follower {
                 if self.timeline.as_ref().is_some_and(|timeline| timeline.next_record() == *number) =>
             {
                 self.tip_ms = Some(now_ms);
+                self.reached = true;
             }
             _ => {}
         }
@@ -175,14 +191,15 @@ impl Follower {
     }
 
     /// Closes a log that nobody writes any more, though nobody said so. Its dates alone are not trusted, since clocks differ: it has to
-    /// stand still before our eyes too.
+    /// stand still before our eyes too, and for all of that time where we have seen it move: a viewer who is told of an end never asks again.
     fn abandon(&mut self, now_ms: u64) {
         let still_ms = now_ms.saturating_sub(self.progress_ms);
         let Some(timeline) = &mut self.timeline else { return };
         let target_ms = u64::from(timeline.session().target_duration_s) * 1000;
         let last_ms = timeline.segments().back().and_then(|segment| segment.parts.last()).map_or(0, |part| part.utc_us / 1000);
         let age_ms = now_ms.saturating_sub(u64::try_from(last_ms).unwrap_or(0));
-        if age_ms > target_ms * ABANDONED_TARGETS && still_ms > target_ms * SEEN_STILL_TARGETS {
+        let seen = if self.moved { ABANDONED_TARGETS } else { SEEN_STILL_TARGETS };
+        if age_ms > target_ms * ABANDONED_TARGETS && still_ms > target_ms * seen {
             timeline.abandon();
             self.phase = Phase::Abandoned;
         }
@@ -234,6 +251,7 @@ impl Follower {
             Some(Ok(())) => {
                 self.tip_ms = None;
                 self.progress_ms = now_ms;
+                self.moved |= self.reached;
                 if timeline.ended() {
                     self.phase = Phase::Ended;
                 }
