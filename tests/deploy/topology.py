@@ -75,7 +75,7 @@ def main() -> None:
     rtmp = [free_port(), free_port()]
     for port in rtmp:
         metrics = free_port()
-        start(worker, "--listen", f"127.0.0.1:{port}", TIDEGATE_METRICS_LISTEN=f"127.0.0.1:{metrics}", **bucket)
+        start(worker, "--listen", f"127.0.0.1:{port}", TIDEGATE_METRICS_LISTEN=f"127.0.0.1:{metrics}", TIDEGATE_TWIN_ENABLED="true", **bucket)
         until("a worker", 20, lambda: get(f"http://127.0.0.1:{metrics}/readyz"))
 
     component = TARGET / "tidegate" / "functions.wasm"

@@ -185,6 +185,7 @@ resource "aws_ecs_task_definition" "worker" {
     environment = [
       { name = "AWS_REGION", value = data.aws_region.this.name },
       { name = "TIDEGATE_STORE_BUCKET", value = var.bucket },
+      { name = "TIDEGATE_TWIN_ENABLED", value = tostring(length(var.subnet_ids) > 1) },
     ]
     linuxParameters = { initProcessEnabled = true }
     logConfiguration = {
