@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
 use tokio::{
     sync::Semaphore,
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use wasmtime::Engine;
 use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError};
@@ -24,6 +24,9 @@ use self::{
     worker::{Functions, Reuse},
 };
 use crate::{Config, HostError, Limits, Metrics, foreign::Foreign, objects::Objects, wire};
+
+/// Before a request looks again for an instance; most calls take less.
+const INSTANCE_PAUSE: Duration = Duration::from_millis(5);
 
 /// A request as the component sees it.
 #[derive(Clone, Debug)]
@@ -127,18 +130,28 @@ impl Guest {
 
     /// Calls the component; a request that may be repeated and met a trap is tried once more in an instance of its own.
     pub(crate) async fn call(&self, call: Call) -> Result<Reply, CallError> {
-        let start = Instant::now();
-        let permit = timeout_at(start + self.limits.guest_queue, self.permits.acquire()).await;
+        let patience = Instant::now() + self.limits.guest_queue;
+        let permit = timeout_at(patience, self.permits.acquire()).await;
         let Ok(Ok(_permit)) = permit else { return Err(CallError::Overloaded) };
         let repeatable = matches!(call.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        match self.call_once(&self.shared, call.clone()).await {
-            Err(CallError::Trapped) if repeatable => self.call_once(&self.alone, call).await,
+        match self.call_patiently(&self.shared, call.clone(), patience).await {
+            Err(CallError::Trapped) if repeatable => self.call_patiently(&self.alone, call, patience).await,
             answer => answer,
         }
     }
 
+    /// Calls the component once there is an instance for it. A burst asks for more instances than there are before the first of them
+    /// takes a second request; no function has seen a request that found none.
+    async fn call_patiently(&self, handler: &ProxyHandler<Functions>, call: Call, patience: Instant) -> Result<Reply, CallError> {
+        loop {
+            match self.call_once(handler, call.clone()).await {
+                Err(CallError::Overloaded) if Instant::now() + INSTANCE_PAUSE < patience => sleep(INSTANCE_PAUSE).await,
+                answer => return answer,
+            }
+        }
+    }
+
     async fn call_once(&self, handler: &ProxyHandler<Functions>, call: Call) -> Result<Reply, CallError> {
-        self.metrics.guest_calls.add(1);
         // A busy loop ends after `guest_time`; a request that a foreign origin keeps waiting may take longer.
         let start = Instant::now();
         let deadline = start + self.limits.guest_time + self.limits.load_time;
@@ -150,6 +163,10 @@ impl Guest {
             Ok(Err(CallError::Trapped)) if start.elapsed() >= self.limits.guest_time.mul_f32(0.9) => Err(late),
             Ok(answer) => answer,
         };
+        // Without an instance it was no call.
+        if !matches!(answer, Err(CallError::Overloaded)) {
+            self.metrics.guest_calls.add(1);
+        }
         match &answer {
             Err(CallError::Trapped) => {
                 self.metrics.guest_traps.add(1);

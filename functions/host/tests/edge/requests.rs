@@ -95,6 +95,21 @@ async fn too_many_requests_are_refused_at_once() {
     edge.stopped().await;
 }
 
+/// A burst of different requests wants more instances than there are, before any of them is free again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_waits_for_an_instance_and_is_not_refused() {
+    let edge = Edge::start_with(|config| {
+        config.limits.instances = 1;
+        config.limits.guest_queue = Duration::from_secs(30);
+    })
+    .await;
+    let viewers: Vec<_> = (0..60).flat_map(|n| edge.many(1, &format!("/slow?{n}"))).collect();
+    for viewer in viewers {
+        assert_eq!(viewer.await.unwrap().status, 200);
+    }
+    edge.stopped().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn too_many_calls_of_the_component_queue_and_then_are_refused() {
     let edge = Edge::start_with(|config| {
