@@ -236,6 +236,7 @@ fn owner(key: &Key) -> Option<(&StreamId, &SessionId)> {
         | Key::SessionMultivariant { .. }
         | Key::StaticMedia { .. }
         | Key::StaticIFrames { .. }
-        | Key::Meta(_) => None,
+        | Key::Meta(_)
+        | Key::Analytics(_) => None,
     }
 }

@@ -229,7 +229,7 @@ fn cache_control(key: &Key) -> &'static str {
             "public, max-age=1"
         }
         // A key can be revoked; the others are read to learn what is newest.
-        Key::Current { .. } | Key::Head { .. } | Key::Meta(_) => "no-cache",
+        Key::Current { .. } | Key::Head { .. } | Key::Meta(_) | Key::Analytics(_) => "no-cache",
     }
 }
 

@@ -1,7 +1,9 @@
+mod analytics;
 mod meta;
 
 use core::fmt;
 
+pub use analytics::{AnalyticsKey, InstanceId};
 pub use meta::{Ledger, MetaKey};
 
 use crate::{ConfigHash, Msn, RecordNumber, RenditionId, SessionId, StreamId};
@@ -94,6 +96,8 @@ pub enum Key {
     },
     /// Metadata.
     Meta(MetaKey),
+    /// What is known about viewers.
+    Analytics(AnalyticsKey),
 }
 
 impl Key {
@@ -133,6 +137,7 @@ impl Key {
                 Self::Init { stream: stream(s)?, session: session(e)?, rendition, config }
             }
             ["meta", ref rest @ ..] => Self::Meta(MetaKey::parse(rest)?),
+            ["analytics", ref rest @ ..] => Self::Analytics(AnalyticsKey::parse(rest)?),
             _ => return None,
         })
     }
@@ -143,6 +148,7 @@ impl Key {
         match self {
             Self::Record { .. } | Self::Segment { .. } | Self::Chapter { .. } | Self::Init { .. } => true,
             Self::Meta(key) => key.is_write_once(),
+            Self::Analytics(key) => key.is_write_once(),
             Self::Current { .. }
             | Self::StaticMultivariant { .. }
             | Self::Head { .. }
@@ -162,6 +168,7 @@ impl Key {
             Self::Init { .. } | Self::Segment { .. } => "video/mp4",
             Self::Current { .. } => "application/json",
             Self::Meta(key) => key.content_type(),
+            Self::Analytics(key) => key.content_type(),
             Self::Head { .. } | Self::Record { .. } | Self::Chapter { .. } => "application/octet-stream",
         }
     }
@@ -181,6 +188,7 @@ impl fmt::Display for Key {
             Self::StaticMedia { stream, session, rendition } => write!(f, "live/{stream}/{session}/{rendition}.m3u8"),
             Self::StaticIFrames { stream, session, rendition } => write!(f, "live/{stream}/{session}/{rendition}.iframes.m3u8"),
             Self::Meta(key) => key.fmt(f),
+            Self::Analytics(key) => key.fmt(f),
         }
     }
 }
@@ -210,24 +218,27 @@ mod tests {
 
     fn any_key() -> impl Strategy<Value = Key> {
         let ids = ("[a-z0-9][a-z0-9_-]{0,20}", any::<(u64, u64)>(), "[a-z][a-z0-9]{0,8}x", any::<u64>(), any::<[u8; 8]>());
-        (ids, 0..11u8, meta::tests::any_meta_key()).prop_map(|((s, (ms, random), r, n, config), kind, meta)| {
-            let stream = StreamId::parse(&s).unwrap();
-            let session = SessionId::new(ms, random);
-            let rendition = RenditionId::parse(&r).unwrap();
-            match kind {
-                0 => Key::Current { stream },
-                1 => Key::StaticMultivariant { stream },
-                2 => Key::Head { stream, session },
-                3 => Key::Record { stream, session, number: RecordNumber(n) },
-                4 => Key::Segment { stream, session, msn: Msn(n) },
-                5 => Key::Chapter { stream, session, index: n },
-                6 => Key::Init { stream, session, rendition, config: ConfigHash(config) },
-                7 => Key::SessionMultivariant { stream, session },
-                8 => Key::StaticMedia { stream, session, rendition },
-                9 => Key::StaticIFrames { stream, session, rendition },
-                _ => Key::Meta(meta),
-            }
-        })
+        (ids, 0..12u8, meta::tests::any_meta_key(), analytics::tests::any_analytics_key()).prop_map(
+            |((s, (ms, random), r, n, config), kind, meta, analytics)| {
+                let stream = StreamId::parse(&s).unwrap();
+                let session = SessionId::new(ms, random);
+                let rendition = RenditionId::parse(&r).unwrap();
+                match kind {
+                    0 => Key::Current { stream },
+                    1 => Key::StaticMultivariant { stream },
+                    2 => Key::Head { stream, session },
+                    3 => Key::Record { stream, session, number: RecordNumber(n) },
+                    4 => Key::Segment { stream, session, msn: Msn(n) },
+                    5 => Key::Chapter { stream, session, index: n },
+                    6 => Key::Init { stream, session, rendition, config: ConfigHash(config) },
+                    7 => Key::SessionMultivariant { stream, session },
+                    8 => Key::StaticMedia { stream, session, rendition },
+                    9 => Key::StaticIFrames { stream, session, rendition },
+                    10 => Key::Meta(meta),
+                    _ => Key::Analytics(analytics),
+                }
+            },
+        )
     }
 
     proptest! {
@@ -237,7 +248,7 @@ mod tests {
         }
 
         #[test]
-        fn what_parses_is_what_would_be_built(text in "(live|meta)/[a-z./0-9_-]{0,60}") {
+        fn what_parses_is_what_would_be_built(text in "(live|meta|analytics)/[a-z./0-9_-]{0,60}") {
             if let Some(key) = Key::parse(&text) {
                 prop_assert_eq!(key.to_string(), text);
             }

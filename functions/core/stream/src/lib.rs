@@ -41,7 +41,7 @@ pub use event::{Announced, AttributeValue, EVENT_BYTES_MAX, EVENTS_MAX, EVENTS_P
 pub use hash::{ConfigHash, Hash, KeyHash};
 pub use id::{IdError, Msn, OriginId, PartIndex, PlaybackId, RecordNumber, RenditionId, SessionId, StreamId, WriterId, symbols};
 pub use json::{Json, JsonError};
-pub use key::{Key, Ledger, MetaKey};
+pub use key::{AnalyticsKey, InstanceId, Key, Ledger, MetaKey};
 pub use path::{MpdKind, Path};
 pub use path_origin::OriginPath;
 pub use path_token::{split_token, token_prefix};

@@ -1,0 +1,82 @@
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+
+use crate::{
+    bytes::{Broken, Reader, put, put_text},
+    window::Window,
+};
+
+/// The windows of one stream in a longer stretch, as an object: the minutes of an hour, the hours of a day.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Rollup {
+    /// By minutes or hours since 1970.
+    pub windows: BTreeMap<u64, Window>,
+    /// Edges that stopped without a word.
+    pub lost: Vec<Lost>,
+}
+
+/// What an edge counted in this time is missing.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Lost {
+    /// The host.
+    pub edge: String,
+    /// From then on, in ms since 1970.
+    pub from_utc_ms: u64,
+    /// Until then.
+    pub to_utc_ms: u64,
+}
+
+const VERSION: u8 = 1;
+const EDGE_BYTES_MAX: usize = 64;
+/// Losses that are told of; more is an outage.
+const LOST_MAX: usize = 64;
+
+impl Rollup {
+    /// Adds a loss, once.
+    pub fn add_lost(&mut self, lost: &Lost) {
+        if let Err(at) = self.lost.binary_search(lost)
+            && self.lost.len() < LOST_MAX
+        {
+            self.lost.insert(at, lost.clone());
+        }
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::from([VERSION]);
+        put(&mut out, self.lost.len() as u64);
+        for Lost { edge, from_utc_ms, to_utc_ms } in &self.lost {
+            put_text(&mut out, edge);
+            put(&mut out, *from_utc_ms);
+            put(&mut out, *to_utc_ms);
+        }
+        put(&mut out, self.windows.len() as u64);
+        let mut before = 0;
+        for (at, window) in &self.windows {
+            put(&mut out, at - before);
+            window.write(&mut out);
+            before = *at;
+        }
+        out
+    }
+
+    /// Reads its bytes.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Broken> {
+        let mut reader = Reader(bytes);
+        if reader.byte()? != VERSION {
+            return Err(Broken);
+        }
+        let mut rollup = Self::default();
+        for _ in 0..reader.count()? {
+            let edge = reader.word(EDGE_BYTES_MAX)?;
+            let (from_utc_ms, to_utc_ms) = (reader.number()?, reader.number()?);
+            rollup.add_lost(&Lost { edge, from_utc_ms, to_utc_ms });
+        }
+        let mut at = 0u64;
+        for _ in 0..reader.count()? {
+            at = at.checked_add(reader.number()?).ok_or(Broken)?;
+            rollup.windows.entry(at).or_default().merge(&Window::read(&mut reader)?);
+        }
+        Ok(rollup)
+    }
+}
