@@ -21,6 +21,11 @@ impl ObjectKey {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// All before the last word: keys of one folder are written by one hand, at one pace.
+    pub(crate) fn folder(&self) -> &str {
+        self.0.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
 }
 
 impl fmt::Display for ObjectKey {

@@ -1,15 +1,25 @@
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
     time::Duration,
 };
 
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use tokio::{
     sync::{Notify, watch},
-    time::{Instant, timeout_at},
+    time::{Instant, sleep, sleep_until, timeout_at},
 };
 
-use super::{Ask, FetchError, Found, Kept, ObjectKey, Objects, lock, schedule::next_poll};
+use super::{
+    Ask, FetchError, Found, Kept, ObjectKey, Objects,
+    habit::{Habit, Looks},
+    lock,
+    schedule::{first_poll, next_poll},
+};
+use crate::lru::Lru;
 
 /// One held GET; shorter than the idle timeouts of proxies on the way.
 const HOLD: Duration = Duration::from_secs(20);
@@ -17,6 +27,23 @@ const HOLD: Duration = Duration::from_secs(20);
 const HOLD_PAUSE: Duration = Duration::from_millis(100);
 /// An upstream holds a GET for whole seconds.
 const HOLD_LEAST: Duration = Duration::from_millis(500);
+
+/// Looks for one key under way at once.
+const LOOKS: usize = 4;
+/// What a look that finds nothing takes, in µs, before there has been one.
+const MISS_US: u32 = 5_000;
+/// No more than this counts of one, in µs.
+const MISS_MAX_US: u32 = 100_000;
+/// A new figure counts this much, one in so many.
+const MISS_SHARE: u32 = 8;
+/// A look that takes this many times as long as looks that find nothing usually take is not waited for …
+const PATIENCE: u32 = 2;
+/// … but for this long at least.
+const PATIENCE_LEAST: Duration = Duration::from_millis(4);
+/// What the habits of all folders may weigh; a folder is a session that is watched.
+const HABITS_BYTES: usize = 1 << 20;
+/// What a habit weighs beside its folder's name.
+const HABIT_BYTES: usize = 128;
 
 /// How a watch ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +59,10 @@ pub enum Watched {
 /// The keys that somebody waits for; one watcher for each, however many wait.
 pub(super) struct Watchers {
     keys: Mutex<HashMap<ObjectKey, Watcher>>,
+    /// By folder.
+    habits: Mutex<Lru<String, Habit>>,
+    /// What a look that finds nothing usually takes, in µs.
+    miss_us: AtomicU32,
     limit: usize,
 }
 
@@ -50,7 +81,29 @@ struct Expected {
 
 impl Watchers {
     pub(super) fn new(limit: usize) -> Self {
-        Self { keys: Mutex::default(), limit }
+        Self { keys: Mutex::default(), habits: Mutex::new(Lru::new(HABITS_BYTES)), miss_us: AtomicU32::new(MISS_US), limit }
+    }
+
+    fn habit(&self, key: &ObjectKey) -> Habit {
+        lock(&self.habits).get(key.folder()).copied().unwrap_or_default()
+    }
+
+    /// After this a look is not waited for any more.
+    fn patience(&self) -> Duration {
+        Duration::from_micros((PATIENCE * self.miss_us.load(Relaxed)).into()).max(PATIENCE_LEAST)
+    }
+
+    fn note_miss(&self, took: Duration) {
+        let (known, took) = (self.miss_us.load(Relaxed), u32::try_from(took.as_micros()).unwrap_or(u32::MAX).min(MISS_MAX_US));
+        // Two at once may lose one; the figure is the same a moment later.
+        self.miss_us.store(known - known / MISS_SHARE + took / MISS_SHARE, Relaxed);
+    }
+
+    fn learn(&self, key: &ObjectKey, looks: &Looks) {
+        let mut habits = lock(&self.habits);
+        let mut habit = habits.get(key.folder()).copied().unwrap_or_default();
+        habit.learn(looks);
+        habits.insert(key.folder().into(), habit, key.folder().len() + HABIT_BYTES);
     }
 
     /// Whether a watcher looks after this key and has not found it.
@@ -122,44 +175,12 @@ impl Objects {
             if self.nobody_waits(key, watcher) {
                 return;
             }
-            let hold = self.upstream.may_wait().then_some(HOLD);
-            if hold.is_none() && !self.sleep_until_poll(start, watcher).await {
-                continue;
-            }
-            self.metrics.watch_polls.add(1);
-            let expect = lock(&watcher.expected.at).saturating_duration_since(Instant::now());
-            let ask = Ask { wait: hold, expect, limit: self.whole, ..Ask::default() };
-            // A held GET must not outlive the last who waits.
-            let asked = Instant::now();
-            let answer = tokio::select! {
-                answer = self.upstream.get_once(key, &ask) => answer,
-                () = watcher.there.closed() => continue,
+            let found = match self.upstream.may_wait() {
+                true => self.hold(key, watcher, &mut failing).await,
+                false => self.poll(key, watcher, start, &mut failing).await,
             };
-            match answer {
-                Ok(Found::Object(object)) => {
-                    self.keep(key, object);
-                    break;
-                }
-                Err(FetchError::TooLarge(len)) => {
-                    self.keep_note(key, Kept::Large(len));
-                    break;
-                }
-                Ok(Found::Absent | Found::NotModified) => {
-                    failing = false;
-                    // One that says that it holds requests, and does not, is not asked in a tight loop.
-                    if hold.is_some() && self.upstream.waits() && asked.elapsed() < HOLD_LEAST {
-                        tokio::time::sleep(HOLD_PAUSE).await;
-                    }
-                }
-                Err(error) => {
-                    if !failing {
-                        tracing::warn!(%key, %error, "the upstream fails while a key is watched");
-                    }
-                    failing = true;
-                    if hold.is_some() {
-                        tokio::time::sleep(HOLD_PAUSE).await;
-                    }
-                }
+            if found {
+                break;
             }
         }
         // First out of the map, so that who asks from here on reads the object; then wake who waits.
@@ -167,14 +188,89 @@ impl Objects {
         watcher.there.send_replace(true);
     }
 
-    /// Sleeps until the next poll is due; false when the key is expected earlier than it was.
-    async fn sleep_until_poll(&self, start: Instant, watcher: &Watcher) -> bool {
-        let now = start.elapsed();
-        let expected = lock(&watcher.expected.at).saturating_duration_since(start);
-        tokio::select! {
-            () = tokio::time::sleep(next_poll(now, expected)) => true,
-            () = watcher.expected.earlier.notified() => false,
+    /// One GET that the upstream may hold until the object is there; whether it was.
+    async fn hold(&self, key: &ObjectKey, watcher: &Watcher, failing: &mut bool) -> bool {
+        let asked = Instant::now();
+        let expect = lock(&watcher.expected.at).saturating_duration_since(asked);
+        let ask = Ask { wait: Some(HOLD), expect, limit: self.whole, ..Ask::default() };
+        self.metrics.watch_polls.add(1);
+        // A held GET must not outlive the last who waits.
+        let answer = tokio::select! {
+            answer = self.upstream.get_once(key, &ask) => answer,
+            () = watcher.there.closed() => return false,
+        };
+        let found = self.take(key, answer, failing);
+        // One that says that it holds requests, and does not, is not asked in a tight loop.
+        if !found && (*failing || self.upstream.waits() && asked.elapsed() < HOLD_LEAST) {
+            sleep(HOLD_PAUSE).await;
         }
+        found
+    }
+
+    /// Looks again and again, around the time at which the object is expected; true once it is there, false when nobody waits any more.
+    ///
+    /// A look that takes long is not waited for. Where one meets the very write that it looks for, a store may hold it back longer than
+    /// the write takes: MinIO tries its lock again after up to 50 ms.
+    async fn poll(&self, key: &ObjectKey, watcher: &Watcher, start: Instant, failing: &mut bool) -> bool {
+        let habit = self.watchers.habit(key);
+        let said = || lock(&watcher.expected.at).saturating_duration_since(start);
+        let first_due = first_poll(habit.expect(said()));
+        let ask = Ask { limit: self.whole, ..Ask::default() };
+        let look = |asked: Instant| {
+            let ask = &ask;
+            async move { (asked, self.upstream.get_once(key, ask).await) }
+        };
+        let mut looks = FuturesUnordered::new();
+        let (mut missed, mut last) = (None, start);
+        loop {
+            let next = match looks.is_empty() {
+                true => Instant::now() + next_poll(start.elapsed(), habit.expect(said())),
+                false => last + self.watchers.patience(),
+            };
+            tokio::select! {
+                biased;
+                Some((asked, answer)) = looks.next() => {
+                    let asked: Instant = asked;
+                    let found = self.take(key, answer, failing);
+                    if found {
+                        let looks = Looks { said: said(), first_due, missed, found: start.elapsed() };
+                        tracing::debug!(%key, ?habit, ?looks, took = ?asked.elapsed(), "a watched key is there");
+                        self.watchers.learn(key, &looks);
+                        return true;
+                    }
+                    missed = Some(asked.duration_since(start));
+                    self.watchers.note_miss(asked.elapsed());
+                }
+                () = sleep_until(next), if looks.len() < LOOKS => {
+                    last = Instant::now();
+                    self.metrics.watch_polls.add(1);
+                    looks.push(look(last));
+                }
+                () = watcher.expected.earlier.notified() => {}
+                () = watcher.there.closed() => return false,
+            }
+        }
+    }
+
+    /// Whether an answer says that the object is there; it is kept then.
+    fn take(&self, key: &ObjectKey, answer: Result<Found, FetchError>, failing: &mut bool) -> bool {
+        let failed = match answer {
+            Ok(Found::Object(object)) => {
+                self.keep(key, object);
+                return true;
+            }
+            Err(FetchError::TooLarge(len)) => {
+                self.keep_note(key, Kept::Large(len));
+                return true;
+            }
+            Ok(Found::Absent | Found::NotModified) => None,
+            Err(error) => Some(error),
+        };
+        if let Some(error) = failed.as_ref().filter(|_| !*failing) {
+            tracing::warn!(%key, %error, "the upstream fails while a key is watched");
+        }
+        *failing = failed.is_some();
+        false
     }
 
     /// Ends the watcher under the lock, so that nobody subscribes to one that has ended.

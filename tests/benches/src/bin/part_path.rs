@@ -16,6 +16,8 @@ struct Run {
     fetched: Vec<Duration>,
     encode_p50_ms: f64,
     encode_p95_ms: f64,
+    put_p50_ms: f64,
+    put_p99_ms: f64,
 }
 
 fn main() {
@@ -29,7 +31,11 @@ fn main() {
             format!("p50 {:.1}, p95 {:.1}, max {:.1} ms", percentile(times, 50), percentile(times, 95), percentile(times, 100))
         };
         println!("{name}: {} parts; listed {}; fetched {}", run.listed.len(), times(&run.listed), times(&run.fetched));
+        if env::var_os("TIDEGATE_EACH").is_some() {
+            println!("  each: {:?}", run.fetched.iter().map(Duration::as_millis).collect::<Vec<_>>());
+        }
         println!("  in the worker after its last frame: p50 {:.2}, p95 {:.2} ms", run.encode_p50_ms, run.encode_p95_ms);
+        println!("  written by the store: p50 {:.2}, p99 {:.2} ms", run.put_p50_ms, run.put_p99_ms);
     }
     let beyond = |percent, own: f64| percentile(&ladder.fetched, percent) - own;
     print(&[
@@ -45,17 +51,25 @@ fn main() {
 fn run(clip: &Clip, options: &[&str]) -> Run {
     let up = Up::start(&[&["--store", "minio"], options].concat());
     let (edge, rtmp, key) = (up.edge, up.rtmp, up.stream_key.clone());
-    let (left, parts, encode) = thread::scope(|scope| {
+    let (left, parts, encode, put) = thread::scope(|scope| {
         let viewer = scope.spawn(move || follow(edge, "studio", 0).parts);
         let mut publisher = Publisher::connect(rtmp, &key, Style::default()).unwrap();
         let left = publisher.play(&clip.tags).unwrap();
         let encode = ["0.5", "0.95"].map(|quantile| 1000.0 * up.metric("part_seconds", &format!(",quantile=\"{quantile}\"")));
+        let put = ["0.5", "0.99"].map(|quantile| 1000.0 * up.metric("put_seconds", &format!(",lane=\"log\",quantile=\"{quantile}\"")));
         publisher.finish().unwrap();
-        (left, viewer.join().unwrap(), encode)
+        (left, viewer.join().unwrap(), encode, put)
     });
     let pictures = clip.pictures();
     let mut frames = 0;
-    let mut run = Run { listed: Vec::new(), fetched: Vec::new(), encode_p50_ms: encode[0], encode_p95_ms: encode[1] };
+    let mut run = Run {
+        listed: Vec::new(),
+        fetched: Vec::new(),
+        encode_p50_ms: encode[0],
+        encode_p95_ms: encode[1],
+        put_p50_ms: put[0],
+        put_p99_ms: put[1],
+    };
     for (at, Part { duration, listed, fetched }) in parts.iter().enumerate() {
         frames += (duration * 30.0).round() as usize;
         // The last part is closed by the end of the stream, not by its last frame.
