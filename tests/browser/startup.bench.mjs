@@ -1,0 +1,82 @@
+// From navigation, and from the moment at which the element is in the page and its code is there, to the first frame on the screen:
+// our player and hls.js in turn, on a stream that runs; everything of a page is loaded anew each time.
+//   node tests/browser/startup.bench.mjs [--times 10] [options of tidegate up]
+import { open } from "./chromium.mjs";
+import { playing } from "./glass.mjs";
+import { page as hlsPage } from "./hlsjs.mjs";
+import { up } from "./platform.mjs";
+
+const BAR_MS = 300;
+const SETTLE_MS = 8000;
+const args = process.argv.slice(2);
+const at = args.indexOf("--times");
+const times = at < 0 ? 10 : Number(args.splice(at, 2)[1]);
+
+/** In the page, before its own scripts: notes when a player begins, and the first frame of any video. */
+function note() {
+  const seen = (globalThis.startup = {});
+  // Both players make a MediaSource as the first thing after their code has run and their element is there.
+  const define = customElements.define.bind(customElements);
+  customElements.define = (name, ...rest) => {
+    seen.begun ??= performance.now();
+    return define(name, ...rest);
+  };
+  const create = URL.createObjectURL.bind(URL);
+  URL.createObjectURL = (source) => {
+    if (source instanceof MediaSource) seen.begun ??= performance.now();
+    return create(source);
+  };
+  const attribute = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "src");
+  Object.defineProperty(HTMLMediaElement.prototype, "src", {
+    ...attribute,
+    set(value) {
+      this.requestVideoFrameCallback?.((now) => (seen.frame ??= now));
+      attribute.set.call(this, value);
+    },
+  });
+  const object = Object.getOwnPropertyDescriptor(HTMLMediaElement.prototype, "srcObject");
+  Object.defineProperty(HTMLMediaElement.prototype, "srcObject", {
+    ...object,
+    set(value) {
+      this.requestVideoFrameCallback?.((now) => (seen.frame ??= now));
+      object.set.call(this, value);
+    },
+  });
+}
+
+const platform = await up(...args);
+const browser = await open();
+try {
+  const hls = await hlsPage(platform.playlist);
+  const players = [
+    { name: "tidegate-player", address: platform.watch, navigation: [], element: [] },
+    { name: "hls.js 1.7.4", address: hls.origin, navigation: [], element: [] },
+  ];
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+  // The first page of a browser that has just started says more about the browser.
+  for (let run = -1; run < times; run++) {
+    for (const player of players) {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+      const page = await context.newPage();
+      await page.addInitScript(note);
+      await page.goto(player.address);
+      await playing(page, 30_000);
+      const { begun, frame } = await page.evaluate(() => globalThis.startup);
+      if (run >= 0) {
+        player.navigation.push(frame);
+        player.element.push(frame - begun);
+      }
+      await context.close();
+    }
+  }
+  const middle = (values) => Math.round([...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]);
+  for (const { name, navigation, element } of players) {
+    console.log(`${name}: first frame ${middle(navigation)} ms after navigation, ${middle(element)} ms after its code began (middle of ${times}; slowest ${Math.round(Math.max(...element))})`);
+  }
+  const seen = middle(players[0].element);
+  console.log(`first frame after the element is connected: ${seen} ms, bar ${BAR_MS} ms: ${seen <= BAR_MS ? "reached" : "NOT reached"}`);
+  hls.close();
+} finally {
+  await browser.close();
+  await platform.stop();
+}
