@@ -95,7 +95,15 @@ pub(crate) fn media(pieces: Vec<Piece>, content_type: &'static str, urgency: Urg
 /// One line about why there is nothing.
 pub(crate) fn refusal(status: u16, why: impl core::fmt::Display) -> Answer {
     // What a moment ago was not there may be there now; a store that is busy must not be asked by every cache at once.
-    let keep = if status >= 500 { Keep::Seconds(0) } else { Keep::MOMENT };
+    refused(status, if status >= 500 { Keep::Seconds(0) } else { Keep::MOMENT }, why)
+}
+
+/// Media that comes, if it comes, in a moment: no cache may say 404 once it is listed.
+pub(crate) fn not_yet(why: impl core::fmt::Display) -> Answer {
+    refused(404, Keep::Seconds(0), why)
+}
+
+fn refused(status: u16, keep: Keep, why: impl core::fmt::Display) -> Answer {
     let mut headers = headers("text/plain; charset=utf-8", keep);
     match status {
         405 => headers.push(("allow", Cow::Borrowed(METHODS))),

@@ -60,6 +60,12 @@ pub(crate) fn decide(timeline: &Timeline, target: &Target, document: Option<&Str
     answer.map_or(Decision::ReadOn, Decision::Answer)
 }
 
+/// Whether media may be there that this timeline does not have yet: of the open segment or the one after it.
+pub(crate) fn may_be_newer(timeline: &Timeline, target: &Target) -> bool {
+    let (Target::Segment { msn, .. } | Target::Part { msn, .. }) = target else { return false };
+    timeline.last().is_some_and(|last| *msn == last.msn || *msn == last.msn.next())
+}
+
 /// The answer where [`decide`] had none and the log has been read to its end.
 pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited>, now_utc_ms: u64) -> Answer {
     let gave_up = waited == Some(Waited::Timeout);
@@ -93,17 +99,24 @@ pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited
                 Verdict::Refuse(why) => refusal(400, why),
             }
         }
-        Target::Segment { msn, .. } => refusal(404, format_args!("segment {msn} is not complete yet")),
+        Target::Segment { msn, .. } => denied(timeline, target, format_args!("segment {msn} is not complete yet")),
         Target::Part { msn, part, .. } => {
             let asked = Position { msn: *msn, part: *part };
             match gate_now(timeline, Wanted::Part(asked), now_utc_ms) {
                 Verdict::Wait(wait) if !gave_up && is_next(timeline, asked) => wait_for(wait),
+                // It is still hinted: who asks again may get it.
+                Verdict::Wait(_) if is_next(timeline, asked) => refusal(503, "the stream does not go on"),
                 Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => {
-                    refusal(404, format_args!("part {part} of segment {msn} is not there"))
+                    denied(timeline, target, format_args!("part {part} of segment {msn} is not there"))
                 }
             }
         }
     }
+}
+
+/// Media that is not there. No cache may go on saying so once it is listed.
+fn denied(timeline: &Timeline, target: &Target, why: std::fmt::Arguments<'_>) -> Answer {
+    if may_be_newer(timeline, target) { answer::not_yet(why) } else { refusal(404, why) }
 }
 
 /// An object as it is.

@@ -6,7 +6,7 @@ use tidegate_stream::{Current, Key, MetaKey, Path, RenditionId, SessionId, Strea
 use crate::{
     State,
     answer::{preflight, refusal, time},
-    decide::{Decision, Target, decide, settle},
+    decide::{Decision, Target, decide, may_be_newer, settle},
     state::Failed,
 };
 
@@ -22,6 +22,8 @@ pub struct Job {
     failed: bool,
     /// What the host said about the key that the request waited for has been used.
     woken: bool,
+    /// The end of the log was looked for by this request, whatever others saw a moment ago.
+    looked: bool,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,7 @@ impl Job {
     #[must_use]
     pub fn new(request: Request) -> Self {
         let plan = Plan::new(&request);
-        Self { plan, waited: request.waited, asked: None, reads: 0, failed: false, woken: false }
+        Self { plan, waited: request.waited, asked: None, reads: 0, failed: false, woken: false, looked: false }
     }
 
     fn fetch(&mut self, key: Key, range: Option<(u64, u64)>) -> Output {
@@ -104,6 +106,11 @@ impl tidegate_function::Job for Job {
         };
         if let Some(Decision::Answer(answer)) = known.map(|timeline| decide(timeline, &target, document.as_ref(), now_utc_ms)) {
             return Output::Answer(answer);
+        }
+        // Media is asked for by name where another instance has listed or hinted it: before that is denied, the log is read to its end.
+        if !self.looked && known.is_some_and(|timeline| may_be_newer(timeline, &target)) {
+            self.looked = true;
+            follower.wake();
         }
         let may_read = !self.failed && self.reads < MAX_READS;
         if let Some(need) = follower.need(now_utc_ms).filter(|_| may_read) {

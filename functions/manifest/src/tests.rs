@@ -364,7 +364,7 @@ fn a_hinted_part_is_waited_for_and_404_when_it_never_comes() {
     let (answer, _) = world.run(&mut state, request.clone(), world.now_ms());
     assert!(matches!(&answer, Answer::Wait { key, .. } if *key == world.record_key(10)), "{answer:?}");
     let gave_up = Request { waited: Some(Waited::Timeout), ..request.clone() };
-    assert_eq!(status(&world.run(&mut state, gave_up, world.now_ms()).0), 404);
+    assert_eq!(status(&world.run(&mut state, gave_up, world.now_ms()).0), 503, "it is late, and may yet come");
 
     let mut cut = World::after(10);
     cut.write_part(true);
@@ -375,6 +375,23 @@ fn a_hinted_part_is_waited_for_and_404_when_it_never_comes() {
     assert_eq!(world.body(&answer), "[video 2.2]");
     assert_eq!(status(&world.get(&mut State::new(), "~/source/3.1.m4s")), 404, "not the next one");
     assert!(matches!(world.get(&mut State::new(), "~/source/3.0.m4s"), Answer::Wait { .. }), "the segment may end here");
+}
+
+#[test]
+fn media_that_another_instance_has_just_listed_is_not_denied() {
+    let mut world = World::after(9);
+    let mut state = State::new();
+    // This instance has just seen that record 9 is not there, …
+    let now_ms = world.now_ms();
+    assert!(matches!(world.run(&mut state, get(&world.full("~/source/2.1.m4s")), now_ms).0, Answer::Wait { .. }));
+    // … and within the same moment another one lists part 2.1 and hints 2.2, …
+    world.write_part(false);
+    let request = get(&world.full("~/audio/2.2.m4s"));
+    assert!(matches!(world.run(&mut state, request, now_ms + 1).0, Answer::Wait { .. }));
+    // … and at last the whole segment.
+    (0..3).for_each(|_| world.write_part(false));
+    let (answer, _) = world.run(&mut state, get(&world.full("~/audio/2.m4s")), now_ms + 2);
+    assert_eq!(world.body(&answer), "[audio 2.0][audio 2.1][audio 2.2][audio 2.3]");
 }
 
 #[test]
@@ -397,7 +414,8 @@ fn what_is_not_there_is_404_with_the_reason() {
         let body = std::str::from_utf8(body).unwrap();
         assert!(body.contains(reason) && body.lines().count() == 1, "{address}: {body}");
         assert_eq!(header(&answer, "access-control-allow-origin"), "*");
-        assert_eq!(header(&answer, "cache-control"), "public, max-age=1");
+        let comes = reason.contains("segment 2 is not complete yet");
+        assert_eq!(header(&answer, "cache-control"), if comes { "public, max-age=0" } else { "public, max-age=1" });
     }
 }
 

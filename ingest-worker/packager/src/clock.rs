@@ -36,7 +36,8 @@ pub fn is_jump(from_ms: i64, to_ms: i64) -> bool {
 /// Says which wall clock belongs to a media time, by when frames arrived.
 ///
 /// The frame that came with the least delay is the truest, so the offset is the least of `arrival - media time` seen in a
-/// window. It is kept until it is wrong by [`STEP_US`], since a step is seen by viewers in PROGRAM-DATE-TIME.
+/// window. It is kept until it is wrong by [`STEP_US`], since a step is seen by viewers in PROGRAM-DATE-TIME, and then led to where it
+/// should be in steps that nobody sees.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(crate) struct WallClock {
     offset_us: Option<i64>,
@@ -45,6 +46,8 @@ pub(crate) struct WallClock {
     correction_us: i64,
     /// The offset is that of another worker, and by how much its clock differs is learned until then.
     adopts: Option<Adopts>,
+    /// The offset was found to be wrong, and is on its way.
+    slews: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,6 +64,11 @@ const STEP_US: i64 = 100_000;
 /// How long a worker that goes on for another learns by how much its clock differs. What it held until then may have come late: after
 /// a pause of the process all of it came at once.
 const ADOPTS_US: i64 = 10_000_000;
+
+/// A correction of one segment: half of what a date may lie beside the durations before it. What is wrong by more than [`SLEW_US_MAX`] is
+/// set right at once.
+const SLEW_US: i64 = 50_000;
+const SLEW_US_MAX: i64 = 1_000_000;
 
 impl WallClock {
     /// With a clock that is known to be behind by this.
@@ -99,13 +107,18 @@ impl WallClock {
             }
             return None;
         }
-        let step = match self.offset_us {
-            Some(offset) if (window - offset).abs() <= STEP_US => return None,
-            Some(offset) => Some(window - offset),
-            None => None,
+        let Some(offset) = self.offset_us else {
+            self.offset_us = Some(window);
+            return None;
         };
-        self.offset_us = Some(window);
-        step
+        let wrong = window - offset;
+        self.slews = wrong.abs() > if self.slews { SLEW_US } else { STEP_US };
+        if !self.slews {
+            return None;
+        }
+        let step = if wrong.abs() > SLEW_US_MAX { wrong } else { wrong.clamp(-SLEW_US, SLEW_US) };
+        self.offset_us = Some(offset + step);
+        Some(step)
     }
 
     pub(crate) fn utc_us(&self, media_us: i64) -> i64 {
@@ -157,6 +170,16 @@ mod tests {
         wall.saw(1_090_000, 40_000);
         assert_eq!((wall.settle(), wall.utc_us(40_000)), (None, 1_020_000));
         wall.saw(1_200_000, 40_000);
-        assert_eq!((wall.settle(), wall.utc_us(40_000)), (Some(180_000), 1_200_000));
+        // A worker that has slept is on time again at once, …
+        wall.saw(3_200_000, 40_000);
+        assert_eq!((wall.settle(), wall.utc_us(40_000)), (Some(2_180_000), 3_200_000));
+        // … and a first frame that was late by 0.18 s is made up for step by step.
+        let mut steps = Vec::new();
+        for _ in 0..6 {
+            wall.saw(3_020_000, 40_000);
+            steps.push(wall.settle());
+        }
+        assert_eq!(steps, [Some(-50_000), Some(-50_000), Some(-50_000), None, None, None]);
+        assert_eq!(wall.utc_us(40_000), 3_050_000);
     }
 }

@@ -9,10 +9,10 @@ use libfuzzer_sys::fuzz_target;
 mod range;
 #[path = "../../../functions/host/src/wire.rs"]
 mod wire;
+#[path = "../../../functions/host/src/objects/key.rs"]
+mod key;
 mod objects {
-    #[path = "../../../../../functions/host/src/objects/key.rs"]
-    mod key;
-    pub(crate) use key::ObjectKey;
+    pub(crate) use crate::key::ObjectKey;
 }
 
 fn sound(key: &objects::ObjectKey) {

@@ -2,7 +2,14 @@ use alloc::string::{String, ToString as _};
 
 use tidegate_stream::{AsOf, Key, Msn, Segment, Timeline};
 
-use crate::{MultivariantOptions, daterange::date_range, i_frames::i_frame, listing::header, multivariant, segment::Writer};
+use crate::{
+    MultivariantOptions,
+    daterange::date_range,
+    i_frames::i_frame,
+    listing::{VERSION, header},
+    multivariant,
+    segment::Writer,
+};
 
 /// Renders the media playlist that plays from the bucket alone: ordinary HLS over byte ranges of the segment bundles, with the
 /// complete segments only. Its addresses are relative to `live/<stream>/<session>/`.
@@ -22,7 +29,7 @@ fn playlist(timeline: &Timeline, rendition: usize, is_i_frames: bool) -> String 
     let closed = timeline.window(newest).filter(|segment| timeline.is_closed(segment.msn));
     let count = timeline.segments().len();
     let mut writer = Writer::new(timeline, rendition, 512 + count * 144);
-    header(&mut writer.text, timeline, 6);
+    header(&mut writer.text, timeline, VERSION);
     if is_i_frames {
         writer.text.str("#EXT-X-I-FRAMES-ONLY\n");
     }

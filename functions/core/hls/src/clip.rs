@@ -47,6 +47,8 @@ pub struct Clip {
     pub last: Option<Msn>,
     /// Where it starts, in us since 1970: somewhere in the first segment.
     pub start_utc_us: i64,
+    /// What was asked for, in dates.
+    pub stretch: Stretch,
 }
 
 /// What can be shown of a stretch.
@@ -109,23 +111,28 @@ impl Stretch {
             // The open segment may grow beyond the end before another one begins.
             None => timeline.ended().then_some(last.msn),
         };
-        Shown::Clip(Clip { first: first.msn, last, start_utc_us: start })
+        Shown::Clip(Clip { first: first.msn, last, start_utc_us: start, stretch: self.dated(timeline) })
     }
 
     /// The same as a query, dates for all that is known: one stretch has one address.
     #[must_use]
     pub fn query(&self, timeline: &Timeline) -> String {
-        let session_start = timeline.start_utc_us().unwrap_or(0);
+        let dated = self.dated(timeline);
         let mut text = Text::with_capacity(64);
-        for (name, moment) in [("start=", self.start), ("end=", self.end)] {
-            let utc_us = match moment {
-                Some(Moment::Utc(utc_us)) => utc_us,
-                Some(Moment::Media(us)) => session_start.saturating_add_unsigned(us),
-                None => continue,
-            };
+        for (name, moment) in [("start=", dated.start), ("end=", dated.end)] {
+            let Some(Moment::Utc(utc_us)) = moment else { continue };
             text.str(if text.is_empty() { "" } else { "&" }).str(name).ascii(&date(utc_us));
         }
         text.finish()
+    }
+
+    fn dated(&self, timeline: &Timeline) -> Self {
+        let session_start = timeline.start_utc_us().unwrap_or(0);
+        let date = |moment| match moment {
+            Moment::Utc(_) => moment,
+            Moment::Media(us) => Moment::Utc(session_start.saturating_add_unsigned(us)),
+        };
+        Self { start: self.start.map(date), end: self.end.map(date) }
     }
 }
 

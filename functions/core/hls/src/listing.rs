@@ -32,6 +32,10 @@ const PART_HOLD_BACK_TARGETS: u64 = 3;
 /// Complete segments whose parts are listed at most, however short they are.
 const PARTS_LISTED_SEGMENTS: usize = PARTS_KEPT_SEGMENTS - 1 - AS_OF_LAG_SEGMENTS as usize;
 
+/// EXT-X-VERSION of every media playlist, deltas apart: EXT-X-GAP asks for 8, and a version that changes when a rung is left out would be
+/// a reason to read everything anew.
+pub(crate) const VERSION: u64 = 8;
+
 /// Bytes that a segment without parts takes: date, length and address.
 const SEGMENT_TEXT: usize = 50 + 17 + 32;
 
@@ -125,7 +129,7 @@ impl<'a> Listing<'a> {
         // rfc8216bis 4.4.5.2: who asks for a delta without date ranges gets the list of those that are gone, were it empty.
         let removes = self.skipped > 0 && self.skips_ranges;
         // rfc8216bis 8: 9 for EXT-X-SKIP, 10 where it stands for date ranges too.
-        let version = if removes { 10 } else { 6 + 3 * u64::from(self.skipped > 0) };
+        let version = if removes { 10 } else { VERSION + u64::from(self.skipped > 0) };
         header(&mut writer.text, self.timeline, version);
         if let Some(clip) = self.clip {
             let whole = self.first.is_some_and(|first| first.msn == clip.first);

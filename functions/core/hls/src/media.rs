@@ -36,7 +36,7 @@ pub fn media(timeline: &Timeline, view: &View) -> String {
             writer.part(segment, index, part);
         }
         hint(&mut writer, timeline, segment, parts);
-        reports(&mut writer, position);
+        reports(&mut writer, position, view.clip.map(|clip| clip.stretch.query(timeline)));
     }
     listing.end(&mut writer);
     writer.text.finish()
@@ -64,10 +64,15 @@ fn is_full(writer: &mut Writer<'_>, timeline: &Timeline, open: &Segment, parts: 
     length >= target || length + shortest >= target + UNITS_PER_S / 2
 }
 
-/// EXT-X-RENDITION-REPORT: a record has a part of every rendition, so all of them stand at the same place.
-fn reports(writer: &mut Writer<'_>, position: Position) {
+/// EXT-X-RENDITION-REPORT: a record has a part of every rendition, so all of them stand at the same place. The addresses are those of
+/// the multivariant playlist, with its query where that shows a stretch.
+fn reports(writer: &mut Writer<'_>, position: Position, query: Option<String>) {
     for id in writer.others() {
-        writer.text.str("#EXT-X-RENDITION-REPORT:URI=\"").str(id.as_str()).str(".m3u8\",LAST-MSN=").number(position.msn.0);
+        writer.text.str("#EXT-X-RENDITION-REPORT:URI=\"").str(id.as_str()).str(".m3u8");
+        if let Some(query) = &query {
+            writer.text.str("?").str(query);
+        }
+        writer.text.str("\",LAST-MSN=").number(position.msn.0);
         writer.text.str(",LAST-PART=").number(position.part.0.into()).str("\n");
     }
 }

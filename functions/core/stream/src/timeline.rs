@@ -89,8 +89,12 @@ pub struct PartTrack {
 /// fetchable for 3 more (draft-pantos-hls-rfc8216bis, 4.4.4.9 and 6.2.2).
 pub const PARTS_KEPT_SEGMENTS: usize = 8;
 
-/// Segments that stay known beyond the DVR window, so that what was listed a moment ago can still be fetched.
+/// Segments that stay known beyond the DVR window, so that what was listed a moment ago can still be fetched: as long as the playlist
+/// and the segment last (rfc8216bis 6.2.2) …
 const SEGMENTS_BEYOND_WINDOW: usize = 8;
+
+/// … but no more than this many: nobody comes back to the oldest segment of a long window after minutes.
+const SEGMENTS_BEYOND_WINDOW_MAX: usize = 64;
 
 /// Events that left the window with the last so many segments count as just gone. What is known beyond the window has to reach as far
 /// from any part that can be asked for.
@@ -157,7 +161,7 @@ impl Timeline {
         }
         match &record.body {
             RecordBody::Part(part) => self.apply_part(number, part, media_offset)?,
-            RecordBody::End => self.ended = true,
+            RecordBody::End => self.end(),
             RecordBody::Leave => {}
         }
         self.next = number.next();
@@ -221,12 +225,27 @@ impl Timeline {
         Ok(())
     }
 
+    /// Ends the session. A track that ran out before the others is as long as its media in the last segment: nothing comes for which
+    /// the hole at its end would have to be counted.
+    fn end(&mut self) {
+        self.ended = true;
+        let Some(segment) = self.segments.back_mut() else { return };
+        let Segment { tracks, parts, .. } = segment;
+        for (index, whole) in tracks.iter_mut().enumerate().filter(|(_, whole)| whole.len > 0) {
+            let shares = parts.iter().rev().filter_map(|part| part.tracks.get(index));
+            let hole: u64 = shares.take_while(|share| share.len == 0).map(|share| u64::from(share.duration)).sum();
+            whole.duration = whole.duration.saturating_sub(hole);
+        }
+    }
+
     fn close_segment(&mut self) {
         let closed = self.segments.len();
         if let Some(segment) = closed.checked_sub(PARTS_KEPT_SEGMENTS).and_then(|at| self.segments.get_mut(at)) {
             segment.parts = Vec::new();
         }
-        let keep = self.window_segments().saturating_add(SEGMENTS_BEYOND_WINDOW);
+        let window = self.window_segments();
+        // The open segment and the one that leaves come on top of the window.
+        let keep = window.saturating_add((window + 2).clamp(SEGMENTS_BEYOND_WINDOW, SEGMENTS_BEYOND_WINDOW_MAX));
         while self.segments.len() > keep {
             self.segments.pop_front();
         }

@@ -224,7 +224,7 @@ fn rule_14_deltas_leave_out_what_they_may() {
     let at = |query: &str| world.get(&mut State::new(), &format!("~/source.m3u8?_HLS_msn=20&_HLS_part=1{query}"));
     let (whole, yes, v2) = (at(""), at("&_HLS_skip=YES"), at("&_HLS_skip=v2"));
     let [list, yes_list, v2_list] = [&whole, &yes, &v2].map(media);
-    assert_eq!((list.version, yes_list.version, v2_list.version), (6, 9, 10));
+    assert_eq!((list.version, yes_list.version, v2_list.version), (8, 9, 10));
     let skip_until = list.server_control.and_then(|control| control.can_skip_until_us).unwrap();
     assert_eq!(skip_until, 12_000_000);
     let kept: u64 = yes_list.segments.iter().chain(&yes_list.open).map(|segment| segment.duration_us).sum();

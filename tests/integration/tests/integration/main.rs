@@ -11,3 +11,4 @@ mod players;
 mod store;
 mod twins;
 mod up;
+mod validate;

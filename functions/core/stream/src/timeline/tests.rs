@@ -86,6 +86,31 @@ fn a_segment_is_closed_by_the_next_or_by_the_end() {
 }
 
 #[test]
+fn a_track_that_runs_out_before_the_end_is_as_long_as_its_media() {
+    let mut timeline = Timeline::new(session(60));
+    let objects = log(&[(4, false), (2, false)], false);
+    follow(&mut timeline, &objects);
+    // The sound goes on for two parts.
+    for part in 2..4 {
+        let track = |len| TrackPart { len, start: 96_000 + u64::from(part) * 24_000, duration: 24_000, independent: len > 0, key_len: 0 };
+        let tracks = vec![track(0), track(2)];
+        let body = PartRecord { msn: Msn(1), part: PartIndex(part), utc_us: 0, opens: None, events: vec![], tracks };
+        let record = Record {
+            number: timeline.next_record(),
+            previous: timeline.last_hash().unwrap(),
+            writer: WriterId(1),
+            body: RecordBody::Part(body),
+        };
+        timeline.apply(&record, 0, Some(Hash::ZERO)).unwrap();
+    }
+    let durations = |timeline: &Timeline| timeline.segment(Msn(1)).unwrap().tracks.iter().map(|track| track.duration).collect::<Vec<_>>();
+    assert_eq!(durations(&timeline), [96_000, 96_000], "what is missing may be missing in the middle");
+    let end = Record { number: timeline.next_record(), previous: Hash::ZERO, writer: WriterId(1), body: RecordBody::End };
+    timeline.apply(&end, 0, None).unwrap();
+    assert_eq!(durations(&timeline), [48_000, 96_000]);
+}
+
+#[test]
 fn an_altered_record_breaks_the_chain_at_the_next_one() {
     let mut objects = log(&[(3, false)], false);
     *objects[1].last_mut().unwrap() ^= 1;

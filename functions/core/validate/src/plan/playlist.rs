@@ -399,6 +399,8 @@ impl Validator {
         }
         // Both number their segments alike: then the sums of their durations stay together.
         let mut both = own.offsets.iter().filter_map(|(msn, own)| Some((*msn, *own, *first.offsets.get(msn)?)));
+        // Where both begin, sound and picture may lie a part of a segment apart, once and for all: what counts comes after it.
+        both.next();
         let mut both_ends = None;
         if let Some((msn, a, b)) = both.next() {
             for (last, c, d) in both.take_while(|(_, c, d)| (c.discontinuity, d.discontinuity) == (a.discontinuity, b.discontinuity)) {
