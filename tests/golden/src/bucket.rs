@@ -61,7 +61,7 @@ pub fn api_token(bucket: &mut Bucket) -> String {
     let (kept, token) = ApiToken::new(&[7; 32], "golden", Scope::ALL.to_vec(), 0, None);
     let mut tokens = ApiTokens::default();
     assert!(tokens.add(kept));
-    bucket.insert(MetaKey::ApiTokens.to_string(), tokens.to_bytes());
+    bucket.insert(MetaKey::Tokens.to_string(), tokens.to_bytes());
     token
 }
 
