@@ -11,7 +11,7 @@ use crate::{
     body::Body,
     coding::{Coding, worth_coding},
     objects::Objects,
-    range::Ranged,
+    range::{Ranged, ranged},
     urgency::{Lanes, Urgency},
     wire::Piece,
 };
@@ -234,7 +234,7 @@ async fn to_pieces(viewer: &Viewer, mut headers: HeaderMap, pieces: &[Piece], ob
     let body = Body::chunks(chunks);
     let len = body.len();
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    let (status, body) = match Ranged::of(viewer.range.as_ref(), len) {
+    let (status, body) = match ranged(viewer.range.as_ref(), len) {
         Ranged::Whole => (StatusCode::OK, body),
         Ranged::Bytes { first, last } => {
             insert(&mut headers, header::CONTENT_RANGE, format!("bytes {first}-{last}/{len}"));

@@ -2,6 +2,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use aws_credential_types::provider::SharedCredentialsProvider;
 
+use tidegate_foreign::Loads;
+
 use crate::{Statics, Tls};
 
 /// What a host needs to know before it starts.
@@ -125,6 +127,12 @@ pub struct Limits {
     pub store_body: usize,
     /// How long requests in flight may go on when the host stops.
     pub drain: Duration,
+}
+
+impl Limits {
+    pub(crate) fn loads(&self) -> Loads {
+        Loads { at_once: self.loads, time: self.load_time, bytes: self.load_body }
+    }
 }
 
 impl Default for Limits {

@@ -10,6 +10,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full, Limited};
+use tidegate_foreign::Foreign;
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep, timeout_at},
@@ -23,7 +24,7 @@ use self::{
     engine::{new_engine, tick},
     worker::{Functions, Reuse},
 };
-use crate::{Config, HostError, Limits, Metrics, foreign::Foreign, objects::Objects, wire};
+use crate::{Config, HostError, Limits, Metrics, objects::Objects, wire};
 
 /// Before a request looks again for an instance; most calls take less.
 const INSTANCE_PAUSE: Duration = Duration::from_millis(5);
@@ -80,7 +81,7 @@ impl Guest {
         let engine = new_engine(&config.limits).map_err(HostError::Engine)?;
         let permits = Arc::new(Semaphore::new(config.limits.guest_calls));
         tick(&engine, permits.clone(), config.limits.guest_calls);
-        let foreign = Arc::new(Foreign::new(&config.private_origins, &config.limits));
+        let foreign = Arc::new(Foreign::new(&config.private_origins, config.limits.loads()));
         Self::on(engine, permits, objects.clone(), foreign, config, metrics.clone())
     }
 

@@ -12,7 +12,6 @@ mod answer;
 mod body;
 mod coding;
 mod config;
-mod foreign;
 mod front;
 mod guest;
 mod host;

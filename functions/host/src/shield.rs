@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     body::Body,
     objects::{FetchError, Object, ObjectKey, Objects, Watched},
-    range::{Ranged, number},
+    range::{Ranged, number, ranged},
 };
 
 /// Where objects are; the bucket that an edge behind this one names in its configuration.
@@ -86,7 +86,7 @@ async fn find(key: &ObjectKey, headers: &HeaderMap, objects: &Arc<Objects>) -> R
     match objects.get(key).await {
         Ok(Some(object)) => found(&object, headers),
         Ok(None) => status(StatusCode::NOT_FOUND),
-        Err(FetchError::TooLarge(len)) => match Ranged::of(range, len) {
+        Err(FetchError::TooLarge(len)) => match ranged(range, len) {
             Ranged::Bytes { first, last } => match objects.piece(key, Some((first, last))).await {
                 Ok(Some((bytes, len))) => partial(Body::one(bytes), first, last, len),
                 Ok(None) => status(StatusCode::NOT_FOUND),
@@ -108,7 +108,7 @@ fn found(object: &Object, headers: &HeaderMap) -> Response<Body> {
         status(StatusCode::NOT_MODIFIED)
     } else {
         let body = Body::one(object.bytes.clone());
-        match Ranged::of(headers.get(header::RANGE), object.len) {
+        match ranged(headers.get(header::RANGE), object.len) {
             Ranged::Whole => {
                 let len = body.len();
                 let mut response = Response::new(body);

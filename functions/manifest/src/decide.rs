@@ -1,6 +1,6 @@
 use tidegate_edge::{Verdict, Wanted, gate};
 use tidegate_function::{Answer, Piece, Waited};
-use tidegate_hls::{Clip, Description, Directives, MultivariantOptions, Shown, Stretch, View, i_frames, media, multivariant};
+use tidegate_hls::{Clip, Description, Directives, MultivariantOptions, Reach, Shown, Stretch, View, i_frames, media, multivariant};
 use tidegate_stream::{AsOf, Key, MpdKind, Msn, Part, PartIndex, Position, RenditionId, RenditionKind, Segment, StreamDocument, Timeline};
 
 use crate::answer::{self, Keep, Urgency, playlist, refusal};
@@ -13,7 +13,7 @@ pub(crate) enum Target {
     /// The DASH presentation, in the same way.
     Mpd { of_stream: bool, kind: MpdKind },
     /// A media playlist, or that of the key frames.
-    Media { rendition: RenditionId, directives: Directives, stretch: Option<Stretch>, i_frames: bool },
+    Media { rendition: RenditionId, directives: Directives, stretch: Option<Stretch>, i_frames: bool, reach: Reach },
     /// A segment.
     Segment { rendition: RenditionId, msn: Msn },
     /// A part.
@@ -36,8 +36,8 @@ pub(crate) fn decide(timeline: &Timeline, target: &Target, document: Option<&Str
         }
         // An MPD shows the newest that there is.
         Target::Mpd { of_stream, kind } => timeline.ended().then(|| mpd(timeline, *of_stream, *kind)),
-        Target::Media { rendition, directives, stretch, i_frames } => with_rendition(timeline, rendition, |rendition| {
-            let playlist = Playlist { rendition, skip: directives.skip, i_frames: *i_frames, clip: None };
+        Target::Media { rendition, directives, stretch, i_frames, reach } => with_rendition(timeline, rendition, |rendition| {
+            let playlist = Playlist { rendition, skip: directives.skip, i_frames: *i_frames, clip: None, reach: *reach };
             match stretch.as_ref().map(|stretch| stretch.find(timeline)) {
                 Some(Shown::Clip(clip)) => {
                     let playlist = Playlist { clip: Some(clip), ..playlist };
@@ -81,17 +81,18 @@ pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited
             }
             Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => mpd(timeline, *of_stream, *kind),
         },
-        Target::Media { rendition, directives, stretch, i_frames } => {
+        Target::Media { rendition, directives, stretch, i_frames, reach } => {
             let Some((index, _)) = timeline.session().rendition(rendition) else { return no_rendition(rendition) };
             let clip = match stretch.as_ref().map(|stretch| stretch.find(timeline)) {
                 Some(Shown::Clip(clip)) => Some(clip),
                 Some(Shown::NotYet | Shown::Gone) => return refusal(404, "this stretch has not begun yet"),
                 None => None,
             };
-            let playlist = Playlist { rendition: index, skip: directives.skip, i_frames: *i_frames, clip };
+            let playlist = Playlist { rendition: index, skip: directives.skip, i_frames: *i_frames, clip, reach: *reach };
             match gate_now(timeline, wanted(directives), now_utc_ms) {
                 Verdict::Ready { as_of, named } => match first_segment(timeline, directives, now_utc_ms) {
                     Verdict::Wait(wait) if !gave_up => wait_for(wait),
+                    Verdict::Wait(_) if *reach == Reach::Segments => refusal(503, "the first segment is not complete yet"),
                     Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => playlist.answer(timeline, as_of, named),
                 },
                 Verdict::Wait(wait) if !gave_up => wait_for(wait),
@@ -191,6 +192,7 @@ struct Playlist {
     skip: Option<tidegate_hls::Skip>,
     i_frames: bool,
     clip: Option<Clip>,
+    reach: Reach,
 }
 
 impl Playlist {
@@ -210,7 +212,7 @@ impl Playlist {
             AsOf::Part(_) if named => Keep::Seconds(target_s.saturating_mul(6)),
             AsOf::Part(_) => Keep::Seconds((target_s / 2).max(1)),
         };
-        let view = View { rendition: self.rendition, as_of, skip: self.skip, clip: self.clip };
+        let view = View { rendition: self.rendition, as_of, skip: self.skip, clip: self.clip, reach: self.reach };
         playlist(if self.i_frames { i_frames(timeline, &view) } else { media(timeline, &view) }, keep)
     }
 }

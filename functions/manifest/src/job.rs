@@ -1,7 +1,7 @@
 use tidegate_edge::{Fetched as Outcome, Named};
-use tidegate_function::{Answer, Fetched, Input, Output, Request, Waited, World};
+use tidegate_function::{Answer, Fetched, Input, Output, Reach, Request, Waited, World};
 use tidegate_hls::{Directives, Stretch};
-use tidegate_stream::{Current, Key, MetaKey, Path, RenditionId, SessionId, StreamDocument, StreamId};
+use tidegate_stream::{Current, Key, MetaKey, MpdKind, Path, RenditionId, SessionId, StreamDocument, StreamId};
 
 use crate::{
     State,
@@ -185,17 +185,21 @@ impl Plan {
                     Err(error) => Self::Done(refusal(400, error)),
                 };
             }
-            Some(Path::Mpd { stream, kind }) => return Self::Newest(stream, Target::Mpd { of_stream: true, kind }),
-            Some(Path::SessionMpd { stream, session, kind }) => (stream, session, Target::Mpd { of_stream: false, kind }),
+            Some(Path::Mpd { stream, kind }) => {
+                return Self::Newest(stream, Target::Mpd { of_stream: true, kind: within(kind, request.reach) });
+            }
+            Some(Path::SessionMpd { stream, session, kind }) => {
+                (stream, session, Target::Mpd { of_stream: false, kind: within(kind, request.reach) })
+            }
             Some(Path::SessionMultivariant { stream, session }) => match Stretch::parse(&request.query) {
                 Ok(stretch) => (stream, session, Target::Multivariant { of_stream: false, stretch }),
                 Err(error) => return Self::Done(refusal(400, error)),
             },
-            Some(Path::Media { stream, session, rendition }) => match media(rendition, &request.query, false) {
+            Some(Path::Media { stream, session, rendition }) => match media(rendition, request, false) {
                 Ok(target) => (stream, session, target),
                 Err(refused) => return Self::Done(refused),
             },
-            Some(Path::IFrames { stream, session, rendition }) => match media(rendition, &request.query, true) {
+            Some(Path::IFrames { stream, session, rendition }) => match media(rendition, request, true) {
                 Ok(target) => (stream, session, target),
                 Err(refused) => return Self::Done(refused),
             },
@@ -210,11 +214,25 @@ impl Plan {
     }
 }
 
+/// The parts of a low-latency presentation are asked for before they are there.
+fn within(kind: MpdKind, reach: Reach) -> MpdKind {
+    if reach == Reach::Blocking { kind } else { MpdKind::Whole }
+}
+
 /// A media playlist as its query asks for it, or why not.
-fn media(rendition: RenditionId, query: &str, i_frames: bool) -> Result<Target, Answer> {
-    let directives = Directives::parse(query).map_err(|error| refusal(400, error))?;
-    let stretch = Stretch::parse(query).map_err(|error| refusal(400, error))?;
-    Ok(Target::Media { rendition, directives, stretch, i_frames })
+fn media(rendition: RenditionId, request: &Request, i_frames: bool) -> Result<Target, Answer> {
+    let mut directives = Directives::parse(&request.query).map_err(|error| refusal(400, error))?;
+    let reach = match request.reach {
+        Reach::Blocking => tidegate_hls::Reach::Blocking,
+        Reach::Parts => tidegate_hls::Reach::Parts,
+        Reach::Segments => tidegate_hls::Reach::Segments,
+    };
+    if request.reach != Reach::Blocking {
+        // What was not offered is not done (rfc8216bis, 6.2.5.2): a player that goes from edge to edge may bring it along.
+        directives = Directives { skip: directives.skip, ..Directives::default() };
+    }
+    let stretch = Stretch::parse(&request.query).map_err(|error| refusal(400, error))?;
+    Ok(Target::Media { rendition, directives, stretch, i_frames, reach })
 }
 
 fn document(fetched: &Fetched) -> Result<Option<StreamDocument>, Failed> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use tidegate_function::{Answer, Input, Job as _, Output, Piece, Request, Waited};
+use tidegate_function::{Answer, Input, Job as _, Output, Piece, Reach, Request, Waited};
 use tidegate_hls::read::{Media, Playlist, parse};
 use tidegate_stream::{Msn, SessionId};
 
@@ -79,6 +79,31 @@ fn a_cold_instance_answers_from_the_head_and_the_records_after_it() {
     let answer = world.get(&mut state, "~/index.m3u8");
     assert!(text(&answer).contains("\nsource.m3u8\n"));
     assert_eq!(header(&answer, "cache-control"), "public, max-age=2");
+}
+
+#[test]
+fn a_host_that_holds_nothing_lists_whole_segments_and_does_not_wait() {
+    let world = World::after(10);
+    let mut state = State::new();
+    for query in ["", "?_HLS_msn=2&_HLS_part=2", "?_HLS_msn=99"] {
+        let request = Request { reach: Reach::Segments, ..get(&world.full(&format!("~/source.m3u8{query}"))) };
+        let (answer, _) = world.run(&mut state, request, world.now_ms());
+        let text = text(&answer);
+        assert!(text.ends_with("source/1.m4s\n"), "{text}");
+        for tag in ["EXT-X-PART", "BLOCK-RELOAD", "PRELOAD-HINT", "RENDITION-REPORT"] {
+            assert!(!text.contains(tag), "{tag} in {text}");
+        }
+        assert_eq!(header(&answer, "cache-control"), "public, max-age=1");
+    }
+    let request = Request { reach: Reach::Parts, ..get(&world.full("~/source.m3u8?_HLS_msn=2&_HLS_part=2")) };
+    let (answer, _) = world.run(&mut state, request, world.now_ms());
+    assert_eq!(end(&answer), (2, 2));
+    assert!(!text(&answer).contains("PRELOAD-HINT"));
+
+    // Before the first segment is whole there is nothing that a player could begin with.
+    let world = World::after(3);
+    let request = Request { reach: Reach::Segments, waited: Some(Waited::Timeout), ..get(&world.full("~/source.m3u8")) };
+    assert_eq!(status(&world.run(&mut State::new(), request, world.now_ms()).0), 503);
 }
 
 #[test]

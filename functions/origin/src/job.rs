@@ -1,7 +1,7 @@
 use alloc::{
     format,
-    rc::Rc,
     string::{String, ToString as _},
+    sync::Arc,
     vec::Vec,
 };
 
@@ -45,7 +45,7 @@ enum Plan {
     /// The playlist is to be loaded.
     Load {
         name: OriginId,
-        document: Rc<Known>,
+        document: Arc<Known>,
         asked: String,
         url: String,
         redirects: usize,
@@ -69,7 +69,7 @@ impl Job {
     }
 
     /// What to do once the document is known.
-    fn begin(&self, path: &OriginPath, known: &Rc<Known>, state: &State, world: &World) -> Plan {
+    fn begin(&self, path: &OriginPath, known: &Arc<Known>, state: &State, world: &World) -> Plan {
         let name = match path {
             OriginPath::File { name, .. } | OriginPath::Steer { name } => name,
         };
@@ -153,7 +153,7 @@ impl Job {
         }
         let keep_s = keep_s(header("cache-control"));
         let until_ms = world.now_utc_ms.saturating_add(keep_s.saturating_mul(1000));
-        let kept = Playlist { asked: asked.into(), url: url.into(), body: Rc::new(body), keep_s, until_ms };
+        let kept = Playlist { asked: asked.into(), url: url.into(), body: Arc::new(body), keep_s, until_ms };
         let answer = self.show(name, document, &kept);
         if keep_s > 0 && sniff(&kept.body).is_some() {
             state.put_playlist(kept);
@@ -165,7 +165,7 @@ impl Job {
 /// A load that was asked for.
 struct Load<'a> {
     name: &'a OriginId,
-    known: &'a Rc<Known>,
+    known: &'a Arc<Known>,
     asked: &'a str,
     url: &'a str,
     redirects: usize,

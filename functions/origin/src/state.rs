@@ -1,4 +1,4 @@
-use alloc::{boxed::Box, rc::Rc, string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 use tidegate_stream::OriginId;
 
@@ -14,7 +14,7 @@ const BYTES: usize = 2 << 20;
 /// What an instance remembers between requests: it only saves reads.
 #[derive(Debug, Default)]
 pub struct State {
-    documents: Vec<(OriginId, u64, Rc<Known>)>,
+    documents: Vec<(OriginId, u64, Arc<Known>)>,
     playlists: Vec<Playlist>,
 }
 
@@ -35,14 +35,14 @@ pub(crate) struct Playlist {
     pub(crate) asked: String,
     /// The URL that answered.
     pub(crate) url: String,
-    pub(crate) body: Rc<Vec<u8>>,
+    pub(crate) body: Arc<Vec<u8>>,
     /// How long caches may keep it, in seconds.
     pub(crate) keep_s: u64,
     pub(crate) until_ms: u64,
 }
 
 impl State {
-    pub(crate) fn document(&self, name: &OriginId, now_ms: u64) -> Option<Rc<Known>> {
+    pub(crate) fn document(&self, name: &OriginId, now_ms: u64) -> Option<Arc<Known>> {
         let is_fresh = |read_ms: u64| now_ms.checked_sub(read_ms).is_some_and(|age| age < FRESH_MS);
         self.documents.iter().find(|(known, read_ms, _)| known == name && is_fresh(*read_ms)).map(|(_, _, known)| known.clone())
     }
@@ -52,7 +52,7 @@ impl State {
         if self.documents.len() >= MOST {
             self.documents.remove(0);
         }
-        self.documents.push((name.clone(), now_ms, Rc::new(known)));
+        self.documents.push((name.clone(), now_ms, Arc::new(known)));
     }
 
     pub(crate) fn playlist(&self, url: &str, now_ms: u64) -> Option<Playlist> {

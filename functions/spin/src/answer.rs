@@ -1,8 +1,6 @@
 use bytes::Bytes;
 use spin_sdk::http::{BoxBody, FullBody, Response, StatusCode, box_body};
-use tidegate_function::{Fetched, Header, Piece};
-
-use crate::shell::Shell;
+use tidegate_function::{Header, Piece};
 
 /// An answer; the server around leaves out the body for HEAD.
 ///
@@ -43,18 +41,4 @@ pub(crate) fn send_by_host(pieces: &[Piece], headers: &[Header]) -> anyhow::Resu
         response = response.header("tidegate-send", piece);
     }
     Ok(response.body(box_body(FullBody::new(Bytes::new())))?)
-}
-
-/// Fetches the pieces and sends them. All of them first: a status cannot be taken back, and they are a few seconds of media.
-pub(crate) async fn send(shell: &Shell, pieces: Vec<Piece>, headers: &[Header]) -> anyhow::Result<Response<BoxBody>> {
-    let mut body = Vec::new();
-    for piece in pieces {
-        match shell.fetch(&piece.key, piece.range, false).await {
-            Fetched::Got { bytes, .. } if body.is_empty() => body = bytes,
-            Fetched::Got { bytes, .. } => body.extend_from_slice(&bytes),
-            Fetched::Missing => return respond(404, &[], b"the media is no longer there\n".to_vec()),
-            Fetched::Failed => return respond(503, &[], b"the store does not answer\n".to_vec()),
-        }
-    }
-    respond(200, headers, body)
 }

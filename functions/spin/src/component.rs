@@ -1,15 +1,23 @@
+use std::{cell::RefCell, time::Duration};
+
 use spin_sdk::{
     http::{BoxBody, HeaderMap, Request, Response, Uri},
     http_service,
 };
 use tidegate_access::{COUNTRY, HOST, SCHEME};
-use tidegate_function::Waited;
+use tidegate_dispatch::{Dispatch, Host, Settled, State, Step};
+use tidegate_function::{Reach, Waited};
 
 use crate::{
-    answer::{greet, respond, send, send_by_host, wait_by_host},
-    dispatch::{Settled, dispatch},
+    answer::{greet, respond, send_by_host, wait_by_host},
     shell::{Shell, body},
+    world::world,
 };
+
+thread_local! {
+    // What this instance remembers. Never borrowed across an await: other requests run there.
+    static STATE: RefCell<State> = RefCell::default();
+}
 
 #[http_service]
 async fn serve(request: Request) -> anyhow::Result<Response<BoxBody>> {
@@ -21,11 +29,18 @@ async fn serve(request: Request) -> anyhow::Result<Response<BoxBody>> {
         Ok(asked) => asked,
         Err(TooLong) => return respond(413, &[], b"the body is too long\n".to_vec()),
     };
-    match dispatch(asked, &shell).await {
-        Settled::Respond { status, headers, body } => respond(status, &headers, body),
-        Settled::Send { pieces, headers } if shell.has_host => send_by_host(&pieces, &headers),
-        Settled::Send { pieces, headers } => send(&shell, pieces, &headers).await,
-        Settled::Wait { key, expect_ms, timeout_ms } => wait_by_host(&key, expect_ms, timeout_ms),
+    let mut dispatch = Dispatch::new(asked, if shell.has_host { Host::Moves } else { Host::Holds });
+    loop {
+        match STATE.with_borrow_mut(|state| dispatch.poll(state, &world())) {
+            Step::Do(output) => {
+                let input = shell.carry_out(output).await;
+                STATE.with_borrow_mut(|state| dispatch.handle(state, &world(), input));
+            }
+            Step::Pause { ms } => spin_sdk::time::sleep(Duration::from_millis(ms)).await,
+            Step::Respond(Settled { status, headers, body }) => return respond(status, &headers, body),
+            Step::Send { pieces, headers } => return send_by_host(&pieces, &headers),
+            Step::Wait { key, expect_ms, timeout_ms } => return wait_by_host(&key, expect_ms, timeout_ms),
+        }
     }
 }
 
@@ -43,6 +58,7 @@ async fn asked(request: Request, shell: &Shell) -> Result<tidegate_function::Req
         headers: headers.filter(|(name, _)| !name.starts_with("tidegate-") && !name.starts_with("viewer-")).collect(),
         body: Vec::new(),
         waited,
+        reach: Reach::Blocking,
     };
     for (name, value) in viewer(&head.headers, &head.uri) {
         asked.headers.push((name.to_owned(), value));

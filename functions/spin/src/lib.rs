@@ -4,9 +4,8 @@
 )]
 //! The functions as one WASM component for Spin and for our host.
 //!
-//! In scope: which function a request is for; WASI HTTP around the pure functions; what our host would do for them (waiting, sending
-//! pieces, decoding) where there is none.
-//! Out of scope: what a request means.
+//! In scope: WASI HTTP around the pure functions; what our host would do for them where there is none.
+//! Out of scope: which function a request is for (`tidegate-dispatch`), what it means.
 //!
 //! Invariant: no task awaits another. What instances share between requests is only read and written, never awaited.
 //!
@@ -15,8 +14,6 @@
 mod answer;
 #[cfg(target_arch = "wasm32")]
 mod component;
-#[cfg(target_arch = "wasm32")]
-mod dispatch;
 #[cfg(target_arch = "wasm32")]
 mod shell;
 #[cfg(target_arch = "wasm32")]

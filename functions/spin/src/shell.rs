@@ -11,7 +11,7 @@ use spin_sdk::{
     http::{BoxBody, EmptyBody, FullBody, HeaderMap, Response, box_body, send},
     wasip3::http::types::ErrorCode,
 };
-use tidegate_function::{Condition, Fetched, Loaded, Stored};
+use tidegate_function::{Condition, Fetched, Input, Loaded, Output, Stored};
 
 /// The largest object that is read: a segment bundle of 2 s at 60 Mbit/s. Our host keeps larger ones out of here.
 const OBJECT_BYTES: usize = 16 << 20;
@@ -34,8 +34,20 @@ impl Shell {
         Self { upstream: upstream.trim_end_matches('/').to_owned(), has_host }
     }
 
+    /// Does what a function asks for.
+    pub(crate) async fn carry_out(&self, output: Output) -> Input {
+        match output {
+            Output::Fetch { key, range, fresh } => Input::Fetched(self.fetch(&key, range, fresh).await),
+            Output::Store { key, body, content_type, condition } => Input::Stored(self.store(&key, body, content_type, &condition).await),
+            Output::Delete { key } => Input::Stored(self.delete(&key).await),
+            Output::Load { url, headers, max_bytes, timeout_ms } => Input::Loaded(self.load(&url, &headers, max_bytes, timeout_ms).await),
+            // The dispatcher keeps answers to itself.
+            Output::Answer(_) => Input::Fetched(Fetched::Failed),
+        }
+    }
+
     /// Reads an object; `fresh` past what the host has kept.
-    pub(crate) async fn fetch(&self, key: &str, range: Option<(u64, u64)>, fresh: bool) -> Fetched {
+    async fn fetch(&self, key: &str, range: Option<(u64, u64)>, fresh: bool) -> Fetched {
         self.get(key, range, fresh).await.unwrap_or(Fetched::Failed)
     }
 
@@ -52,9 +64,9 @@ impl Shell {
         match (response.status().as_u16(), range) {
             (200, None) | (206, Some(_)) => read(response.into_body(), OBJECT_BYTES).await.ok().map(|bytes| Fetched::Got { bytes, etag }),
             // A server may leave ranges alone and send everything.
-            (200, Some(_)) => {
+            (200, Some(range)) => {
                 let bytes = read(response.into_body(), OBJECT_BYTES).await.ok()?;
-                Some(cut(Fetched::Got { bytes, etag }, range))
+                Some(Fetched::Got { bytes, etag }.cut(range))
             }
             (404 | 416, _) => Some(Fetched::Missing),
             _ => None,
@@ -62,7 +74,7 @@ impl Shell {
     }
 
     /// Writes an object if the condition holds.
-    pub(crate) async fn store(&self, key: &str, body: Vec<u8>, content_type: &str, condition: &Condition) -> Stored {
+    async fn store(&self, key: &str, body: Vec<u8>, content_type: &str, condition: &Condition) -> Stored {
         let request = spin_sdk::http::Request::put(format!("{}/{key}", self.upstream)).header("content-type", content_type);
         let request = match condition {
             Condition::None => request,
@@ -81,7 +93,7 @@ impl Shell {
     }
 
     /// Deletes an object, if it is there.
-    pub(crate) async fn delete(&self, key: &str) -> Stored {
+    async fn delete(&self, key: &str) -> Stored {
         let request = spin_sdk::http::Request::delete(format!("{}/{key}", self.upstream));
         match written(request.body(box_body(EmptyBody::new())).ok()).await.map(|response| response.status().as_u16()) {
             Some(200..=299 | 404) => Stored::Done { etag: None },
@@ -90,7 +102,7 @@ impl Shell {
     }
 
     /// Reads something that is not ours. Our host keeps the limits too, and cheaper: it stops before the bytes come in here.
-    pub(crate) async fn load(&self, url: &str, headers: &[(String, String)], max_bytes: usize, timeout_ms: u32) -> Loaded {
+    async fn load(&self, url: &str, headers: &[(String, String)], max_bytes: usize, timeout_ms: u32) -> Loaded {
         let mut request = spin_sdk::http::Request::get(url);
         for (name, value) in headers {
             request = request.header(name, value);
@@ -173,23 +185,4 @@ async fn read(mut body: impl http_body::Body<Data = Bytes> + Unpin, max_bytes: u
         all.extend_from_slice(&chunk);
     }
     Ok(all)
-}
-
-/// The bytes of `range`, as far as they are there.
-pub(crate) fn cut(fetched: Fetched, range: Option<(u64, u64)>) -> Fetched {
-    match (fetched, range) {
-        (Fetched::Got { mut bytes, etag }, Some((first, last))) => {
-            let len = bytes.len();
-            let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(len);
-            bytes.truncate(within(last.saturating_add(1)));
-            bytes.drain(..within(first).min(bytes.len()));
-            Fetched::Got { bytes, etag }
-        }
-        (other, _) => other,
-    }
-}
-
-/// How long until the next look for an object that is late: soon at first, then every tenth of a second.
-pub(crate) fn poll_pause(late: Duration) -> Duration {
-    (Duration::from_millis(15) + late / 12).min(Duration::from_millis(100))
 }

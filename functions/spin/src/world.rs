@@ -14,7 +14,7 @@ thread_local! {
 }
 
 /// The time since 1970.
-pub(crate) fn now() -> Duration {
+fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

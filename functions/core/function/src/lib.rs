@@ -17,9 +17,11 @@ extern crate alloc;
 mod answer;
 mod job;
 mod output;
+mod range;
 mod request;
 
 pub use answer::{Answer, Header, Piece};
 pub use job::Job;
 pub use output::{Condition, Fetched, Input, Loaded, Output, Stored};
-pub use request::{Request, Waited, World};
+pub use range::{Ranged, number};
+pub use request::{Reach, Request, Waited, World};

@@ -84,6 +84,20 @@ pub enum Fetched {
     Failed,
 }
 
+impl Fetched {
+    /// The bytes of `range` (both ends inclusive) of a whole object, as far as they are there.
+    #[must_use]
+    pub fn cut(mut self, (first, last): (u64, u64)) -> Self {
+        if let Self::Got { bytes, .. } = &mut self {
+            let len = bytes.len();
+            let within = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(len);
+            bytes.truncate(within(last.saturating_add(1)));
+            bytes.drain(..within(first).min(bytes.len()));
+        }
+        self
+    }
+}
+
 /// What came of a write.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Stored {

@@ -15,6 +15,20 @@ pub struct Request {
     pub body: Vec<u8>,
     /// The request was answered with [`Answer::Wait`](crate::Answer::Wait) before, and this came of it.
     pub waited: Option<Waited>,
+    /// What playlists may promise on this host.
+    pub reach: Reach,
+}
+
+/// How close to the live edge a host can serve; what is listed must be what it keeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Reach {
+    /// Parts, and requests are held until what they name is there.
+    #[default]
+    Blocking,
+    /// Parts as they are, for viewers that ask again and again: nothing is held.
+    Parts,
+    /// Whole segments alone: nothing is held, and an ordinary player asks once a segment.
+    Segments,
 }
 
 impl Request {

@@ -3,7 +3,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use tidegate_hls::{MultivariantOptions, Skip, View, i_frames, media, multivariant, read, static_media};
+use tidegate_hls::{MultivariantOptions, Reach, Skip, View, i_frames, media, multivariant, read, static_media};
 use tidegate_stream::{
     AsOf, ConfigHash, Hash, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId, RenditionKind,
     Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart, WriterId,
@@ -72,7 +72,7 @@ fn time<T>(what: &str, bytes: usize, run: impl Fn() -> T) {
 fn main() {
     let timeline = timeline();
     let as_of = AsOf::Part(timeline.last().unwrap());
-    let whole = View { rendition: 0, as_of, skip: None, clip: None };
+    let whole = View { rendition: 0, as_of, skip: None, clip: None, reach: Reach::Blocking };
     let skip = View { skip: Some(Skip::Segments), ..whole };
     let full = media(&timeline, &whole);
     let delta = media(&timeline, &skip);

@@ -34,7 +34,7 @@ pub use bucket::{static_i_frames, static_media, static_multivariant};
 pub use clip::{Clip, Moment, Shown, Stretch, StretchError};
 pub use directives::{DirectiveError, Directives, Skip};
 pub use i_frames::i_frames;
-pub use listing::View;
+pub use listing::{Reach, View};
 pub use media::media;
 pub use multivariant::{Description, MultivariantOptions, multivariant};
 

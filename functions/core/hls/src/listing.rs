@@ -18,6 +18,20 @@ pub struct View {
     pub skip: Option<Skip>,
     /// Only this stretch of it.
     pub clip: Option<Clip>,
+    /// What the server promises.
+    pub reach: Reach,
+}
+
+/// How close to the live edge a playlist goes: it lists what its server keeps, and says what its server can do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Reach {
+    /// Parts, and requests are held until what they name is there.
+    #[default]
+    Blocking,
+    /// Parts, and nothing is held: no hint either, since who follows one is held.
+    Parts,
+    /// Whole segments alone.
+    Segments,
 }
 
 /// Parts leave the playlist when they are this many target durations from its end (rfc8216bis 4.4.4.9).
@@ -57,6 +71,7 @@ pub(crate) struct Listing<'a> {
     skips_ranges: bool,
     /// The first of the complete segments whose parts are listed.
     pub(crate) first_with_parts: usize,
+    pub(crate) reach: Reach,
 }
 
 impl<'a> Listing<'a> {
@@ -84,10 +99,11 @@ impl<'a> Listing<'a> {
             clip: view.clip,
             first,
             count,
-            open,
+            open: open.filter(|_| view.reach != Reach::Segments),
             skipped: 0,
             skips_ranges: view.skip == Some(Skip::DateRanges),
             first_with_parts: count,
+            reach: view.reach,
         };
         let mut writer = Writer::new(timeline, view.rendition, 4096 + count * SEGMENT_TEXT);
         if live.is_some() {
@@ -117,7 +133,7 @@ impl<'a> Listing<'a> {
                 break;
             }
             distance += writer.segment_units(segment);
-            if index < PARTS_LISTED_SEGMENTS && distance <= PARTS_LISTED_TARGETS * target {
+            if self.reach != Reach::Segments && index < PARTS_LISTED_SEGMENTS && distance <= PARTS_LISTED_TARGETS * target {
                 self.first_with_parts = self.count - index - 1;
             }
         }
@@ -146,8 +162,8 @@ impl<'a> Listing<'a> {
             writer.text.str("#EXT-X-I-FRAMES-ONLY\n");
         }
         if self.live.is_some() {
-            control(&mut writer.text, self.timeline);
-            if !is_i_frames {
+            control(&mut writer.text, self.timeline, self.reach);
+            if !is_i_frames && self.reach != Reach::Segments {
                 let rendition = writer.rendition();
                 part_target(&mut writer.text, self.timeline, rendition);
             }
@@ -223,11 +239,14 @@ pub(crate) fn header(text: &mut Text, timeline: &Timeline, version: u64) {
 }
 
 /// What the server can do; equal in all playlists of a session, and never changed.
-fn control(text: &mut Text, timeline: &Timeline) {
+fn control(text: &mut Text, timeline: &Timeline, reach: Reach) {
     let session = timeline.session();
     let target = u64::from(session.target_duration_s);
-    text.str("#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=").number(SKIP_TARGETS * target);
-    text.str(".0,CAN-SKIP-DATERANGES=YES,PART-HOLD-BACK=").seconds(PART_HOLD_BACK_TARGETS * target_units(session.part_target_us()));
+    text.str("#EXT-X-SERVER-CONTROL:").str(if reach == Reach::Blocking { "CAN-BLOCK-RELOAD=YES," } else { "" });
+    text.str("CAN-SKIP-UNTIL=").number(SKIP_TARGETS * target).str(".0,CAN-SKIP-DATERANGES=YES");
+    if reach != Reach::Segments {
+        text.str(",PART-HOLD-BACK=").seconds(PART_HOLD_BACK_TARGETS * target_units(session.part_target_us()));
+    }
     text.str(",HOLD-BACK=").number(HOLD_BACK_TARGETS * target).str(".0\n");
 }
 

@@ -2,7 +2,7 @@ use alloc::string::String;
 
 use tidegate_stream::{Msn, Part, Position, Segment, Timeline};
 
-use crate::{View, clock::Share, line::UNITS_PER_S, listing::Listing, segment::Writer};
+use crate::{Reach, View, clock::Share, line::UNITS_PER_S, listing::Listing, segment::Writer};
 
 /// Renders a media playlist.
 #[must_use]
@@ -35,7 +35,9 @@ pub fn media(timeline: &Timeline, view: &View) -> String {
         for (index, part) in parts.iter().enumerate() {
             writer.part(segment, index, part);
         }
-        hint(&mut writer, timeline, segment, parts);
+        if listing.reach == Reach::Blocking {
+            hint(&mut writer, timeline, segment, parts);
+        }
         reports(&mut writer, position, view.clip.map(|clip| clip.stretch.query(timeline)));
     }
     listing.end(&mut writer);

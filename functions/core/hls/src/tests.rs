@@ -24,7 +24,7 @@ macro_rules! golden {
 }
 
 fn media(timeline: &Timeline, rendition: usize, as_of: AsOf, skip: Option<Skip>) -> String {
-    super::media(timeline, &View { rendition, as_of, skip, clip: None })
+    super::media(timeline, &View { rendition, as_of, skip, clip: None, reach: Reach::Blocking })
 }
 
 fn newest(timeline: &Timeline) -> AsOf {
@@ -132,9 +132,18 @@ fn events_stand_before_the_segment_with_which_they_were_announced() {
 fn key_frames_are_the_first_bytes_of_their_segments() {
     let log = Log::regular(4 * 3 + 2);
     let timeline = log.timeline();
-    let view = View { rendition: 1, as_of: newest(&timeline), skip: None, clip: None };
+    let view = View { rendition: 1, as_of: newest(&timeline), skip: None, clip: None, reach: Reach::Blocking };
     golden!("i_frames", i_frames(&timeline, &view));
     golden!("i_frames_static", static_i_frames(&log.ended().timeline(), 1));
+}
+
+#[test]
+fn a_host_that_holds_nothing_promises_nothing() {
+    let timeline = Log::windowed(4 * 12 + 2, 16).timeline();
+    let view = View { rendition: 0, as_of: newest(&timeline), skip: None, clip: None, reach: Reach::Segments };
+    golden!("segments", super::media(&timeline, &view));
+    golden!("segments_delta", super::media(&timeline, &View { skip: Some(Skip::Segments), ..view }));
+    golden!("parts", super::media(&timeline, &View { reach: Reach::Parts, ..view }));
 }
 
 #[test]
@@ -143,7 +152,7 @@ fn a_clip_is_an_event_until_its_end_is_there() {
     let clip = |timeline: &Timeline, query: &str| {
         let stretch = Stretch::parse(query).unwrap().unwrap();
         let Shown::Clip(clip) = stretch.find(timeline) else { panic!("{query}") };
-        super::media(timeline, &View { rendition: 0, as_of: newest(timeline), skip: None, clip: Some(clip) })
+        super::media(timeline, &View { rendition: 0, as_of: newest(timeline), skip: None, clip: Some(clip), reach: Reach::Blocking })
     };
     golden!("clip", clip(&log.timeline(), "start=3.5&end=8"));
     golden!("clip_growing", clip(&log.after(14), "start=3.5&end=8"));

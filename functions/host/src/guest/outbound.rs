@@ -10,13 +10,14 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Full, Limited};
+use tidegate_foreign::{Foreign, LoadError};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{
     Metrics,
-    foreign::{Foreign, LoadError},
     objects::{FetchError, ObjectKey, Objects, Write},
-    range::Ranged,
+    range::{Ranged, ranged},
+    wire,
 };
 
 /// The authority that stands for the upstream; this one never leaves the host.
@@ -91,9 +92,12 @@ impl Drop for Loading {
 }
 
 async fn load(foreign: &Foreign, request: Parts) -> Result<Response<WasiBody>, Error> {
-    let uri = request.uri.clone();
-    match foreign.get(request.uri, request.headers).await {
-        Ok(loaded) => {
+    let Parts { uri, mut headers, .. } = request;
+    let limits = wire::load(&headers);
+    wire::strip(&mut headers);
+    match foreign.get(uri.clone(), headers, limits.max_bytes, limits.timeout).await {
+        Ok(mut loaded) => {
+            wire::strip(&mut loaded.headers);
             let mut response = reply(loaded.status, loaded.body);
             let len = response.headers_mut().remove(header::CONTENT_LENGTH);
             *response.headers_mut() = loaded.headers;
@@ -140,7 +144,7 @@ async fn read(objects: &Arc<Objects>, request: &Parts) -> Result<Response<WasiBo
     match if fresh { objects.fresh(&key).await } else { objects.get(&key).await } {
         Ok(Some(object)) => {
             let len = object.bytes.len() as u64;
-            let mut response = match Ranged::of(range, len) {
+            let mut response = match ranged(range, len) {
                 Ranged::Whole => reply(StatusCode::OK, object.bytes.clone()),
                 Ranged::Bytes { first, last } => partial(object.bytes.slice(first as usize..=last as usize), first, len),
                 Ranged::Unsatisfiable => reply(StatusCode::RANGE_NOT_SATISFIABLE, Bytes::new()),
@@ -151,7 +155,7 @@ async fn read(objects: &Arc<Objects>, request: &Parts) -> Result<Response<WasiBo
             Ok(response)
         }
         Ok(None) => Ok(reply(StatusCode::NOT_FOUND, Bytes::new())),
-        Err(FetchError::TooLarge(len)) => match Ranged::of(range, len) {
+        Err(FetchError::TooLarge(len)) => match ranged(range, len) {
             Ranged::Bytes { first, last } if last - first < LARGE_RANGE => match objects.piece(&key, Some((first, last))).await {
                 Ok(Some((bytes, len))) => Ok(partial(bytes, first, len)),
                 Ok(None) => Ok(reply(StatusCode::NOT_FOUND, Bytes::new())),

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tidegate_foreign::Foreign;
 use tokio::time::Sleep;
 use tokio_util::sync::CancellationToken;
 use wasmtime::{
@@ -23,7 +24,7 @@ use wasmtime_wasi_http::{
 };
 
 use super::outbound::{Outbound, UPSTREAM};
-use crate::{Config, Limits, Metrics, foreign::Foreign, objects::Objects};
+use crate::{Config, Limits, Metrics, objects::Objects};
 
 /// Requests that share an instance at one time: the blast radius of a trap.
 const CONCURRENT: usize = 16;

@@ -8,6 +8,7 @@
 mod component;
 mod connections;
 mod foreign;
+mod golden;
 mod objects;
 mod reload;
 mod requests;

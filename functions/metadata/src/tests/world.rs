@@ -150,7 +150,7 @@ impl Bucket {
 pub(super) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Request {
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
-    Request { method: method.into(), path: path.into(), query: query.into(), headers, body: body.into(), waited: None }
+    Request { method: method.into(), path: path.into(), query: query.into(), headers, body: body.into(), ..Request::default() }
 }
 
 pub(super) fn said(answer: Answer) -> Said {

@@ -1,5 +1,5 @@
-# The least that streams: a bucket and a distribution. A worker runs wherever you like, with the user that is made here; viewers get
-# ordinary HLS straight from the bucket. No VPC, nothing that costs while nobody streams.
+# The least that streams: a bucket, a distribution and, where `package` names one, the functions on Lambda. A worker runs wherever you like;
+# without the functions viewers get ordinary HLS straight from the bucket. No VPC, nothing that costs while nobody streams.
 
 provider "aws" {
   region = var.region
@@ -18,6 +18,29 @@ module "edge" {
   bucket        = module.storage.bucket
   bucket_arn    = module.storage.arn
   bucket_domain = module.storage.domain
+  function      = var.package == null ? null : { name = module.function[0].name, domain = module.function[0].domain }
+  tags          = local.tags
+}
+
+module "function" {
+  count        = var.package == null ? 0 : 1
+  source       = "../../modules/function"
+  name         = var.name
+  package      = var.package
+  architecture = var.architecture
+  bucket       = module.storage.bucket
+  bucket_arn   = module.storage.arn
+  playlists    = var.playlists
+  tags         = local.tags
+}
+
+module "analytics" {
+  count         = var.analytics ? 1 : 0
+  source        = "../../modules/analytics"
+  name          = var.name
+  bucket        = module.storage.bucket
+  bucket_arn    = module.storage.arn
+  force_destroy = var.force_destroy
   tags          = local.tags
 }
 

@@ -1,9 +1,13 @@
-# Distribution: media and static playlists come from the bucket, playlists with blocking reload from edge hosts where there are any.
+# Distribution: static playlists and their segments come from the bucket; everything else from edge hosts (with blocking reload) or from the
+# function on Lambda (without), where there is one.
 
 data "aws_caller_identity" "this" {}
 
 locals {
-  has_edge = var.edge_domain != null
+  has_edge     = var.edge_domain != null
+  has_function = !local.has_edge && var.function != null
+  # What the default behaviour asks.
+  origin = local.has_edge ? "edge" : local.has_function ? "function" : "bucket"
 }
 
 resource "aws_cloudfront_origin_access_control" "bucket" {
@@ -12,6 +16,61 @@ resource "aws_cloudfront_origin_access_control" "bucket" {
   origin_access_control_origin_type = "s3"
   signing_behavior                  = "always"
   signing_protocol                  = "sigv4"
+}
+
+resource "aws_cloudfront_origin_access_control" "function" {
+  count                             = local.has_function ? 1 : 0
+  name                              = "${var.name}-function"
+  description                       = "Only this distribution calls the function"
+  origin_access_control_origin_type = "lambda"
+  signing_behavior                  = "always"
+  signing_protocol                  = "sigv4"
+}
+
+resource "aws_lambda_permission" "url" {
+  count                  = local.has_function ? 1 : 0
+  statement_id           = "DistributionCallsUrl"
+  action                 = "lambda:InvokeFunctionUrl"
+  function_name          = var.function.name
+  function_url_auth_type = "AWS_IAM"
+  principal              = "cloudfront.amazonaws.com"
+  source_arn             = aws_cloudfront_distribution.this.arn
+}
+
+# A call of a function URL needs this right too, in accounts that are newer than October 2025.
+resource "aws_lambda_permission" "function" {
+  count         = local.has_function ? 1 : 0
+  statement_id  = "DistributionCallsFunction"
+  action        = "lambda:InvokeFunction"
+  function_name = var.function.name
+  principal     = "cloudfront.amazonaws.com"
+  source_arn    = aws_cloudfront_distribution.this.arn
+}
+
+# Where a viewer is goes along and is not in the key of the cache: answers that depend on it are `private`.
+resource "aws_cloudfront_origin_request_policy" "viewer" {
+  name    = "${var.name}-viewer"
+  comment = "The country of the viewer, and tokens in headers"
+
+  cookies_config {
+    cookie_behavior = "whitelist"
+
+    cookies {
+      items = ["cta-common-access-token"]
+    }
+  }
+
+  headers_config {
+    header_behavior = "whitelist"
+
+    headers {
+      items = ["CloudFront-Viewer-Country", "CTA-Common-Access-Token"]
+    }
+  }
+
+  query_strings_config {
+    query_string_behavior = "all"
+  }
 }
 
 # What the origin says about caching holds: blocking answers for 6 target durations, media for a year, errors not at all.
@@ -119,13 +178,38 @@ resource "aws_cloudfront_distribution" "this" {
       # One place asks the edges, so that identical blocking requests of all locations collapse into one.
       origin_shield {
         enabled              = true
-        origin_shield_region = "us-east-1"
+        origin_shield_region = var.shield_region
+      }
+    }
+  }
+
+  dynamic "origin" {
+    for_each = local.has_function ? [var.function.domain] : []
+
+    content {
+      origin_id                = "function"
+      domain_name              = origin.value
+      origin_access_control_id = aws_cloudfront_origin_access_control.function[0].id
+
+      custom_origin_config {
+        http_port              = 80
+        https_port             = 443
+        origin_protocol_policy = "https-only"
+        origin_ssl_protocols   = ["TLSv1.2"]
+        origin_read_timeout    = 10
+      }
+
+      # One place calls the function, so that equal requests of all locations are one call.
+      origin_shield {
+        enabled              = true
+        origin_shield_region = var.shield_region
       }
     }
   }
 
   default_cache_behavior {
-    target_origin_id           = local.has_edge ? "edge" : "bucket"
+    target_origin_id           = local.origin
+    origin_request_policy_id   = local.origin == "bucket" ? null : aws_cloudfront_origin_request_policy.viewer.id
     viewer_protocol_policy     = "redirect-to-https"
     allowed_methods            = ["GET", "HEAD", "OPTIONS"]
     cached_methods             = ["GET", "HEAD"]

@@ -24,6 +24,18 @@ variable "edge_domain" {
   default     = null
 }
 
+variable "function" {
+  description = "The module `function`'s name and domain; null, or an edge_domain, leaves it out."
+  type        = object({ name = string, domain = string })
+  default     = null
+}
+
+variable "shield_region" {
+  description = "Region of the one place that asks the edges or the function: the bucket's, or the nearest that has origin shield."
+  type        = string
+  default     = "us-east-1"
+}
+
 variable "aliases" {
   description = "Names under which the distribution answers; needs a certificate."
   type        = list(string)

@@ -9,12 +9,12 @@ use std::{
 
 use hyper_util::client::legacy::connect::dns::Name;
 
-use super::address::is_public;
+use crate::address::is_public;
 
 /// Resolves names. What it returns is what is connected to, so that a name cannot mean one address when it is checked and another
 /// when it is used.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Resolver {
+pub(crate) enum Resolver {
     /// A name that has an address which is not public is refused.
     Guarded,
     /// Every address will do.
@@ -24,7 +24,7 @@ pub(super) enum Resolver {
 /// A name that stands for an address which is not public.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` has an address that is not public")]
-pub(super) struct Private(pub(super) String);
+pub(crate) struct Private(pub(crate) String);
 
 impl tower_service::Service<Name> for Resolver {
     type Response = vec::IntoIter<SocketAddr>;

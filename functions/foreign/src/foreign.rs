@@ -1,7 +1,3 @@
-//! What is not ours: GETs of addresses that a function names, to the open internet only, with a bound on everything.
-mod address;
-mod resolver;
-
 use std::{io::Read as _, net::IpAddr, time::Duration};
 
 use bytes::Bytes;
@@ -14,14 +10,12 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::sync::Semaphore;
 
-use self::{
+use crate::{
     address::is_public,
     resolver::{Private, Resolver},
 };
-use crate::{Limits, wire};
-
 /// To connect, TLS included.
 const CONNECT: Duration = Duration::from_secs(3);
 /// Origins close idle connections after 5 s and more.
@@ -34,58 +28,80 @@ const HEAD_BYTES: usize = 64 << 10;
 
 /// Why there is nothing.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum LoadError {
+pub enum LoadError {
+    /// Private, or not an address of http or https.
     #[error("`{0}` is an address that functions do not reach")]
     Denied(String),
+    /// Longer than allowed.
     #[error("the answer is longer than {0} bytes")]
     TooLarge(usize),
+    /// Not in time.
     #[error("no answer within {0:?}")]
     Slow(Duration),
+    /// No connection, or not HTTP.
     #[error("no answer: {0}")]
     Failed(String),
 }
 
 /// An answer, decoded.
 #[derive(Debug)]
-pub(crate) struct Loaded {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+pub struct Loaded {
+    /// The status code.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, decoded.
+    pub body: Bytes,
+}
+
+/// The bounds of loads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Loads {
+    /// At one time; more queue.
+    pub at_once: usize,
+    /// How long one may take.
+    pub time: Duration,
+    /// Body of an answer, decoded, in bytes.
+    pub bytes: usize,
 }
 
 /// The way to what is not ours.
-pub(crate) struct Foreign {
+pub struct Foreign {
     guarded: Connections,
     /// For origins that the configuration names, wherever they are.
     named: Connections,
     /// `host:port` of these origins.
     origins: Vec<String>,
     permits: Semaphore,
-    time: Duration,
-    bytes: usize,
+    loads: Loads,
 }
 
 type Connections = Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>;
 
 impl Foreign {
-    pub(crate) fn new(origins: &[String], limits: &Limits) -> Self {
+    /// A way that may also lead to these origins, as `host:port`, wherever they are.
+    #[must_use]
+    pub fn new(origins: &[String], loads: Loads) -> Self {
         Self {
             guarded: connections(Resolver::Guarded),
             named: connections(Resolver::Open),
             origins: origins.iter().map(|origin| origin.to_ascii_lowercase()).collect(),
-            permits: Semaphore::new(limits.loads),
-            time: limits.load_time,
-            bytes: limits.load_body,
+            permits: Semaphore::new(loads.at_once),
+            loads,
         }
     }
 
-    /// Gets `uri`; redirects are the function's to follow. `headers` may name limits lower than those of the host.
-    pub(crate) async fn get(&self, uri: Uri, mut headers: HeaderMap) -> Result<Loaded, LoadError> {
-        let load = wire::load(&headers);
-        let bytes = load.max_bytes.map_or(self.bytes, |bytes| bytes.min(self.bytes));
-        let time = load.timeout.map_or(self.time, |time| time.min(self.time));
+    /// Gets `uri`; redirects are the function's to follow. Limits that are named count where they are lower than those of the host.
+    pub async fn get(
+        &self,
+        uri: Uri,
+        mut headers: HeaderMap,
+        max_bytes: Option<usize>,
+        timeout: Option<Duration>,
+    ) -> Result<Loaded, LoadError> {
+        let bytes = max_bytes.map_or(self.loads.bytes, |bytes| bytes.min(self.loads.bytes));
+        let time = timeout.map_or(self.loads.time, |time| time.min(self.loads.time));
         let connections = self.connections(&uri)?;
-        wire::strip(&mut headers);
         headers.remove(header::HOST);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let mut request = Request::new(Empty::new());
@@ -97,7 +113,7 @@ impl Foreign {
             let response = connections.request(request).await.map_err(|error| explain(&error))?;
             read(response, bytes).await
         };
-        timeout(time, answer).await.unwrap_or(Err(LoadError::Slow(time)))
+        tokio::time::timeout(time, answer).await.unwrap_or(Err(LoadError::Slow(time)))
     }
 
     /// The connections that may be used for an address; a name is looked at once more when it is resolved.
@@ -167,7 +183,6 @@ async fn read(response: http::Response<hyper::body::Incoming>, bytes: usize) -> 
         Some(coding) if coding.eq_ignore_ascii_case(b"gzip") || coding.eq_ignore_ascii_case(b"x-gzip") => gunzip(&body.to_bytes(), bytes)?,
         Some(_) => return Err(LoadError::Failed("an encoding that nobody asked for".to_owned())),
     };
-    wire::strip(&mut head.headers);
     Ok(Loaded { status: head.status, headers: head.headers, body })
 }
 
@@ -218,7 +233,8 @@ mod tests {
 
     #[test]
     fn addresses_that_are_not_public_are_denied_unless_they_are_named() {
-        let foreign = Foreign::new(&["127.0.0.1:8081".to_owned(), "Origin.Internal:80".to_owned()], &Limits::default());
+        let foreign =
+            Foreign::new(&["127.0.0.1:8081".to_owned(), "Origin.Internal:80".to_owned()], Loads { at_once: 1, time: CONNECT, bytes: 1 });
         let denied = |uri: &str| matches!(foreign.connections(&uri.parse().unwrap()), Err(LoadError::Denied(_)));
         for uri in [
             "http://127.0.0.1/",

@@ -1,0 +1,142 @@
+// The functions in workerd give the golden answers: from a plain bucket, and from a MinIO that checks signatures.
+//   node --test tests/deploy/workerd.test.mjs
+// TIDEGATE_WORKERD names workerd, TIDEGATE_WORKER the folder that functions/workerd/build made, TIDEGATE_GOLDEN_FILES what the example
+// `bucket` of tidegate-golden wrote.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, rmSync } from "node:fs";
+import http from "node:http";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { after, test } from "node:test";
+import { sign } from "../../functions/workerd/sign.mjs";
+
+const { TIDEGATE_WORKERD, TIDEGATE_WORKER, TIDEGATE_GOLDEN_FILES } = process.env;
+const cases = JSON.parse(readFileSync(path.join(TIDEGATE_GOLDEN_FILES, "cases.json"), "utf8"));
+const objects = new Map(files(path.join(TIDEGATE_GOLDEN_FILES, "bucket"), ""));
+const ends = [];
+after(() => ends.forEach((end) => end()));
+
+function* files(folder, prefix) {
+  for (const name of readdirSync(folder)) {
+    const at = path.join(folder, name);
+    if (statSync(at).isDirectory()) yield* files(at, `${prefix}${name}/`);
+    else yield [prefix + name, readFileSync(at)];
+  }
+}
+
+function listen(server) {
+  return new Promise((resolve) => server.listen(0, "127.0.0.1", () => resolve(server.address().port)));
+}
+
+async function freePort() {
+  const server = http.createServer();
+  const port = await listen(server);
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+// A bucket that anybody may read.
+async function bucket() {
+  const server = http.createServer((request, response) => {
+    const bytes = objects.get(new URL(request.url, "http://x").pathname.replace(/^\/bucket\//, ""));
+    if (!bytes) return response.writeHead(404).end();
+    const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
+    if (first === undefined) return response.writeHead(200, { etag: '"1"' }).end(bytes);
+    response.writeHead(206, { etag: '"1"' }).end(bytes.subarray(Number(first), Number(last) + 1));
+  });
+  ends.push(() => server.closeAllConnections?.() ?? server.close(), () => server.close());
+  return `http://127.0.0.1:${await listen(server)}/bucket`;
+}
+
+async function worker(variables) {
+  const port = await freePort();
+  const child = spawn(TIDEGATE_WORKERD, ["serve", path.join(TIDEGATE_WORKER, "workerd.capnp"), `--socket-addr=http=127.0.0.1:${port}`], {
+    env: { PATH: process.env.PATH, ...variables },
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  ends.push(() => child.kill());
+  await until(() => reach({ port, path: "/time" }));
+  return port;
+}
+
+// Node's own client, since fetch rewrites addresses and headers.
+function reach({ port, method = "GET", path, headers = {} }) {
+  return new Promise((resolve, reject) => {
+    const request = http.request({ host: "127.0.0.1", port, method, path, headers }, (response) => {
+      const chunks = [];
+      response.on("data", (chunk) => chunks.push(chunk));
+      response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() }));
+    });
+    request.on("error", reject);
+    request.end();
+  });
+}
+
+async function until(what) {
+  for (let tries = 0; ; tries += 1) {
+    try {
+      return await what();
+    } catch (error) {
+      if (tries > 300) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}
+
+async function check(port) {
+  const wrong = [];
+  for (const { name, method, target, headers, answer } of cases) {
+    const got = await reach({ port, method, path: target, headers });
+    const differs = Object.entries(answer.headers).filter(([header, value]) => got.headers[header] !== value);
+    if (got.status !== answer.status || got.body !== answer.body || differs.length) {
+      wrong.push(`${name}: ${got.status} ${JSON.stringify(differs.map(([header]) => [header, got.headers[header]]))} ${got.body.slice(0, 200)}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+}
+
+test("golden cases are the same bytes in workerd", { timeout: 300_000 }, async () => {
+  assert.ok(cases.length >= 30, `${cases.length} cases`);
+  await check(await worker({ TIDEGATE_UPSTREAM: await bucket() }));
+});
+
+test("a store that does not answer is 503", { timeout: 300_000 }, async () => {
+  const port = await worker({ TIDEGATE_UPSTREAM: `http://127.0.0.1:${await freePort()}/bucket`, TIDEGATE_PLAYLISTS: "segments" });
+  assert.equal((await reach({ port, path: "/live/demo/index.m3u8" })).status, 503);
+});
+
+test("the smoke test of a deployment passes what answers and fails what does not", { timeout: 300_000 }, async () => {
+  const smoke = (base) =>
+    new Promise((resolve) => {
+      const child = spawn("bash", ["infra/aws/deploy", "test"], { env: { ...process.env, TIDEGATE_BASE: base, TIDEGATE_TRIES: "1" }, stdio: "ignore" });
+      child.on("exit", resolve);
+    });
+  assert.equal(await smoke(`http://127.0.0.1:${await worker({ TIDEGATE_UPSTREAM: await bucket() })}`), 0);
+  const blind = await worker({ TIDEGATE_UPSTREAM: `http://127.0.0.1:${await freePort()}/bucket`, TIDEGATE_PLAYLISTS: "segments" });
+  assert.notEqual(await smoke(`http://127.0.0.1:${blind}`), 0, "it cannot read its bucket");
+  assert.notEqual(await smoke(`http://127.0.0.1:${await freePort()}`), 0, "nobody is there");
+});
+
+const minio = path.join(process.env.TIDEGATE_BIN ?? "/nowhere", "minio");
+test("golden cases are the same bytes from a MinIO that checks signatures", { timeout: 300_000, skip: !existsSync(minio) && "MinIO is not here" }, async () => {
+  const [folder, port] = [mkdtempSync(path.join(tmpdir(), "tidegate-minio-")), await freePort()];
+  const keys = { TIDEGATE_ACCESS_KEY: "tidegate", TIDEGATE_SECRET_KEY: "tidegate-secret", TIDEGATE_REGION: "us-east-1" };
+  const child = spawn(minio, ["server", "--quiet", "--address", `127.0.0.1:${port}`, folder], {
+    env: { ...process.env, MINIO_ROOT_USER: keys.TIDEGATE_ACCESS_KEY, MINIO_ROOT_PASSWORD: keys.TIDEGATE_SECRET_KEY },
+    stdio: "ignore",
+  });
+  ends.push(() => child.kill(), () => rmSync(folder, { recursive: true, force: true }));
+  const upstream = `http://127.0.0.1:${port}/bucket`;
+  const put = async (url, body) => {
+    const init = { method: "PUT", headers: new Headers(), body };
+    await sign(new URL(url), init, keys);
+    const response = await fetch(url, init);
+    assert.ok(response.ok || response.status === 409, `${url}: ${response.status} ${await response.text()}`);
+  };
+  await until(() => put(upstream));
+  for (const [key, bytes] of objects) await put(`${upstream}/${key}`, bytes);
+  await check(await worker({ TIDEGATE_UPSTREAM: upstream, ...keys }));
+  const port2 = await worker({ TIDEGATE_UPSTREAM: upstream, ...keys, TIDEGATE_SECRET_KEY: "wrong" });
+  assert.equal((await reach({ port: port2, path: "/live/demo/index.m3u8" })).status, 503, "a wrong secret opens nothing");
+});
