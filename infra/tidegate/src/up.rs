@@ -1,5 +1,6 @@
 //! `tidegate up`: the whole platform in one process.
 
+mod admin;
 pub(crate) mod bucket;
 mod ports;
 mod report;
@@ -88,19 +89,20 @@ async fn serve(
     if !matches!(show, Show::Nothing) {
         stream::ensure(&bucket.store, &demo, "Demo").await?;
     }
+    let admin = admin::admin(&bucket.store, data).await?;
     let streams = if matches!(show, Show::Nothing) { vec![studio] } else { vec![demo.clone(), studio] };
 
+    let worker = Worker::bind(worker_config(options, &ffmpeg), bucket.store.clone()).await?;
+    let rtmp = format!("rtmp://{}/live", worker.rtmp_addr());
     let host = Host::bind(tidegate_host::Config {
         cache_dir: Some(place::cache()?.join("components")),
         tls: options.tls.then(|| Tls::SelfMade { folder: data.join("tls") }),
-        statics: watch::statics(&web.player, &streams)?,
+        statics: watch::statics(&web.player, &streams, &rtmp)?,
         ..tidegate_host::Config::new(options.listen, bucket.upstream.clone(), web.component)
     })
     .await?;
-    let worker = Worker::bind(worker_config(options, &ffmpeg), bucket.store.clone()).await?;
-    let rtmp = format!("rtmp://{}/live", worker.rtmp_addr());
     let edge = format!("{}://{}", if options.tls { "https" } else { "http" }, host.addr());
-    let report = Report::new(&edge, bucket.public.as_deref(), &rtmp, &studio_key, &streams);
+    let report = Report::new(&edge, bucket.public.as_deref(), &rtmp, &studio_key, &streams, admin);
     let metrics: Vec<_> = streams.iter().map(|stream| (stream.clone(), worker.metrics().stream(stream))).collect();
 
     let pushes = matches!(show, Show::Demo);
