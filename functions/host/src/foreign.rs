@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -53,8 +53,8 @@ pub(crate) struct Loaded {
     pub(crate) body: Bytes,
 }
 
-/// The way to what is not ours.
-pub(crate) struct Foreign {
+/// The way to what is not ours: to the open internet, and to where the configuration says.
+pub struct Foreign {
     guarded: Connections,
     /// For origins that the configuration names, wherever they are.
     named: Connections,
@@ -65,9 +65,26 @@ pub(crate) struct Foreign {
     bytes: usize,
 }
 
-type Connections = Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>;
+type Connections = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 
 impl Foreign {
+    /// Reaches what is public, and what is named as `host:port`.
+    #[must_use]
+    pub fn to(named: &[String]) -> Self {
+        Self::new(named, &Limits::default())
+    }
+
+    /// Posts something and returns the status of the answer, whose body does not count; `None` where there is none in time.
+    pub async fn post(&self, uri: Uri, headers: HeaderMap, body: Bytes, time: Duration) -> Option<StatusCode> {
+        let connections = self.connections(&uri).inspect_err(|error| tracing::warn!(%error, "nothing is posted there")).ok()?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        let answer = timeout(time, connections.request(request)).await.ok()?;
+        Some(answer.inspect_err(|error| tracing::debug!(error = ?explain(error), "a post has no answer")).ok()?.status())
+    }
+
     pub(crate) fn new(origins: &[String], limits: &Limits) -> Self {
         Self {
             guarded: connections(Resolver::Guarded),
@@ -88,7 +105,7 @@ impl Foreign {
         wire::strip(&mut headers);
         headers.remove(header::HOST);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let mut request = Request::new(Empty::new());
+        let mut request = Request::new(Full::default());
         *request.method_mut() = Method::GET;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;

@@ -31,6 +31,7 @@ mod urgency;
 mod wire;
 
 pub use config::{Config, Limits, PreferWait, Upstream};
+pub use foreign::Foreign;
 pub use guest::{ImportError, check_imports};
 pub use host::{Host, HostError};
 pub use metrics::Metrics;

@@ -15,8 +15,9 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow, bail};
-use tidegate_host::{Host, Tls};
+use tidegate_host::{Foreign, Host, Tls};
 use tidegate_ingest_worker::{Config as WorkerConfig, Pull, Worker};
+use tidegate_metadata::Schedule;
 use tidegate_stream::StreamId;
 use tokio::{
     task::{JoinError, JoinHandle},
@@ -27,7 +28,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     cli::{LadderChoice, Store, UpOptions},
-    demo, place, stream,
+    demo, place, stream, webhooks,
 };
 use bucket::{Bucket, keep};
 use report::Report;
@@ -125,6 +126,9 @@ async fn serve(
     tokio::spawn(host.reload().watch(stop_host.clone()));
     let mut host = tokio::spawn(host.run(stop_host.clone()));
     let mut worker = tokio::spawn(worker.run(stop_worker.clone()));
+    let webhooks =
+        webhooks::deliver(bucket.store.clone(), Foreign::to(&options.webhook_private), Schedule::default(), webhooks::now_utc_ms);
+    let webhooks = tokio::spawn(webhooks);
     report.print();
     let status = tokio::spawn(report::status(metrics));
 
@@ -140,6 +144,7 @@ async fn serve(
     };
 
     status.abort();
+    webhooks.abort();
     report::stopping();
     // The publisher first, so that its session ends as any other does; then who wrote, then who read.
     stop_source.cancel();

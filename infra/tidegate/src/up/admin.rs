@@ -3,7 +3,6 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Context as _, bail};
@@ -11,7 +10,7 @@ use tidegate_ingest_worker::store::{Bucket as _, Store};
 use tidegate_stream::{ApiTokens, Json, MetaKey, Scope};
 
 use super::bucket::write_private;
-use crate::metadata;
+use crate::{metadata, webhooks::now_utc_ms};
 
 /// A token for everything, and where it is kept for whoever has forgotten it.
 pub(crate) struct Admin {
@@ -39,9 +38,4 @@ pub(crate) async fn admin(store: &Store, data: &Path) -> anyhow::Result<Admin> {
     };
     write_private(&file, &token).with_context(|| format!("{} cannot be written", file.display()))?;
     Ok(Admin { new: Some(token), file })
-}
-
-fn now_utc_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
