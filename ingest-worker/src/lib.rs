@@ -14,6 +14,7 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod announce;
 mod body;
 mod config;
 mod flv;

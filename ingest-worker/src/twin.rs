@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tidegate_packager::{Event, Found, Input, Output, Packager, Put, Role, Twin, TwinInput, TwinOutput};
-use tidegate_stream::{Key, StreamId};
+use tidegate_stream::{Key, SessionId, StreamId};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
@@ -45,11 +45,13 @@ pub(crate) struct Log {
     /// In which state `current` was last read.
     claim: Condition,
     events: VecDeque<Event>,
+    /// Viewers are about to be sent to the session that this worker writes.
+    begun: bool,
     over: bool,
 }
 
 enum Machine {
-    Alone(Box<Packager>),
+    Alone(SessionId, Box<Packager>),
     Twin(Box<Twin>),
 }
 
@@ -80,10 +82,16 @@ impl Access {
 
 impl Log {
     /// This worker is the only writer.
-    pub(crate) fn alone(stream: StreamId, packager: Packager, access: Arc<Access>, metrics: Arc<StreamMetrics>) -> Self {
+    pub(crate) fn alone(
+        stream: StreamId,
+        session: SessionId,
+        packager: Packager,
+        access: Arc<Access>,
+        metrics: Arc<StreamMetrics>,
+    ) -> Self {
         let config = WriterConfig { max_waiting_bytes: access.max_waiting_bytes, ..WriterConfig::default() };
         let writer = (access.writer)(config);
-        Self { writer: Some(writer), ..Self::new(stream, Machine::Alone(Box::new(packager)), access, metrics) }
+        Self { writer: Some(writer), ..Self::new(stream, Machine::Alone(session, Box::new(packager)), access, metrics) }
     }
 
     /// Another worker may write it too.
@@ -101,6 +109,7 @@ impl Log {
             reading: None,
             claim: Condition::Absent,
             events: VecDeque::new(),
+            begun: false,
             over: false,
         }
     }
@@ -108,12 +117,12 @@ impl Log {
     /// Takes something of the source, at this time of the worker's clock.
     pub(crate) async fn take(&mut self, now_utc_us: i64, input: Input) -> Result<(), WriterError> {
         match &mut self.machine {
-            Machine::Alone(packager) => {
+            Machine::Alone(_, packager) => {
                 let began = Instant::now();
                 if let Err(error) = packager.handle(now_utc_us, input) {
                     debug!(stream = %self.stream, %error, "the packager refuses an input");
                 }
-                while let Machine::Alone(packager) = &mut self.machine
+                while let Machine::Alone(_, packager) = &mut self.machine
                     && let Some(output) = packager.poll()
                 {
                     self.write(began, output).await?;
@@ -122,6 +131,19 @@ impl Log {
             }
             Machine::Twin(_) => self.tell(now_utc_us, TwinInput::Source(input)).await,
         }
+    }
+
+    /// The session that is written or followed.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        match &self.machine {
+            Machine::Alone(session, _) => Some(session.clone()),
+            Machine::Twin(twin) => twin.session().cloned(),
+        }
+    }
+
+    /// The session, once when this worker has begun it or goes on with it.
+    pub(crate) fn begun(&mut self) -> Option<SessionId> {
+        if std::mem::take(&mut self.begun) { self.session() } else { None }
     }
 
     /// Something for the journal.
@@ -214,16 +236,14 @@ impl Log {
     }
 
     fn role(&mut self, role: Role) {
-        let session = match &self.machine {
-            Machine::Twin(twin) => twin.session().map(ToString::to_string).unwrap_or_default(),
-            Machine::Alone(_) => String::new(),
-        };
+        let session = self.session().map(|session| session.to_string()).unwrap_or_default();
         match role {
             Role::Owner => info!(stream = %self.stream, session, "this worker writes the log"),
             Role::Standby => info!(stream = %self.stream, session, "this worker stands by"),
             Role::Looking => debug!(stream = %self.stream, session, "this worker looks for the log"),
         }
         let writes = role == Role::Owner;
+        self.begun |= writes;
         self.writer = writes.then(|| {
             let claim = self.claim.clone();
             (self.access.writer)(WriterConfig { one_by_one: true, claim, max_waiting_bytes: self.access.max_waiting_bytes })
@@ -234,6 +254,7 @@ impl Log {
     async fn write(&mut self, began: Instant, output: Output) -> Result<(), WriterError> {
         let submission = match output {
             Output::Put(put) => {
+                self.begun |= matches!(put.key, Key::Current { .. });
                 if let (Put { key: Key::Record { .. }, .. }, Some(writer)) = (&put, &self.writer) {
                     self.metrics.parts.fetch_add(1, Relaxed);
                     self.metrics.set_store(writer.stats());
@@ -260,7 +281,7 @@ impl Log {
     /// The source is over (`ends`), or this worker has to go: hands the log over; where nobody takes it the session is over, or is
     /// left to whom the encoder turns to.
     pub(crate) async fn leave(&mut self, clock: impl Fn() -> i64, ends: bool) -> Result<(), WriterError> {
-        if matches!(self.machine, Machine::Alone(_)) {
+        if matches!(self.machine, Machine::Alone(..)) {
             return self.end(clock()).await;
         }
         self.tell(clock(), TwinInput::Leave { wait_us: HANDOVER_US, ends }).await?;

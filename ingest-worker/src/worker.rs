@@ -6,6 +6,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{info, warn};
 
 use crate::{
+    announce::Announcer,
     config::Config,
     health,
     metrics::Metrics,
@@ -75,8 +76,9 @@ impl Worker {
             Ok((rtmp, rtmp_addr))
         };
         let (rtmp, rtmp_addr) = listening.await.map_err(|error| cannot_listen(addr, "RTMP", &error))?;
+        let announcer = Announcer::new(store.clone());
         let access = Arc::new(Access::new(store, (config.store.hold_mb as usize) << 20));
-        let shared = Arc::new(Shared { config, ffmpeg, metrics: Arc::default(), access });
+        let shared = Arc::new(Shared { config, ffmpeg, metrics: Arc::default(), access, announcer });
         Ok(Self { shared, rtmp, rtmp_addr, metrics_listener, stop: CancellationToken::new(), tasks: TaskTracker::new() })
     }
 

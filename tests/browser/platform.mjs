@@ -45,6 +45,8 @@ export async function start(program, args) {
     watch: line("Watch"),
     playlist: line("Playlist"),
     bucket: line("Bucket"),
+    dashboard: line("Dashboard"),
+    token: line("API token"),
     startMs: performance.now() - begun,
     pid: child.pid,
     errors: () => errors,

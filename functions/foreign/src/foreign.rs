@@ -4,7 +4,7 @@ use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body::Body as _;
-use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -65,7 +65,7 @@ pub struct Loads {
     pub bytes: usize,
 }
 
-/// The way to what is not ours.
+/// The way to what is not ours: to the open internet, and to where the configuration says.
 pub struct Foreign {
     guarded: Connections,
     /// For origins that the configuration names, wherever they are.
@@ -76,9 +76,20 @@ pub struct Foreign {
     loads: Loads,
 }
 
-type Connections = Client<HttpsConnector<HttpConnector<Resolver>>, Empty<Bytes>>;
+type Connections = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
 
 impl Foreign {
+    /// Posts something and returns the status of the answer, whose body does not count; `None` where there is none in time.
+    pub async fn post(&self, uri: Uri, headers: HeaderMap, body: Bytes, time: Duration) -> Option<StatusCode> {
+        let connections = self.connections(&uri).inspect_err(|error| tracing::warn!(%error, "nothing is posted there")).ok()?;
+        let mut request = Request::new(Full::new(body));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        let answer = tokio::time::timeout(time, connections.request(request)).await.ok()?;
+        Some(answer.inspect_err(|error| tracing::debug!(error = ?explain(error), "a post has no answer")).ok()?.status())
+    }
+
     /// A way that may also lead to these origins, as `host:port`, wherever they are.
     #[must_use]
     pub fn new(origins: &[String], loads: Loads) -> Self {
@@ -104,7 +115,7 @@ impl Foreign {
         let connections = self.connections(&uri)?;
         headers.remove(header::HOST);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
-        let mut request = Request::new(Empty::new());
+        let mut request = Request::new(Full::default());
         *request.method_mut() = Method::GET;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;

@@ -25,6 +25,8 @@ pub enum Command {
     /// Make and revoke the tokens that the API is used with.
     #[command(subcommand)]
     ApiToken(ApiTokenCommand),
+    /// Bring what happens to webhooks, until it is stopped. Any number may run: one sends, the others stand by.
+    Webhooks(WebhooksOptions),
     /// Make, look into and call back the tokens that viewers watch with.
     #[command(subcommand)]
     Token(TokenCommand),
@@ -93,6 +95,9 @@ pub struct UpOptions {
     /// Where Prometheus reads the worker's figures (`/metrics`); nowhere unless it is given.
     #[arg(long, value_name = "ADDRESS", env = "TIDEGATE_METRICS")]
     pub metrics: Option<SocketAddr>,
+    /// A webhook on this machine or in a private network that may be reached; all others have to have public addresses.
+    #[arg(long, value_name = "HOST:PORT", env = "TIDEGATE_WEBHOOKS_PRIVATE", value_delimiter = ',')]
+    pub webhook_private: Vec<String>,
     /// Stop by itself after this long.
     #[arg(long = "for", value_name = "SECONDS", env = "TIDEGATE_UP_FOR")]
     pub seconds: Option<u64>,
@@ -169,6 +174,17 @@ pub struct BucketOptions {
     /// `s3://NAME`, with the ordinary AWS environment variables (AWS_ENDPOINT_URL for any S3 that is not AWS).
     #[arg(long, env = "TIDEGATE_STORE")]
     pub store: Store,
+}
+
+/// Options of `tidegate webhooks`.
+#[derive(Args, Clone, Debug)]
+pub struct WebhooksOptions {
+    /// The bucket.
+    #[command(flatten)]
+    pub bucket: BucketOptions,
+    /// A webhook in a private network that may be reached; all others have to have public addresses.
+    #[arg(long = "private", value_name = "HOST:PORT", env = "TIDEGATE_WEBHOOKS_PRIVATE", value_delimiter = ',')]
+    pub private: Vec<String>,
 }
 
 /// Options of `tidegate validate`. It ends with 0 where the stream is fine, 1 where it has errors, 2 where it could not be tested.

@@ -22,6 +22,7 @@ mod stream;
 mod token;
 mod up;
 mod validate;
+pub mod webhooks;
 
 use std::process::ExitCode;
 
@@ -39,6 +40,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Doctor(options) => doctor::run(options).await.map(|()| ExitCode::SUCCESS),
             Command::Plan(options) => plan::run(*options).map(|()| ExitCode::SUCCESS),
             Command::Validate(options) => validate::run(*options).await,
+            Command::Webhooks(options) => webhooks::run(options).await.map(|()| ExitCode::SUCCESS),
             Command::ApiToken(command) => api_token::run(command).await.map(|()| ExitCode::SUCCESS),
         }
     })

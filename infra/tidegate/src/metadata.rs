@@ -25,7 +25,7 @@ pub(crate) fn sentence(problem: &Json) -> String {
     if errors.is_empty() { format!("{}: {}", problem.text_of("title"), problem.text_of("detail")) } else { errors.join("; ") }
 }
 
-fn random() -> std::io::Result<[u8; 32]> {
+pub(crate) fn random() -> std::io::Result<[u8; 32]> {
     let mut bytes = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes)

@@ -1,5 +1,6 @@
 //! `tidegate up`: the whole platform in one process.
 
+mod admin;
 pub(crate) mod bucket;
 mod ports;
 mod report;
@@ -16,6 +17,7 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use tidegate_host::{Host, Tls};
 use tidegate_ingest_worker::{Config as WorkerConfig, Pull, Worker};
+use tidegate_metadata::Schedule;
 use tidegate_stream::StreamId;
 use tokio::{
     task::{JoinError, JoinHandle},
@@ -26,7 +28,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{
     cli::{LadderChoice, Store, UpOptions},
-    demo, place, stream,
+    demo, place, stream, webhooks,
 };
 use bucket::{Bucket, keep};
 use report::Report;
@@ -88,19 +90,20 @@ async fn serve(
     if !matches!(show, Show::Nothing) {
         stream::ensure(&bucket.store, &demo, "Demo").await?;
     }
+    let admin = admin::admin(&bucket.store, data).await?;
     let streams = if matches!(show, Show::Nothing) { vec![studio] } else { vec![demo.clone(), studio] };
 
+    let worker = Worker::bind(worker_config(options, &ffmpeg), bucket.store.clone()).await?;
+    let rtmp = format!("rtmp://{}/live", worker.rtmp_addr());
     let host = Host::bind(tidegate_host::Config {
         cache_dir: Some(place::cache()?.join("components")),
         tls: options.tls.then(|| Tls::SelfMade { folder: data.join("tls") }),
-        statics: watch::statics(&web.player, &streams)?,
+        statics: watch::statics(&web.player, &streams, &rtmp)?,
         ..tidegate_host::Config::new(options.listen, bucket.upstream.clone(), web.component)
     })
     .await?;
-    let worker = Worker::bind(worker_config(options, &ffmpeg), bucket.store.clone()).await?;
-    let rtmp = format!("rtmp://{}/live", worker.rtmp_addr());
     let edge = format!("{}://{}", if options.tls { "https" } else { "http" }, host.addr());
-    let report = Report::new(&edge, bucket.public.as_deref(), &rtmp, &studio_key, &streams);
+    let report = Report::new(&edge, bucket.public.as_deref(), &rtmp, &studio_key, &streams, admin);
     let metrics: Vec<_> = streams.iter().map(|stream| (stream.clone(), worker.metrics().stream(stream))).collect();
 
     let pushes = matches!(show, Show::Demo);
@@ -123,6 +126,9 @@ async fn serve(
     tokio::spawn(host.reload().watch(stop_host.clone()));
     let mut host = tokio::spawn(host.run(stop_host.clone()));
     let mut worker = tokio::spawn(worker.run(stop_worker.clone()));
+    let webhooks =
+        webhooks::deliver(bucket.store.clone(), webhooks::outside(&options.webhook_private), Schedule::default(), webhooks::now_utc_ms);
+    let webhooks = tokio::spawn(webhooks);
     report.print();
     let status = tokio::spawn(report::status(metrics));
 
@@ -138,6 +144,7 @@ async fn serve(
     };
 
     status.abort();
+    webhooks.abort();
     report::stopping();
     // The publisher first, so that its session ends as any other does; then who wrote, then who read.
     stop_source.cancel();

@@ -2,7 +2,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use tidegate_cmaf::{Avc, CodecConfig, ConfigError};
-use tidegate_stream::FrameRate;
+use tidegate_stream::{FrameRate, Json};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
@@ -87,6 +87,24 @@ impl Known {
             }
             Media::VideoFrame { .. } | Media::AudioFrame(_) | Media::Nothing => None,
         })
+    }
+
+    /// What comes in, for people.
+    pub(super) fn facts(&self) -> Json {
+        let video = self.video.as_ref().map_or(Json::Null, |Video { avc, .. }| {
+            let FrameRate { numerator, denominator } = self.frame_rate();
+            let rate = self.frame_rate.map(|_| u64::from(numerator) * 1000 / u64::from(denominator.max(1)));
+            let video = Json::object().with("codec", avc.codec()).with("width", avc.width()).with("height", avc.height());
+            video.with("frame_rate_milli", rate).with("bitrate_bps", self.hints.video_bps)
+        });
+        let audio = match &self.audio {
+            Some(CodecConfig::Aac(aac)) => {
+                let audio = Json::object().with("codec", aac.codec()).with("sample_rate_hz", aac.sample_rate());
+                audio.with("channels", aac.channels())
+            }
+            _ => Json::Null,
+        };
+        Json::object().with("video", video).with("audio", audio)
     }
 
     /// The size and rate of the pictures.

@@ -16,7 +16,14 @@ use tidegate_stream::StreamId;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::{config::Config, metrics::Metrics, source::Source, transcode::Ffmpeg, twin::Access};
+use crate::{
+    announce::{Announcer, News},
+    config::Config,
+    metrics::Metrics,
+    source::Source,
+    transcode::Ffmpeg,
+    twin::Access,
+};
 use known::Known;
 use plan::Gops;
 use run::{Outcome, Session};
@@ -27,6 +34,7 @@ pub(crate) struct Shared {
     pub(crate) ffmpeg: Option<Ffmpeg>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access: Arc<Access>,
+    pub(crate) announcer: Announcer,
 }
 
 /// Sessions in a row that are shorter than [`SESSION_TIME_MIN`]; a source that changes its mind more often is broken.
@@ -37,6 +45,8 @@ const SESSION_TIME_MIN: Duration = Duration::from_secs(60);
 pub(crate) async fn publish<S: Source>(shared: Arc<Shared>, stream: StreamId, mut source: S, stop: CancellationToken) {
     let metrics = shared.metrics.stream(&stream);
     metrics.set_live(true);
+    let herald = shared.announcer.herald(&stream);
+    let errored = |why: String| herald.say(News::Errored { id: run::name(), why });
     let mut known = Known::default();
     let mut gops = Gops::default();
     let mut pending = None;
@@ -51,6 +61,7 @@ pub(crate) async fn publish<S: Source>(shared: Arc<Shared>, stream: StreamId, mu
             Ok(None) => break,
             Err(error) => {
                 warn!(%stream, "{error}");
+                errored(error.to_string());
                 break;
             }
         };
@@ -58,7 +69,7 @@ pub(crate) async fn publish<S: Source>(shared: Arc<Shared>, stream: StreamId, mu
             backlog.push_front(first);
         }
         let began = Instant::now();
-        let session = Session::open(&shared, &stream, known.clone(), gops);
+        let session = Session::open(&shared, &stream, &herald, known.clone(), gops);
         match session.run(&mut source, backlog, &stop).await {
             Outcome::Ended => break,
             Outcome::Reopen { known: now, gops: found, first } => {
@@ -68,10 +79,13 @@ pub(crate) async fn publish<S: Source>(shared: Arc<Shared>, stream: StreamId, mu
             }
             Outcome::Failed(reason) => {
                 warn!(%stream, "the session is given up: {reason}");
+                errored(reason);
                 break;
             }
         }
     }
     metrics.set_live(false);
+    herald.say(News::Idle);
+    herald.end().await;
     info!(%stream, "the publish is over");
 }

@@ -21,6 +21,7 @@ use super::{
     plan::{Gops, Plan, plan},
 };
 use crate::{
+    announce::{Herald, News},
     body::{BodyReader, Media},
     config::Mode,
     flv::{Tag, TagKind},
@@ -34,6 +35,7 @@ use crate::{
 /// One session of a stream: one set of renditions.
 pub(super) struct Session<'a> {
     shared: &'a Shared,
+    herald: &'a Herald,
     metrics: Arc<StreamMetrics>,
     stream: StreamId,
     known: Known,
@@ -86,11 +88,9 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 const FINISH_TIME_MAX: Duration = Duration::from_secs(7);
 
 impl<'a> Session<'a> {
-    pub(super) fn open(shared: &'a Shared, stream: &StreamId, known: Known, gops: Gops) -> Self {
+    pub(super) fn open(shared: &'a Shared, stream: &StreamId, herald: &'a Herald, known: Known, gops: Gops) -> Self {
         let plan = plan(&shared.config, known.source_video(), known.audio.is_some(), gops, shared.ffmpeg.is_some());
-        let clock = Clock::new();
-        let utc_ms = clock.utc_us(Instant::now()) / 1000;
-        let session = SessionId::new(u64::try_from(utc_ms).unwrap_or(0), random());
+        let (clock, session) = (Clock::new(), name());
         let package = &shared.config.package;
         let mut config = tidegate_packager::Config::new(stream.clone(), session.clone(), plan.renditions.clone());
         config.writer = WriterId(random());
@@ -106,11 +106,12 @@ impl<'a> Session<'a> {
             let reconnect_us = i64::from(shared.config.twin.reconnect_s) * 1_000_000;
             Log::twin(stream.clone(), Twin::new(TwinConfig { packager: config, reconnect_us }), access, metrics)
         } else {
-            Log::alone(stream.clone(), Packager::new(config), access, metrics)
+            Log::alone(stream.clone(), session, Packager::new(config), access, metrics)
         };
         let bodies = known.video.as_ref().map(|video| BodyReader::after(&video.record)).unwrap_or_default();
         let mut opened = Self {
             shared,
+            herald,
             metrics: shared.metrics.stream(stream),
             stream: stream.clone(),
             known,
@@ -391,6 +392,9 @@ impl<'a> Session<'a> {
     }
 
     fn events(&mut self) {
+        if let Some(session) = self.log.begun() {
+            self.herald.say(News::Live { session, input: self.known.facts() });
+        }
         while let Some(event) = self.log.event() {
             self.event(event);
         }
@@ -428,10 +432,14 @@ impl<'a> Session<'a> {
             }
             self.log.finish(FINISH_TIME_MAX).await
         };
-        match timeout(FINISH_TIME_MAX, last).await {
+        let left = match timeout(FINISH_TIME_MAX, last).await {
             Ok(result) => result,
-            Err(_) => Ok(()),
+            Err(_) => return Ok(()),
+        };
+        if let (Ok(()), Some(session)) = (&left, self.log.session()) {
+            self.herald.say(News::Left { session });
         }
+        left
     }
 }
 
@@ -444,6 +452,12 @@ async fn next_output(transcoder: &mut Option<Transcoder>) -> transcode::Output {
 
 fn packaged(SourceFrame { dts_ms, cts_ms, sync, data }: SourceFrame) -> Frame {
     Frame { dts_ms, cts_ms, sync, data: data.into() }
+}
+
+/// A name of what begins or happens here and now.
+pub(super) fn name() -> SessionId {
+    let utc_ms = Clock::new().utc_us(Instant::now()) / 1000;
+    SessionId::new(u64::try_from(utc_ms).unwrap_or(0), random())
 }
 
 /// Keeps the ids of two sessions that begin in one millisecond apart.

@@ -75,6 +75,11 @@ impl Platform {
         Self { edge, rtmp, metrics, s3, stop, thread: Some(thread), _embedded: None }
     }
 
+    /// The store underneath.
+    pub fn s3(&self) -> &S3 {
+        &self.s3
+    }
+
     /// Makes a key for a stream and returns the address to push to.
     pub fn admit(&self, stream: &str) -> (String, String) {
         let stream_key = format!("key-of-{stream}");

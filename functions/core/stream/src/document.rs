@@ -2,6 +2,7 @@
 
 mod cue;
 mod event;
+mod facts;
 mod index;
 mod publish;
 mod sessions;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cue::Cue;
 pub use event::{EventKind, event_document};
+pub use facts::SessionFacts;
 pub use index::{Entry, IndexPage, PAGE_ENTRIES, Summary};
 pub use publish::PublishToken;
 pub use sessions::Sessions;

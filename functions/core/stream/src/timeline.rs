@@ -297,6 +297,18 @@ impl Timeline {
         self.ended
     }
 
+    /// When the newest media came that is known, in ms since 1970; the start of a session that has none.
+    #[must_use]
+    pub fn newest_utc_ms(&self) -> u64 {
+        let newest = self.segments.back().map(|segment| {
+            let micros = |n| Some((self.track(segment, n)?, segment.tracks.get(n)?.duration)).map(|(track, ticks)| track.micros(ticks));
+            let length_us = (0..self.session.renditions.len()).filter_map(micros).max().unwrap_or(0);
+            let start_us = u64::try_from(segment.utc_us).unwrap_or(0);
+            start_us.saturating_add(length_us) / 1000
+        });
+        newest.unwrap_or(0).max(self.session.id.utc_ms())
+    }
+
     /// The newest part that is known.
     #[must_use]
     pub fn last(&self) -> Option<Position> {

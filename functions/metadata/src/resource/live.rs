@@ -1,7 +1,7 @@
 use alloc::{format, vec::Vec};
 
 use tidegate_function::Answer;
-use tidegate_stream::{FrameRate, Json, Key, SessionId, Snapshot, StreamId, Timeline, TrackKind, format_utc};
+use tidegate_stream::{FrameRate, Json, Key, MetaKey, SessionFacts, SessionId, Snapshot, StreamId, Timeline, TrackKind, format_utc};
 
 use crate::{
     answer::{Refusal, cached, json},
@@ -35,7 +35,7 @@ impl Health {
     }
 
     fn of(timeline: &Timeline, now_utc_ms: u64) -> Self {
-        let newest_ms = newest_utc_ms(timeline);
+        let newest_ms = timeline.newest_utc_ms();
         let target_ms = u64::from(timeline.session().target_duration_s) * 1000;
         match now_utc_ms.saturating_sub(newest_ms) {
             _ if timeline.ended() => Self::Over { utc_ms: newest_ms },
@@ -44,17 +44,6 @@ impl Health {
             _ => Self::Healthy,
         }
     }
-}
-
-/// When the newest media came that is known; the start of a session that has none.
-fn newest_utc_ms(timeline: &Timeline) -> u64 {
-    let newest = timeline.segments().back().map(|segment| {
-        let micros = |n| Some((timeline.track(segment, n)?, segment.tracks.get(n)?.duration)).map(|(track, ticks)| track.micros(ticks));
-        let length_us = (0..timeline.session().renditions.len()).filter_map(micros).max().unwrap_or(0);
-        let start_us = u64::try_from(segment.utc_us).unwrap_or(0);
-        start_us.saturating_add(length_us) / 1000
-    });
-    newest.unwrap_or(0).max(timeline.session().id.utc_ms())
 }
 
 /// What is known of a session, without its past.
@@ -81,19 +70,25 @@ pub(crate) fn newest(call: &mut Call<'_>, stream: &StreamId) -> Go<Option<Sessio
 }
 
 /// Facts of a session.
-pub(crate) fn facts(stream: &StreamId, timeline: &Timeline, now_utc_ms: u64) -> Json {
+pub(crate) fn facts(call: &mut Call<'_>, stream: &StreamId, timeline: &Timeline) -> Go<Json> {
     let session = &timeline.session().id;
+    let now_utc_ms = call.now_utc_ms;
+    let object = call.read(MetaKey::Session { stream: stream.clone(), session: session.clone() })?;
+    let known = object.and_then(|object| SessionFacts::parse(object.bytes));
     let health = Health::of(timeline, now_utc_ms);
     let ended = if let Health::Over { utc_ms } = health { Some(utc_ms) } else { None };
-    let seconds = newest_utc_ms(timeline).saturating_sub(session.utc_ms()) / 1000;
-    Json::object()
+    let seconds = timeline.newest_utc_ms().saturating_sub(session.utc_ms()) / 1000;
+    let facts = Json::object()
         .with("id", session.as_str())
         .with("state", if health.is_live() { "live" } else { "ended" })
         .with("started", format_utc(session.utc_ms()))
         .with("ended", ended.map(format_utc))
         .with("duration_s", seconds)
         .with("playlist", format!("/live/{stream}/{session}/index.m3u8"))
-        .with("renditions", renditions(timeline))
+        .with("input", known.as_ref().and_then(SessionFacts::input).cloned())
+        .with("peak_viewers", known.as_ref().and_then(SessionFacts::peak_viewers).cloned())
+        .with("renditions", renditions(timeline));
+    Ok(facts)
 }
 
 /// What viewers can be given, best first.
@@ -136,7 +131,7 @@ pub(crate) fn get(call: &mut Call<'_>) -> Go<Answer> {
         Health::Over { utc_ms } => ("idle", None, utc_ms),
     };
     let live = Json::object().with("state", state).with("health", word).with("since", format_utc(since));
-    Ok(json(200, &live.with("session", facts(&stream, &timeline, now_utc_ms))))
+    Ok(json(200, &live.with("session", facts(call, &stream, &timeline)?)))
 }
 
 /// What viewers see: `/live/<stream>/info.json`.

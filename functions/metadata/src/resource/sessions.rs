@@ -29,7 +29,7 @@ pub(crate) fn list(call: &mut Call<'_>) -> Go<Answer> {
     let mut items = Vec::new();
     for session in older.iter().take(limit) {
         if let Some(timeline) = live::timeline_of(call, &stream, session)? {
-            items.push(live::facts(&stream, &timeline, call.now_utc_ms));
+            items.push(live::facts(call, &stream, &timeline)?);
         }
     }
     let next = older.get(limit).and_then(|_| older.get(limit - 1)).map(|last| last.as_str());
@@ -42,5 +42,5 @@ pub(crate) fn get(call: &mut Call<'_>) -> Go<Answer> {
     let none = || refuse(Refusal::NotFound, format_args!("the stream {stream} has no such session"));
     let session = SessionId::parse(call.second()).map_err(|_| none())?;
     let timeline = live::timeline_of(call, &stream, &session)?.ok_or_else(none)?;
-    Ok(json(200, &live::facts(&stream, &timeline, call.now_utc_ms)))
+    Ok(json(200, &live::facts(call, &stream, &timeline)?))
 }

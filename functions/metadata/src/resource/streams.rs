@@ -1,6 +1,6 @@
 use alloc::{format, string::ToString, vec::Vec};
 
-use tidegate_function::Answer;
+use tidegate_function::{Answer, Output};
 use tidegate_stream::{Entry, EventKind, IndexPage, Json, Ledger, MetaKey, SessionId, StreamId, Summary, format_utc, parse_utc, symbols};
 
 use crate::{
@@ -51,7 +51,12 @@ const RUNG: &[Field] = &[
 ];
 
 const PLAYBACK: &[Field] = &[
-    Field::or("access", "\"public\"", Kind::Choice(&["public", "token"]), "Whether a playback token is needed"),
+    Field::or(
+        "access",
+        "\"public\"",
+        Kind::Choice(&["public", "token", "private"]),
+        "Whether a playback token is needed; private: one for this stream alone",
+    ),
     Field::or("origins", "[]", Kind::List { of: &Kind::Url, max: 32 }, "Pages that may embed it; none: all"),
     Field::or("countries", "[]", COUNTRIES, "Where it may be watched; none: everywhere"),
     Field::or("blocked_countries", "[]", COUNTRIES, "Where it may not be watched"),
@@ -316,7 +321,11 @@ fn write(call: &mut Call<'_>, stream: &StreamId, stored: &Stored<'_>, document: 
     if is_listed {
         let there = if written { None } else { read(call, stream, true)? };
         let says = if written { Some(document) } else { there.as_ref().map(|there| &there.json) };
-        settle(call, stream, page, says, Some(&mark))?;
+        match settle(call, stream, page, says, Some(&mark)) {
+            // The document is written, and as the mark stays in the line, lists read the document: the change is made.
+            Err(stop) if !written || !matches!(*stop.0, Output::Answer(_)) => return Err(stop),
+            Err(_) | Ok(()) => {}
+        }
     }
     if written { Ok(()) } else { Err(changed(stream)) }
 }

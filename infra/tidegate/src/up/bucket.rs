@@ -190,15 +190,17 @@ pub(crate) fn keep(file: &Path, make: impl FnOnce() -> anyhow::Result<String>) -
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
         Err(error) => return Err(error).with_context(|| format!("{} cannot be read", file.display())),
     }
-    let write = |text: &str| {
-        if let Some(folder) = file.parent() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(file)?.write_all(text.as_bytes())
-    };
     let text = make()?;
-    write(&text).with_context(|| format!("{} cannot be written", file.display()))?;
+    write_private(file, &text).with_context(|| format!("{} cannot be written", file.display()))?;
     Ok(text)
+}
+
+/// Writes a small file that only its owner reads.
+pub(crate) fn write_private(file: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    fs::OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(file)?.write_all(text.as_bytes())
 }
 
 /// Random bytes of the system, as hex.

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use super::admin::Admin;
 use tidegate_ingest_worker::StreamMetrics;
 use tidegate_stream::StreamId;
 use tokio::time::interval;
@@ -26,6 +27,10 @@ pub(crate) struct Report {
     pub(crate) stream_key: String,
     /// The page that shows it.
     pub(crate) studio: String,
+    /// The page for owners.
+    pub(crate) dashboard: String,
+    /// What opens that page.
+    pub(crate) admin: Admin,
 }
 
 /// How often the status line changes.
@@ -33,7 +38,7 @@ const STATUS_EVERY: Duration = Duration::from_secs(2);
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { watch, playlist, bucket, rtmp, stream_key, studio } = self;
+        let Self { watch, playlist, bucket, rtmp, stream_key, studio, dashboard, admin } = self;
         writeln!(f, "\n  Watch       {watch}")?;
         writeln!(f, "  Playlist    {playlist}   (VLC, ffplay, hls.js)")?;
         if let Some(bucket) = bucket {
@@ -42,13 +47,18 @@ impl fmt::Display for Report {
         writeln!(f, "\n  OBS         {rtmp}")?;
         writeln!(f, "  Stream key  {stream_key}")?;
         writeln!(f, "  Shown at    {studio}")?;
+        writeln!(f, "\n  Dashboard   {dashboard}")?;
+        match &admin.new {
+            Some(token) => writeln!(f, "  API token   {token}   (shown once; kept in {})", admin.file.display())?,
+            None => writeln!(f, "  API token   in {}", admin.file.display())?,
+        }
         writeln!(f, "\n  Ctrl-C ends the stream and stops everything.\n")
     }
 }
 
 impl Report {
     /// The addresses for these streams, the first of which is shown; `edge` is the edge's own, without a slash at the end.
-    pub(crate) fn new(edge: &str, public: Option<&str>, rtmp: &str, stream_key: &str, streams: &[StreamId]) -> Self {
+    pub(crate) fn new(edge: &str, public: Option<&str>, rtmp: &str, stream_key: &str, streams: &[StreamId], admin: Admin) -> Self {
         let shown = streams.first().map_or("", StreamId::as_str);
         let studio = streams.last().map_or("", StreamId::as_str);
         Self {
@@ -58,6 +68,8 @@ impl Report {
             rtmp: rtmp.into(),
             stream_key: stream_key.into(),
             studio: format!("{edge}/?stream={studio}"),
+            dashboard: format!("{edge}/dashboard"),
+            admin,
         }
     }
 
@@ -108,8 +120,9 @@ mod tests {
     #[test]
     fn the_summary_has_what_has_to_be_pasted() {
         let streams = ["demo", "studio"].map(|name| StreamId::parse(name).unwrap());
-        let report =
-            Report::new("http://127.0.0.1:8080", Some("http://127.0.0.1:9000/tidegate"), "rtmp://127.0.0.1:1935/live", "0123", &streams);
+        let admin = |new: Option<&str>| Admin { new: new.map(Into::into), file: "/data/keys/admin".into() };
+        let bucket = Some("http://127.0.0.1:9000/tidegate");
+        let report = |new| Report::new("http://127.0.0.1:8080", bucket, "rtmp://127.0.0.1:1935/live", "0123", &streams, admin(new));
         let expected = "
   Watch       http://127.0.0.1:8080/
   Playlist    http://127.0.0.1:8080/live/demo/index.m3u8   (VLC, ffplay, hls.js)
@@ -119,9 +132,13 @@ mod tests {
   Stream key  0123
   Shown at    http://127.0.0.1:8080/?stream=studio
 
+  Dashboard   http://127.0.0.1:8080/dashboard
+  API token   tga_0_1   (shown once; kept in /data/keys/admin)
+
   Ctrl-C ends the stream and stops everything.
 
 ";
-        assert_eq!(report.to_string(), expected);
+        assert_eq!(report(Some("tga_0_1")).to_string(), expected);
+        assert!(report(None).to_string().contains("  API token   in /data/keys/admin\n"));
     }
 }

@@ -1,4 +1,4 @@
-//! The files that the edge serves beside the streams: the watch page and the player.
+//! The files that the edge serves beside the streams: the watch page, the dashboard and the player.
 
 use std::{fs, path::Path};
 
@@ -6,12 +6,14 @@ use anyhow::Context as _;
 use tidegate_host::Statics;
 use tidegate_stream::StreamId;
 
-/// The page for these streams, the first of which is shown.
-pub(crate) fn statics(player: &Path, streams: &[StreamId]) -> anyhow::Result<Statics> {
+/// The watch page for these streams, the first of which is shown, and the dashboard, which says that encoders connect to `rtmp`.
+pub(crate) fn statics(player: &Path, streams: &[StreamId], rtmp: &str) -> anyhow::Result<Statics> {
     let cannot = || format!("the player in {} cannot be read: build it again with infra/build web", player.display());
-    let page = fs::read_to_string(player.join("watch.html")).with_context(cannot)?;
-    // A stream's name is made of letters that mean nothing in HTML.
-    let page = page.replace("@streams@", &serde_json::to_string(streams)?);
-    let statics = Statics::default().file("/index.html", page.clone()).file("/watch.html", page.clone()).file("/watch", page);
-    statics.folder("/player/", player).with_context(cannot)
+    let page = |name: &str| fs::read_to_string(player.join(name)).with_context(cannot);
+    // Neither the name of a stream nor an address has a letter that means something in HTML.
+    let watch = page("watch.html")?.replace("@streams@", &serde_json::to_string(streams)?);
+    let dashboard = page("dashboard.html")?.replace("@place@", &serde_json::json!({ "rtmp": rtmp }).to_string());
+    let statics = Statics::default().folder("/player/", player).with_context(cannot)?;
+    let statics = statics.file("/index.html", watch.clone()).file("/watch.html", watch.clone()).file("/watch", watch);
+    Ok(statics.file("/dashboard.html", dashboard.clone()).file("/dashboard", dashboard))
 }

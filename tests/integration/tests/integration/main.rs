@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_store;
 mod exact;
 mod live_path;
+mod live_state;
 mod metadata;
 mod players;
 mod store;

@@ -69,12 +69,14 @@ async fn add_ten(store: &Store) -> (u32, u32) {
 }
 
 /// Status, ETag and document of the answer.
-async fn ask(store: &Store, method: &str, path: &str, etag: &str, body: &str) -> (u16, String, Json) {
+pub(crate) async fn ask(store: &Store, method: &str, path: &str, etag: &str, body: &str) -> (u16, String, Json) {
     let mut headers = vec![("content-type".into(), "application/json".into())];
     if !etag.is_empty() {
         headers.push(("if-match".into(), etag.into()));
     }
-    let request = Request { method: method.into(), path: path.into(), headers, body: body.into(), ..Request::default() };
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let request =
+        Request { method: method.into(), path: path.into(), query: query.into(), headers, body: body.into(), ..Request::default() };
     let answer = drive(store, Job::trusted(request), &mut State::new(), random).await.unwrap();
     let Answer::Respond { status, headers, body } = answer else { panic!("{path} has no answer of its own") };
     let etag = headers.iter().find(|(name, _)| *name == "etag").map_or(String::new(), |(_, value)| value.to_string());

@@ -31,6 +31,13 @@ pub enum MetaKey {
         /// The stream.
         stream: StreamId,
     },
+    /// JSON: what came in, and what webhooks were told. Replaced (If-Match).
+    Session {
+        /// The stream.
+        stream: StreamId,
+        /// The session.
+        session: SessionId,
+    },
     /// JSON: the keys that playback tokens are made and checked with. Secret. Replaced (If-Match).
     PlaybackKeys,
     /// JSON: playback tokens that were called back. Replaced (If-Match).
@@ -119,6 +126,7 @@ impl MetaKey {
             ["access", file] => Self::Access { stream: stream(json(file)?)? },
             ["playback", file] => Self::Playback { id: PlaybackId::parse(json(file)?).ok()? },
             ["sessions", s] => Self::Sessions { stream: stream(s)? },
+            ["session", s, file] => Self::Session { stream: stream(s)?, session: SessionId::parse(json(file)?).ok()? },
             ["playback-keys.json"] => Self::PlaybackKeys,
             ["revocations.json"] => Self::Revocations,
             ["origins", file] => Self::Origin { name: OriginId::parse(json(file)?).ok()? },
@@ -146,6 +154,7 @@ impl MetaKey {
             Self::Stream { .. }
             | Self::Access { .. }
             | Self::Sessions { .. }
+            | Self::Session { .. }
             | Self::Tokens
             | Self::Webhooks
             | Self::Sender
@@ -166,6 +175,7 @@ impl MetaKey {
             | Self::StreamKey { .. }
             | Self::Access { .. }
             | Self::Playback { .. }
+            | Self::Session { .. }
             | Self::Tokens
             | Self::Webhooks
             | Self::Sender
@@ -193,6 +203,7 @@ impl fmt::Display for MetaKey {
             Self::Access { stream } => write!(f, "meta/access/{stream}.json"),
             Self::Playback { id } => write!(f, "meta/playback/{id}.json"),
             Self::Sessions { stream } => write!(f, "meta/sessions/{stream}"),
+            Self::Session { stream, session } => write!(f, "meta/session/{stream}/{session}.json"),
             Self::PlaybackKeys => f.write_str("meta/playback-keys.json"),
             Self::Revocations => f.write_str("meta/revocations.json"),
             Self::Origin { name } => write!(f, "meta/origins/{name}.json"),
@@ -217,7 +228,7 @@ pub(super) mod tests {
     use super::*;
 
     pub(in crate::key) fn any_meta_key() -> impl Strategy<Value = MetaKey> {
-        ("[a-z0-9][a-z0-9_-]{0,20}", any::<(u64, u64)>(), any::<u64>(), 0..19usize, any::<[u8; 32]>()).prop_map(
+        ("[a-z0-9][a-z0-9_-]{0,20}", any::<(u64, u64)>(), any::<u64>(), 0..20usize, any::<[u8; 32]>()).prop_map(
             |(s, (ms, random), number, kind, hash)| {
                 let stream = StreamId::parse(&s).unwrap();
                 let hash = KeyHash(hash);
@@ -237,6 +248,7 @@ pub(super) mod tests {
                     12 => MetaKey::PlaybackKeys,
                     13 => MetaKey::Revocations,
                     14 => MetaKey::Origin { name: OriginId::parse(&s).unwrap() },
+                    15 => MetaKey::Session { stream, session: SessionId::new(ms, random) },
                     kind => MetaKey::Entry { ledger: Ledger::ALL[kind % 4], number },
                 }
             },
@@ -248,6 +260,7 @@ pub(super) mod tests {
         let stream = StreamId::parse("index").unwrap();
         let all = [
             MetaKey::Sessions { stream: stream.clone() }.to_string(),
+            MetaKey::Session { stream: stream.clone(), session: SessionId::new(0, 0) }.to_string(),
             MetaKey::Stream { stream }.to_string(),
             MetaKey::Reached { ledger: Ledger::Index }.to_string(),
             MetaKey::Entry { ledger: Ledger::Index, number: 0 }.to_string(),
