@@ -10,8 +10,8 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 const built = process.argv[2] ?? join(here, 'element/dist');
 const others = join(here, '../tests/browser/node_modules');
 const rows = [
-  ['ours: engine, ABR and element', [join(built, 'tidegate_player_bg.wasm'), join(built, 'tidegate-player.js')]],
-  ['  of it WebAssembly', [join(built, 'tidegate_player_bg.wasm')]],
+  ['ours: engine, ABR and element', [join(built, 'tidegate_player.wasm'), join(built, 'tidegate-player.js')]],
+  ['  of it WebAssembly', [join(built, 'tidegate_player.wasm')]],
   ['hls.js light', [join(others, 'hls.js/dist/hls.light.min.js')]],
   ['hls.js', [join(others, 'hls.js/dist/hls.min.js')]],
   ['Shaka, HLS alone', [join(others, 'shaka-player/dist/shaka-player.hls.js')]],

@@ -1,255 +1,164 @@
-//! The engine as the browser sees it: a code for what to do, and its numbers and texts.
+//! The engine as the browser sees it: one engine in one module, codes for what happened and what to do, numbers and texts.
 //!
-//! In scope: the surface that `wasm-bindgen` exports. Out of scope: decisions (`tidegate-engine`), fetching and media
-//! elements (`element/`). What the codes and places mean is written down once more in `element/src/engine.ts`.
+//! The caller writes texts and bytes at [`reserve`], calls, and reads numbers at [`numbers`] and texts at [`out`]. What the
+//! codes and places mean is written down once more in `element/src/engine.ts`. Times are those of `performance.now()`; a
+//! track is 0 for video, 1 for audio and 2 for captions; what is not known is NaN.
+//!
+//! In scope: moving numbers. Out of scope: decisions (`tidegate-engine`), fetching and media elements (`element/`).
 //!
 //! Invariant: media bytes stay in JavaScript; only the head of a file crosses over.
-
 #![cfg_attr(target_arch = "wasm32", no_std)]
+#![expect(unsafe_code, reason = "exported names need no_mangle, and a module that runs in one thread shares one cell")]
 
 extern crate alloc;
 
+mod answer;
+mod output;
+
 use alloc::{string::String, vec::Vec};
+use core::cell::RefCell;
 
-use tidegate_engine::{AppendFailure, Choice, Config, Engine, Event, Input, MediaKind, Output, Playhead, Reason, Rule, Timing, Track};
-use wasm_bindgen::prelude::wasm_bindgen;
+use tidegate_engine::{AppendFailure, Config, Engine, Input, Playhead, Timing, Track};
 
-/// The engine. Each `handle_…` is to be followed by [`Player::poll`] until it gives 0. Times are those of
-/// `performance.now()`; a track is 0 for video and 1 for audio; what is not known is NaN.
-#[wasm_bindgen]
-pub struct Player {
-    engine: Engine,
-    numbers: [f64; 5],
-    texts: [String; 2],
+/// Longest text or head that is taken: a playlist of a day is below 4 MB.
+const MAX_INBOX: usize = 32 << 20;
+
+/// The engine and what goes in and out of it.
+struct State {
+    engine: Option<Engine>,
+    inbox: Vec<u8>,
+    numbers: Vec<f64>,
+    out: String,
 }
 
-#[wasm_bindgen]
-impl Player {
-    /// Makes an engine. `utc_at_zero_ms` is `performance.timeOrigin`; `latency_s` the wished latency, if there is one;
-    /// `expected_bps` what the network carried last time.
-    #[wasm_bindgen(constructor)]
-    #[must_use]
-    pub fn new(utc_at_zero_ms: f64, latency_s: f64, expected_bps: f64) -> Self {
-        let config = Config { latency_s: known(latency_s), utc_at_zero_ms, expected_bps: known(expected_bps), ..Config::default() };
-        Self { engine: Engine::new(config), numbers: [0.0; 5], texts: Default::default() }
-    }
+/// A module has its memory for itself, and one thread.
+struct Cell(RefCell<State>);
 
-    /// Plays what is at an absolute address.
-    pub fn handle_load(&mut self, now_ms: f64, url: String) {
-        self.engine.handle(now_ms, Input::Load { url });
-    }
+// SAFETY: the module is built without threads, and nothing in it calls back into it.
+unsafe impl Sync for Cell {}
 
-    /// A playlist arrived; `url` is its address after redirects.
-    pub fn handle_playlist_loaded(&mut self, now_ms: f64, id: u32, url: String, text: String) {
-        self.engine.handle(now_ms, Input::PlaylistLoaded { id, url, text });
-    }
+static STATE: Cell = Cell(RefCell::new(State { engine: None, inbox: Vec::new(), numbers: Vec::new(), out: String::new() }));
 
-    /// Media arrived: its size, its first bytes, and when the first and the last byte came.
-    pub fn handle_media_loaded(&mut self, now_ms: f64, id: u32, bytes: f64, head: Vec<u8>, ttfb_ms: f64, total_ms: f64) {
-        self.engine.handle(now_ms, Input::MediaLoaded { id, bytes: bytes as u64, head, timing: Timing { ttfb_ms, total_ms } });
-    }
-
-    /// A request for media runs: what has come of it, its size, and the times until its first byte and until now.
-    pub fn handle_progress(&mut self, now_ms: f64, id: u32, bytes: f64, total: f64, ttfb_ms: f64, total_ms: f64) {
-        let total = known(total).map(|total| total as u64);
-        self.engine.handle(now_ms, Input::Progress { id, bytes: bytes as u64, total, timing: Timing { ttfb_ms, total_ms } });
-    }
-
-    /// A request failed; `status` is 0 where there was no answer.
-    pub fn handle_failed(&mut self, now_ms: f64, id: u32, status: u16) {
-        self.engine.handle(now_ms, Input::Failed { id, status });
-    }
-
-    /// The source buffers are there, or the browser refused their types.
-    pub fn handle_opened(&mut self, now_ms: f64, supported: bool) {
-        self.engine.handle(now_ms, if supported { Input::Opened } else { Input::OpenFailed });
-    }
-
-    /// The last append or removal of a track is done.
-    pub fn handle_appended(&mut self, now_ms: f64, track: u8) {
-        self.engine.handle(now_ms, Input::Appended { track: track_of(track) });
-    }
-
-    /// An append was refused, because the source buffer is full or because of the bytes.
-    pub fn handle_append_failed(&mut self, now_ms: f64, track: u8, quota: bool) {
-        let reason = if quota { AppendFailure::Quota } else { AppendFailure::Decode };
-        self.engine.handle(now_ms, Input::AppendFailed { track: track_of(track), reason });
-    }
-
-    /// What a source buffer holds: start, end, start, end, …
-    pub fn handle_buffered(&mut self, now_ms: f64, track: u8, times_s: &[f64]) {
-        let (pairs, _) = times_s.as_chunks();
-        let ranges = pairs.iter().map(|[start, end]| (*start, *end)).collect();
-        self.engine.handle(now_ms, Input::Buffered { track: track_of(track), ranges });
-    }
-
-    /// Where the media element is; to be given with each of its events and every 100 ms.
-    pub fn handle_playhead(&mut self, now_ms: f64, time_s: f64, paused: bool, seeking: bool, waiting: bool, ended: bool) {
-        self.engine.handle(now_ms, Input::Playhead(Playhead { time_s, paused, seeking, waiting, ended }));
-    }
-
-    /// The viewer moved the playhead.
-    pub fn handle_sought(&mut self, now_ms: f64, to_s: f64) {
-        self.engine.handle(now_ms, Input::Sought { to_s });
-    }
-
-    /// The viewer wants to be at the live edge.
-    pub fn handle_go_live(&mut self, now_ms: f64) {
-        self.engine.handle(now_ms, Input::GoLive);
-    }
-
-    /// Time has passed.
-    pub fn handle_tick(&mut self, now_ms: f64) {
-        self.engine.handle(now_ms, Input::Tick);
-    }
-
-    /// Works on the policy's tables, at most so many slices of about 0.1 ms; true when there is nothing to work on.
-    pub fn idle(&mut self, slices: u32) -> bool {
-        self.engine.idle(slices)
-    }
-
-    /// The code of the next thing to do, 0 for nothing. Its numbers and texts are there until the next call.
-    pub fn poll(&mut self) -> u8 {
-        let Some(output) = self.engine.poll() else { return 0 };
-        let nan = f64::NAN;
-        let (code, numbers) = match output {
-            Output::FetchPlaylist { id, url } => {
-                self.texts[0] = url;
-                (1, [id.into(), nan, nan, nan, nan])
-            }
-            Output::FetchMedia { id, url, range, track, kind } => {
-                self.texts[0] = url;
-                let (first, last) = range.map_or((nan, nan), |(first, last)| (first as f64, last as f64));
-                (2, [id.into(), number_of(track), kind_of(kind), first, last])
-            }
-            Output::Drop { id } => (3, [id.into(), nan, nan, nan, nan]),
-            Output::OpenTracks { video, audio } => {
-                self.texts = [video.unwrap_or_default(), audio.unwrap_or_default()];
-                (4, [nan; 5])
-            }
-            Output::Append { track, id, offset_s } => (5, [id.into(), number_of(track), offset_s, nan, nan]),
-            Output::Remove { track, from_s, to_s } => (6, [nan, number_of(track), from_s, to_s, nan]),
-            Output::Seek { to_s } => (7, [to_s, nan, nan, nan, nan]),
-            Output::Rate { rate } => (8, [rate, nan, nan, nan, nan]),
-            Output::Seekable { from_s, to_s, live } => (9, [from_s, to_s, f64::from(u8::from(live)), nan, nan]),
-            Output::EndOfStream => (10, [nan; 5]),
-            Output::Event(event) => match event {
-                Event::Offline => (11, [nan; 5]),
-                Event::Playing => (12, [nan; 5]),
-                Event::LevelSwitched { rung, rungs, bandwidth_bps, height } => {
-                    (13, [rung as f64, rungs as f64, bandwidth_bps as f64, height.into(), nan])
-                }
-                Event::Ended => (14, [nan; 5]),
-                Event::NewSession => (15, [nan; 5]),
-                Event::Error { reason } => {
-                    let reason = match reason {
-                        Reason::Playlist => 0.0,
-                        Reason::Codecs => 1.0,
-                        Reason::Decode => 2.0,
-                    };
-                    (16, [reason, nan, nan, nan, nan])
-                }
-                _ => (255, [nan; 5]),
-            },
-            _ => (255, [nan; 5]),
-        };
-        self.numbers = numbers;
-        code
-    }
-
-    /// A number of what is to be done.
-    #[must_use]
-    pub fn number(&self, at: usize) -> f64 {
-        self.numbers.get(at).copied().unwrap_or(f64::NAN)
-    }
-
-    /// A text of what is to be done.
-    pub fn text(&mut self, at: usize) -> String {
-        self.texts.get_mut(at).map(core::mem::take).unwrap_or_default()
-    }
-
-    /// Figures of this moment, in the order of `EngineStats`.
-    #[must_use]
-    pub fn stats(&self) -> Vec<f64> {
-        let stats = self.engine.stats();
-        let flag = |set: bool| f64::from(u8::from(set));
-        let maybe = |value: Option<f64>| value.unwrap_or(f64::NAN);
-        Vec::from([
-            flag(stats.live),
-            flag(stats.at_live_edge),
-            maybe(stats.program_date_time_ms),
-            maybe(stats.latency_s),
-            maybe(stats.edge_distance_s),
-            maybe(stats.target_s),
-            stats.buffer_s,
-            stats.rung as f64,
-            stats.rungs as f64,
-            stats.bandwidth_bps as f64,
-            stats.height.into(),
-            maybe(stats.estimate_bps),
-            stats.stalls.into(),
-            stats.rate,
-        ])
-    }
-
-    /// The decisions from number `since` on, one after the other: number, time in ms, segment, rung before, rung after,
-    /// buffer, latency, value of going on and of beginning again where a request was given up, rule (0 first, 1 SODA,
-    /// 2 value), forecast, three times weight, forecast and spread of a regime, how many rungs, and for each one value,
-    /// utility, price of the change and expected stall.
-    #[must_use]
-    pub fn decisions(&self, since: f64) -> Vec<f64> {
-        self.engine.choices().filter(|choice| choice.number as f64 >= since).flat_map(numbers_of).collect()
-    }
+/// Makes room for what is to be read, and says where.
+#[unsafe(no_mangle)]
+pub extern "C" fn reserve(bytes: usize) -> *mut u8 {
+    let mut state = STATE.0.borrow_mut();
+    state.inbox.clear();
+    state.inbox.resize(bytes.min(MAX_INBOX), 0);
+    state.inbox.as_mut_ptr()
 }
 
-fn numbers_of(choice: &Choice) -> Vec<f64> {
-    let why = &choice.why;
-    let (on, again) = choice.abandon.as_ref().map_or((f64::NAN, f64::NAN), |abandon| (abandon.value_running, abandon.value_restart));
-    let rule = match why.rule {
-        Rule::First => 0.0,
-        Rule::Soda => 1.0,
-        Rule::Value => 2.0,
+/// Where numbers come out.
+#[unsafe(no_mangle)]
+pub extern "C" fn numbers() -> *const f64 {
+    STATE.0.borrow().numbers.as_ptr()
+}
+
+/// Where texts come out, a line each.
+#[unsafe(no_mangle)]
+pub extern "C" fn out() -> *const u8 {
+    STATE.0.borrow().out.as_ptr()
+}
+
+/// How long they are, in bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn out_len() -> usize {
+    STATE.0.borrow().out.len()
+}
+
+/// Makes an engine. `utc_at_zero_ms` is the wall clock at 0 of the steady one; `latency_s` the wished latency; `expected_bps`
+/// what the network carried last time.
+#[unsafe(no_mangle)]
+pub extern "C" fn begin(utc_at_zero_ms: f64, latency_s: f64, expected_bps: f64) {
+    let config = Config { latency_s: known(latency_s), utc_at_zero_ms, expected_bps: known(expected_bps), ..Config::default() };
+    STATE.0.borrow_mut().engine = Some(Engine::new(config));
+}
+
+/// Tells the engine what happened; to be followed by [`poll`] until that gives 0. `split` is where the first text in the inbox
+/// ends and the second begins.
+#[unsafe(no_mangle)]
+pub extern "C" fn handle(code: u32, now_ms: f64, split: usize, a: f64, b: f64, c: f64, d: f64) {
+    let mut state = STATE.0.borrow_mut();
+    let State { engine: Some(engine), inbox, .. } = &mut *state else { return };
+    let (first, second) = inbox.split_at_checked(split).unwrap_or_default();
+    let text = |bytes: &[u8]| core::str::from_utf8(bytes).map(String::from).unwrap_or_default();
+    let timing = Timing { ttfb_ms: c, total_ms: d };
+    let id = a as u32;
+    let track = match a as u8 {
+        0 => Track::Video,
+        1 => Track::Audio,
+        _ => Track::Text,
     };
-    let head = [
-        choice.number as f64,
-        choice.at_ms,
-        choice.msn as f64,
-        choice.from as f64,
-        choice.to as f64,
-        choice.buffer_s,
-        choice.latency_s.unwrap_or(f64::NAN),
-        on,
-        again,
-        rule,
-        why.forecast_bps,
-    ];
-    let regimes = why.regimes.iter().flat_map(|regime| [regime.weight, regime.forecast_bps, regime.spread]);
-    let rungs = why.alternatives.iter().flat_map(|rung| [rung.value, rung.utility, rung.change, rung.stall_s]);
-    head.into_iter().chain(regimes).chain([why.alternatives.len() as f64]).chain(rungs).collect()
+    let place = |number: f64| known(number).map(|number| number as usize);
+    let input = match code {
+        1 => Input::Load { url: text(first) },
+        2 => Input::PlaylistLoaded { id, url: text(first), text: text(second) },
+        3 => Input::MediaLoaded { id, bytes: b as u64, head: core::mem::take(inbox), timing },
+        // The size of the whole does not fit into the numbers: it stands in the inbox's place.
+        4 => Input::Progress { id, bytes: b as u64, total: Some(split as u64).filter(|total| *total > 0), timing },
+        5 => Input::Failed { id, status: b as u16 },
+        6 if a > 0.0 => Input::Opened,
+        6 => Input::OpenFailed,
+        7 => Input::Appended { track },
+        8 => Input::AppendFailed { track, reason: if b > 0.0 { AppendFailure::Quota } else { AppendFailure::Decode } },
+        9 => {
+            let (times, _) = inbox.as_chunks();
+            let times: Vec<f64> = times.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
+            let (pairs, _) = times.as_chunks();
+            Input::Buffered { track, ranges: pairs.iter().map(|[start, end]| (*start, *end)).collect() }
+        }
+        10 => {
+            let flag = |bit: u32| b as u32 & bit != 0;
+            Input::Playhead(Playhead { time_s: a, paused: flag(1), seeking: flag(2), waiting: flag(4), ended: flag(8) })
+        }
+        11 => Input::Sought { to_s: a },
+        12 => Input::GoLive,
+        13 => Input::Pin { rung: place(a) },
+        14 => Input::Sound { at: a as usize },
+        15 => Input::Text { at: place(a) },
+        _ => Input::Tick,
+    };
+    engine.handle(now_ms, input);
+}
+
+/// The code of the next thing to do, 0 for nothing. Its numbers and texts are there until the next call.
+#[unsafe(no_mangle)]
+pub extern "C" fn poll() -> u32 {
+    let mut state = STATE.0.borrow_mut();
+    let Some(next) = state.engine.as_mut().and_then(Engine::poll) else { return 0 };
+    let (code, numbers, texts) = output::coded(next);
+    state.numbers.clear();
+    state.numbers.extend(numbers);
+    state.out = texts.join("\n");
+    code
+}
+
+/// Works on the policy's tables, at most so many slices of about 0.1 ms; 1 when there is nothing to work on.
+#[unsafe(no_mangle)]
+pub extern "C" fn idle(slices: u32) -> u32 {
+    STATE.0.borrow_mut().engine.as_mut().is_none_or(|engine| engine.idle(slices)).into()
+}
+
+/// Answers a question with numbers, texts or both; gives how many numbers.
+#[unsafe(no_mangle)]
+pub extern "C" fn ask(question: u32, a: f64) -> usize {
+    let mut state = STATE.0.borrow_mut();
+    let State { engine: Some(engine), numbers, out, .. } = &mut *state else { return 0 };
+    numbers.clear();
+    out.clear();
+    match question {
+        0 => numbers.extend(answer::stats(engine)),
+        1 => answer::decisions(engine, a, numbers),
+        2 => answer::levels(engine, numbers, out),
+        3 => answer::choosable(engine.sounds(), out),
+        4 => answer::choosable(engine.texts(), out),
+        _ => numbers.extend(engine.sound().map(|at| at as f64)),
+    }
+    numbers.len()
 }
 
 fn known(value: f64) -> Option<f64> {
     (!value.is_nan()).then_some(value)
-}
-
-fn track_of(track: u8) -> Track {
-    if track == 0 { Track::Video } else { Track::Audio }
-}
-
-fn number_of(track: Track) -> f64 {
-    match track {
-        Track::Video => 0.0,
-        Track::Audio => 1.0,
-    }
-}
-
-fn kind_of(kind: MediaKind) -> f64 {
-    match kind {
-        MediaKind::Init => 0.0,
-        MediaKind::Segment => 1.0,
-        MediaKind::Part => 2.0,
-        MediaKind::Hint => 3.0,
-    }
 }
 
 /// The standard library's panics bring all of its formatting along, 25 kB of it. Nothing in the engine panics by what comes from

@@ -27,7 +27,7 @@ const script = (name, path) => (existsSync(new URL(path, import.meta.url)) ? { [
 const page = (body) => ({ type: "text/html; charset=utf-8", body: `<!doctype html><meta charset="utf-8">${body}` });
 const video = '<video muted autoplay playsinline width="960"></video>';
 
-const FILES = { "/tidegate-player.js": "text/javascript", "/tidegate_player_bg.wasm": "application/wasm" };
+const FILES = { "/tidegate-player.js": "text/javascript", "/tidegate_player.wasm": "application/wasm" };
 
 /** The page of a player, for the playlist at `address`. */
 function pageOf(player, address) {

@@ -1,7 +1,10 @@
-// <tidegate-player>: mirrors the basics of HTMLMediaElement around one playback.
+// <tidegate-player>: an HTMLMediaElement by shape, around one playback.
 
 import type { CmcdOptions } from "./cmcd.js";
 import type { Decision, EngineEvent, EngineStats } from "./engine.js";
+import { type ErrorReason, type PlayerError, playerError } from "./errors.js";
+import { type AudioTrack, AudioTrackList, VideoRenditionList } from "./lists.js";
+import { EVENTS, mirrored } from "./mirror.js";
 import { Playback } from "./playback.js";
 
 /** Figures of the engine and of the element. */
@@ -12,72 +15,123 @@ export interface Stats extends EngineStats {
   totalFrames: number;
 }
 
+export type StreamType = "live" | "on-demand" | "unknown";
+/** What the element is about; `trouble` is a picture that stands because nothing can be loaded. */
+export type Status = "idle" | "loading" | "offline" | "playing" | "trouble" | "ended" | "error";
+
+/** Controls that are put over the picture. */
+export interface Controls {
+  close(): void;
+}
+
 /** Attributes that the inner video element has as well. */
-const PASSED_ON = ["muted", "controls", "playsinline", "poster", "loop", "crossorigin"];
-/** Events of the inner video element, fired again on this one. */
-const FIRED_AGAIN = [
-  "abort", "canplay", "canplaythrough", "durationchange", "emptied", "ended", "error", "loadeddata", "loadedmetadata", "loadstart",
-  "pause", "play", "playing", "progress", "ratechange", "resize", "seeked", "seeking", "stalled", "suspend", "timeupdate",
-  "volumechange", "waiting",
-];
-const STYLE = ":host{display:inline-block;position:relative;background:#000}:host([hidden]){display:none}video{display:block;width:100%;height:100%}";
+const PASSED_ON = ["muted", "playsinline", "poster", "loop", "crossorigin", "disablepictureinpicture", "disableremoteplayback", "autopictureinpicture"];
+/** Attributes that change how an address is played. */
+const RELOAD = ["src", "latency", "cmcd", "beacon", "crossorigin"];
+const STYLE =
+  ":host{display:inline-block;position:relative;background:#000;line-height:0}:host([hidden]){display:none}video{width:100%;height:100%}video::cue{font-size:var(--_cue,100%)}video::-webkit-media-text-track-container{transition:translate .2s;translate:0 var(--_lift,0)}";
 /** Playbacks that failed and were begun anew, before the element gives up. */
 const MAX_RESTARTS = 3;
 const RESTART_MS = 1_000;
+/** A window that is shorter is none that a viewer would look for something in. */
+const MIN_DVR_S = 60;
+/** This much behind the place where the engine wants to be is still live. */
+const LIVE_EDGE_S = 2;
 
 // Where there is no document the class can still be imported.
-const Base = (globalThis.HTMLElement ?? class {}) as typeof HTMLElement;
+const Base = mirrored(globalThis.HTMLElement ?? (class {} as typeof HTMLElement), (element) => (element as TidegatePlayer).video);
 
 export class TidegatePlayer extends Base {
-  static readonly observedAttributes = ["src", "autoplay", "latency", "cmcd", "beacon", ...PASSED_ON];
+  static readonly observedAttributes = ["controls", "autoplay", "preload", ...RELOAD, ...PASSED_ON];
+  /** Makes what the attribute `controls` asks for; without it the browser's own controls are shown. */
+  static makeControls: ((player: TidegatePlayer, root: ShadowRoot) => Controls) | undefined;
 
-  #video: HTMLVideoElement | undefined;
+  /** The media element inside, for what is not mirrored. */
+  readonly video: HTMLVideoElement;
+  /** The qualities; `selectedIndex` -1 leaves the choice to the player. */
+  readonly videoRenditions = new VideoRenditionList((index) => this.#playback?.pin(index < 0 ? undefined : index));
+  readonly audioTracks = new AudioTrackList();
+
+  #root: ShadowRoot;
   #playback: Playback | undefined;
+  #controls: Controls | undefined;
   #listeners: AbortController | undefined;
+  #children: MutationObserver | undefined;
   #restarts = 0;
   #restart: ReturnType<typeof setTimeout> | undefined;
   #bandwidth: number | undefined;
+  #error: PlayerError | null = null;
+  #status: Status = "idle";
+  #streamType: StreamType = "unknown";
+  #window = NaN;
+
+  constructor() {
+    super();
+    this.video = document.createElement("video");
+    this.video.setAttribute("part", "video");
+    this.#root = this.attachShadow({ mode: "open" });
+    // A constructed sheet is allowed where the page's policy forbids inline styles.
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    this.#root.adoptedStyleSheets = [sheet];
+    this.#root.append(this.video);
+  }
 
   connectedCallback(): void {
-    const video = this.#ensureVideo();
-    this.#listeners = new AbortController();
-    for (const name of FIRED_AGAIN) {
-      video.addEventListener(name, () => this.dispatchEvent(new Event(name)), { signal: this.#listeners.signal });
+    // What a framework has set before the element was defined would hide the accessors.
+    for (const name of Object.keys(this)) {
+      if (!(name in TidegatePlayer.prototype)) continue;
+      const own = this as unknown as Record<string, unknown>;
+      const value = own[name];
+      delete own[name];
+      own[name] = value;
     }
+    this.#listeners = new AbortController();
+    const { signal } = this.#listeners;
+    for (const name of EVENTS) this.video.addEventListener(name, (event) => this.#again(event), { signal });
+    this.#children = new MutationObserver(() => this.#copyTracks());
+    this.#children.observe(this, { childList: true });
+    this.#copyTracks();
+    this.#showControls();
     this.load();
   }
 
   disconnectedCallback(): void {
     this.#listeners?.abort();
     this.#listeners = undefined;
+    this.#children?.disconnect();
+    this.#controls?.close();
+    this.#controls = undefined;
     this.#close();
   }
 
   attributeChangedCallback(name: string, _old: string | null, value: string | null): void {
-    const video = this.#ensureVideo();
-    if (name === "src" || name === "latency" || name === "cmcd" || name === "beacon") {
-      if (this.isConnected && this.#listeners) this.load();
-    } else if (name === "muted") {
-      video.muted = value !== null;
-      video.toggleAttribute("muted", value !== null);
-    } else if (name !== "autoplay") {
-      if (value === null) video.removeAttribute(name);
-      else video.setAttribute(name, value);
+    if (name === "muted") this.video.muted = value !== null;
+    if (PASSED_ON.includes(name)) {
+      if (value === null) this.video.removeAttribute(name);
+      else this.video.setAttribute(name, value);
     }
+    if (!this.#listeners) return;
+    if (RELOAD.includes(name)) this.load();
+    else if (name === "controls") this.#showControls();
   }
 
   /** Plays the address of `src` from its live edge or its beginning. */
   load(): void {
     this.#restarts = 0;
-    this.#begin();
+    this.#error = null;
+    this.#close();
+    this.#describe("unknown", NaN);
+    if (this.preload !== "none" || this.autoplay) this.#begin();
+    else this.#become("idle");
   }
 
   play(): Promise<void> {
-    return this.#ensureVideo().play();
-  }
-
-  pause(): void {
-    this.#ensureVideo().pause();
+    if (!this.#playback || this.#error) {
+      this.#error = null;
+      this.#begin();
+    }
+    return this.video.play();
   }
 
   /** Goes to the live edge and stays near it. */
@@ -86,16 +140,12 @@ export class TidegatePlayer extends Base {
     void this.play().catch(() => undefined);
   }
 
-  /** The inner media element, for what is not mirrored. */
-  get video(): HTMLVideoElement { return this.#ensureVideo(); }
-
   /** Figures of this moment; `undefined` while nothing is loaded. */
   get stats(): Stats | undefined {
-    const video = this.#video;
     const stats = this.#playback?.stats;
-    if (!video || !stats) return undefined;
-    const { droppedVideoFrames, totalVideoFrames } = video.getVideoPlaybackQuality();
-    const { currentTime, readyState } = video;
+    if (!stats) return undefined;
+    const { droppedVideoFrames, totalVideoFrames } = this.video.getVideoPlaybackQuality();
+    const { currentTime, readyState } = this.video;
     return { ...stats, currentTime, readyState, droppedFrames: droppedVideoFrames, totalFrames: totalVideoFrames };
   }
 
@@ -104,78 +154,65 @@ export class TidegatePlayer extends Base {
     return this.#playback?.decisions(since) ?? [];
   }
 
-  get src(): string { return this.#url("src"); }
-  set src(value: string) { this.setAttribute("src", value); }
-  get poster(): string { return this.#url("poster"); }
-  set poster(value: string) { this.setAttribute("poster", value); }
-  get autoplay(): boolean { return this.hasAttribute("autoplay"); }
-  set autoplay(value: boolean) { this.toggleAttribute("autoplay", value); }
-  get controls(): boolean { return this.hasAttribute("controls"); }
-  set controls(value: boolean) { this.toggleAttribute("controls", value); }
-  get loop(): boolean { return this.hasAttribute("loop"); }
-  set loop(value: boolean) { this.toggleAttribute("loop", value); }
-  get playsInline(): boolean { return this.hasAttribute("playsinline"); }
-  set playsInline(value: boolean) { this.toggleAttribute("playsinline", value); }
-  get defaultMuted(): boolean { return this.hasAttribute("muted"); }
-  set defaultMuted(value: boolean) { this.toggleAttribute("muted", value); }
-  get muted(): boolean { return this.#ensureVideo().muted; }
-  set muted(value: boolean) { this.#ensureVideo().muted = value; }
-  get volume(): number { return this.#ensureVideo().volume; }
-  set volume(value: number) { this.#ensureVideo().volume = value; }
-  get currentTime(): number { return this.#ensureVideo().currentTime; }
-  set currentTime(value: number) { this.#ensureVideo().currentTime = value; }
-  get playbackRate(): number { return this.#ensureVideo().playbackRate; }
-  set playbackRate(value: number) { this.#ensureVideo().playbackRate = value; }
+  get status(): Status { return this.#status; }
+  get error(): PlayerError | null { return this.#error; }
+  get currentSrc(): string { return this.src; }
+  get streamType(): StreamType { return this.#streamType; }
+  /** Seconds that a live stream can be gone back, `Infinity` where all of it stays, 0 where there is no going back. */
+  get targetLiveWindow(): number { return this.#window; }
+  /** A playhead behind this time is not live. */
+  get liveEdgeStart(): number {
+    const stats = this.#playback?.stats;
+    if (!stats?.live || stats.edgeDistance === null) return NaN;
+    return this.video.currentTime + stats.edgeDistance - (stats.target ?? 0) - LIVE_EDGE_S;
+  }
   /** Wished distance from the live edge in s; `NaN` leaves it to the playlist. */
   get latency(): number { return Number.parseFloat(this.getAttribute("latency") ?? ""); }
   set latency(value: number) {
     if (value > 0) this.setAttribute("latency", String(value));
     else this.removeAttribute("latency");
   }
-  get duration(): number { return this.#ensureVideo().duration; }
-  get paused(): boolean { return this.#ensureVideo().paused; }
-  get ended(): boolean { return this.#ensureVideo().ended; }
-  get seeking(): boolean { return this.#ensureVideo().seeking; }
-  get readyState(): number { return this.#ensureVideo().readyState; }
-  get networkState(): number { return this.#ensureVideo().networkState; }
-  get error(): MediaError | null { return this.#ensureVideo().error; }
-  get buffered(): TimeRanges { return this.#ensureVideo().buffered; }
-  get seekable(): TimeRanges { return this.#ensureVideo().seekable; }
-  get played(): TimeRanges { return this.#ensureVideo().played; }
-  get videoWidth(): number { return this.#ensureVideo().videoWidth; }
-  get videoHeight(): number { return this.#ensureVideo().videoHeight; }
-  get textTracks(): TextTrackList { return this.#ensureVideo().textTracks; }
 
-  #url(name: string): string {
-    const value = this.getAttribute(name);
-    return value ? new URL(value, document.baseURI).href : "";
+  #again(event: Event): void {
+    if (event.type === "playing" && this.#status === "trouble") this.#become("playing");
+    if (event.type === "durationchange" && !this.#playback?.stats && this.video.duration > 0) {
+      this.#describe(this.video.duration === Number.POSITIVE_INFINITY ? "live" : "on-demand", NaN);
+    }
+    const Kind = event.constructor as typeof Event;
+    this.dispatchEvent(new Kind(event.type, event));
   }
 
-  #ensureVideo(): HTMLVideoElement {
-    if (this.#video) return this.#video;
-    const video = document.createElement("video");
-    video.setAttribute("part", "video");
-    const root = this.attachShadow({ mode: "open" });
-    // A constructed sheet is allowed where the page's policy forbids inline styles.
-    const sheet = new CSSStyleSheet();
-    sheet.replaceSync(STYLE);
-    root.adoptedStyleSheets = [sheet];
-    root.append(video);
-    this.#video = video;
-    return video;
+  /** `<track>` elements of the page belong to the video. */
+  #copyTracks(): void {
+    for (const old of this.video.querySelectorAll("track[data-page]")) old.remove();
+    for (const track of this.querySelectorAll(":scope > track")) {
+      const copy = track.cloneNode() as HTMLTrackElement;
+      copy.dataset["page"] = "";
+      this.video.append(copy);
+    }
+  }
+
+  #showControls(): void {
+    const make = TidegatePlayer.makeControls;
+    const wanted = this.getAttribute("controls");
+    const own = wanted !== null && wanted !== "native" && make !== undefined;
+    this.video.controls = wanted !== null && !own;
+    this.#controls?.close();
+    this.#controls = own ? make(this, this.#root) : undefined;
   }
 
   #begin(): void {
     this.#close();
-    const video = this.#ensureVideo();
-    if (!this.src) return;
-    const playback = new Playback(video, (event) => this.#heard(playback, event));
+    if (!this.src || !this.#listeners) return this.#become("idle");
+    this.#become("loading");
+    const playback = new Playback(this.video, (event) => this.#heard(playback, event));
     this.#playback = playback;
     const latency = this.latency > 0 ? this.latency : undefined;
-    playback.start(this.src, { latency, expectedBandwidth: this.#bandwidth, cmcd: this.#cmcd() }).catch((error: unknown) => {
+    const credentials = this.crossOrigin === "use-credentials";
+    playback.start(this.src, { latency, expectedBandwidth: this.#bandwidth, credentials, cmcd: this.#cmcd() }).catch((error: unknown) => {
       if (this.#playback === playback) this.#fail("engine", error);
     });
-    if (this.autoplay) void video.play().catch(() => undefined);
+    if (this.autoplay) void this.video.play().catch(() => undefined);
   }
 
   /** `cmcd` holds the words `requests` and `events`; events go to `beacon`, or to where an edge of ours takes them. */
@@ -183,7 +220,8 @@ export class TidegatePlayer extends Base {
     const wanted = (this.getAttribute("cmcd") ?? "").split(/\s+/);
     const stream = /\/live\/([^/]+)\//.exec(this.src);
     const own = stream && new URL(`/beacon/${stream[1]}`, this.src).href;
-    const events = wanted.includes("events") ? this.#url("beacon") || own || undefined : undefined;
+    const beacon = this.getAttribute("beacon");
+    const events = wanted.includes("events") ? (beacon ? new URL(beacon, document.baseURI).href : own) || undefined : undefined;
     const requests = wanted.includes("requests");
     return requests || events ? { requests, events, content: stream?.[1] } : undefined;
   }
@@ -193,6 +231,8 @@ export class TidegatePlayer extends Base {
     this.#bandwidth = this.#playback?.stats?.bandwidth ?? this.#bandwidth;
     this.#playback?.close();
     this.#playback = undefined;
+    this.videoRenditions.replace([]);
+    this.audioTracks.replace([]);
   }
 
   #heard(playback: Playback, event: EngineEvent): void {
@@ -200,21 +240,36 @@ export class TidegatePlayer extends Base {
     switch (event.name) {
       case "level": {
         const { rung, rungs, bandwidth, height } = event;
-        this.dispatchEvent(new CustomEvent("levelchange", { detail: { rung, rungs, bandwidth, height } }));
+        this.#say("levelchange", { rung, rungs, bandwidth, height });
+        break;
+      }
+      case "tracks":
+        this.#list(playback);
+        break;
+      case "seekable": {
+        const span = event.to - event.from;
+        const reach = span < MIN_DVR_S ? 0 : Math.round(span / MIN_DVR_S) * MIN_DVR_S;
+        this.#describe(event.live ? "live" : "on-demand", !event.live ? NaN : playback.stats?.grows ? Number.POSITIVE_INFINITY : reach);
         break;
       }
       case "playing":
         this.#restarts = 0;
+        this.#become("playing");
         break;
       case "offline":
-        this.dispatchEvent(new CustomEvent("offline"));
+        this.#become("offline");
+        this.#say("offline");
+        break;
+      case "trouble":
+        this.#become("trouble");
         break;
       case "ended":
-        this.dispatchEvent(new CustomEvent("streamended"));
+        this.#become("ended");
+        this.#say("streamended");
         break;
       case "newSession":
         // The address holds another session: whoever watched goes on with it.
-        this.dispatchEvent(new CustomEvent("newsession"));
+        this.#say("newsession");
         this.#restartSoon();
         break;
       case "error":
@@ -226,24 +281,70 @@ export class TidegatePlayer extends Base {
     }
   }
 
+  #list(playback: Playback): void {
+    const { levels, codecs, sounds, sound } = playback.tracks ?? { levels: [], codecs: [], sounds: [], sound: -1 };
+    const known = (value: number | undefined) => value || undefined;
+    const renditions = this.videoRenditions;
+    renditions.replace(
+      codecs.map((codec, at) => {
+        const [bitrate = 0, width, height, frames] = levels.slice(4 * at, 4 * at + 4);
+        return {
+          id: String(at), bitrate, width: known(width), height: known(height), frameRate: known((frames ?? 0) / 1000), codec,
+          get selected() { return renditions.selectedIndex === at; },
+        };
+      }),
+    );
+    let on = sound;
+    const list = this.audioTracks;
+    list.replace(
+      sounds.map(({ language, name, isDefault }, at): AudioTrack => ({
+        id: String(at), kind: isDefault ? "main" : "alternative", label: name, language,
+        get enabled() { return on === at; },
+        set enabled(value) {
+          if (!value || on === at) return;
+          on = at;
+          playback.sound(at);
+          list.changed();
+        },
+      })),
+    );
+  }
+
   #restartSoon(): void {
     clearTimeout(this.#restart);
-    const resume = this.#video !== undefined && (!this.#video.paused || this.#video.ended);
+    const resume = !this.video.paused || this.video.ended;
     this.#restart = setTimeout(() => {
       this.#begin();
       if (resume) void this.play().catch(() => undefined);
     }, RESTART_MS);
   }
 
-  #fail(reason: string, cause?: unknown): void {
+  #describe(type: StreamType, reach: number): void {
+    if (type !== this.#streamType) {
+      this.#streamType = type;
+      this.#say("streamtypechange");
+    }
+    if (!Object.is(reach, this.#window)) {
+      this.#window = reach;
+      this.#say("targetlivewindowchange");
+    }
+  }
+
+  #become(status: Status): void {
+    if (status === this.#status) return;
+    this.#status = status;
+    this.#say("statuschange");
+  }
+
+  #say(name: string, detail?: unknown): void {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  #fail(reason: ErrorReason, cause?: unknown): void {
+    this.#error = playerError(reason);
+    this.#become("error");
     const told = this.dispatchEvent(new CustomEvent("playbackerror", { detail: { reason, cause }, cancelable: true }));
-    if (told) console.error(`tidegate-player: ${MESSAGES[reason] ?? reason}`, cause ?? "");
+    this.dispatchEvent(new Event("error"));
+    if (told) console.error(`tidegate-player: ${this.#error.message}`, cause ?? "");
   }
 }
-
-const MESSAGES: Record<string, string> = {
-  engine: "the engine could not be loaded; is tidegate_player_bg.wasm beside the script, and does the policy allow 'wasm-unsafe-eval'?",
-  playlist: "there is no playlist at the address",
-  codecs: "this browser plays none of the stream's codecs",
-  decode: "the browser could not decode the stream",
-};

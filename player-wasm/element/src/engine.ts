@@ -1,18 +1,14 @@
-// The engine in WebAssembly: loading it, and the shape of what it says. Codes and places are those of player-wasm/src/lib.rs.
+// The engine in WebAssembly: loading it, and the shape of what it says. Codes and places are those of player-wasm/src.
 
-import init, { Player } from "../generated/tidegate_player.js";
+/** 0 is video (or video with sound), 1 is sound, 2 is captions. */
+export type Track = 0 | 1 | 2;
 
-export { Player };
-
-/** 0 is video (or video with sound), 1 is sound. */
-export type Track = 0 | 1;
-
-/** What `Player.poll` asks for. */
+/** What `Engine.poll` asks for. */
 export const enum Do {
   Nothing,
   /** id; text: address */
   FetchPlaylist,
-  /** id, track, kind (0 init, 1 segment, 2 part, 3 hint), first and last byte or NaN; text: address */
+  /** id, track, kind (0 init, 1 segment, 2 part, 3 hint), first and last byte or NaN; texts: address, and of a key address and initial value */
   FetchMedia,
   /** id */
   Drop,
@@ -37,13 +33,60 @@ export const enum Do {
   NewSession,
   /** reason: place in `REASONS` */
   Failed,
+  Tracks,
 }
 
-export const REASONS = ["playlist", "codecs", "decode"] as const;
+/** What `Engine.handle` is told. */
+export const enum Told {
+  /** text: address */
+  Load = 1,
+  /** id; texts: address, playlist */
+  PlaylistLoaded,
+  /** id, size, times of the first and the last byte; bytes: the head */
+  MediaLoaded,
+  /** id, what has come, times; in the place of a split, the size of all */
+  Progress,
+  /** id, status */
+  Failed,
+  /** supported */
+  Opened,
+  /** track */
+  Appended,
+  /** track, quota */
+  AppendFailed,
+  /** track; bytes: start, end, start, end, … */
+  Buffered,
+  /** time, flags: paused 1, seeking 2, waiting 4, ended 8 */
+  Playhead,
+  /** to */
+  Sought,
+  GoLive,
+  /** rung or NaN */
+  Pin,
+  /** place */
+  Sound,
+  /** place or NaN */
+  Text,
+  Tick,
+}
+
+/** What `Engine.ask` answers. */
+export const enum Question {
+  Stats,
+  /** from a number on */
+  Decisions,
+  Levels,
+  Sounds,
+  Texts,
+  Sound,
+}
+
+export const REASONS = ["playlist", "codecs", "decode", "protected"] as const;
 
 export type EngineEvent =
-  | { name: "offline" | "playing" | "ended" | "newSession" }
+  | { name: "offline" | "playing" | "ended" | "newSession" | "tracks" | "trouble" }
   | { name: "level"; rung: number; rungs: number; bandwidth: number; height: number }
+  | { name: "seekable"; from: number; to: number; live: boolean }
   | { name: "error"; reason: (typeof REASONS)[number] };
 
 /** Figures of the engine; times in s, rates in bit/s, `null` where something is not known. */
@@ -65,6 +108,8 @@ export interface EngineStats {
   bandwidth: number | null;
   stalls: number;
   rate: number;
+  /** Everything since the beginning stays within reach. */
+  grows: boolean;
 }
 
 /** Why a quality was chosen. */
@@ -88,6 +133,70 @@ export interface Decision {
   rungs: { value: number; utility: number; change: number; stall: number }[];
 }
 
+/** What the module exports. */
+export interface Exports {
+  memory: { buffer: ArrayBuffer };
+  reserve(bytes: number): number;
+  numbers(): number;
+  out(): number;
+  out_len(): number;
+  begin(utcAtZero: number, latency: number, expected: number): void;
+  handle(code: number, now: number, split: number, a: number, b: number, c: number, d: number): void;
+  poll(): number;
+  idle(slices: number): number;
+  ask(question: number, a: number): number;
+}
+
+const NUMBERS = 5;
+
+/** One engine: a module of its own, so that its memory goes with it. */
+export class Engine {
+  #wasm: Exports;
+
+  constructor(wasm: Exports, utcAtZero: number, latency = NaN, expected = NaN) {
+    this.#wasm = wasm;
+    wasm.begin(utcAtZero, latency, expected);
+  }
+
+  handle(code: Told, now: number, a = NaN, b = NaN, c = NaN, d = NaN, split = 0): void {
+    this.#wasm.handle(code, now, split, a, b, c, d);
+  }
+
+  /** As `handle`, with texts or bytes. */
+  handleWith(first: string | Uint8Array, second: string, code: Told, now: number, a = NaN, b = NaN, c = NaN, d = NaN): void {
+    const encoder = new TextEncoder();
+    const [head, rest] = [typeof first === "string" ? encoder.encode(first) : first, encoder.encode(second)];
+    const at = this.#wasm.reserve(head.length + rest.length);
+    const room = new Uint8Array(this.#wasm.memory.buffer, at, head.length + rest.length);
+    room.set(head);
+    room.set(rest, head.length);
+    this.#wasm.handle(code, now, head.length, a, b, c, d);
+  }
+
+  poll(): { code: Do; numbers: Float64Array; texts: string[] } | undefined {
+    const code = this.#wasm.poll() as Do;
+    return code ? { code, numbers: this.#numbers(NUMBERS), texts: this.#text().split("\n") } : undefined;
+  }
+
+  idle(slices: number): boolean {
+    return this.#wasm.idle(slices) > 0;
+  }
+
+  ask(question: Question, a = 0): { numbers: Float64Array; text: string } {
+    const count = this.#wasm.ask(question, a);
+    return { numbers: this.#numbers(count), text: this.#text() };
+  }
+
+  #numbers(count: number): Float64Array {
+    return new Float64Array(this.#wasm.memory.buffer, this.#wasm.numbers(), count).slice();
+  }
+
+  #text(): string {
+    const length = this.#wasm.out_len();
+    return length ? new TextDecoder().decode(new Uint8Array(this.#wasm.memory.buffer, this.#wasm.out(), length)) : "";
+  }
+}
+
 const maybe = (number: number | undefined) => (number === undefined || Number.isNaN(number) ? null : number);
 
 export function readStats(n: Float64Array): EngineStats {
@@ -107,6 +216,7 @@ export function readStats(n: Float64Array): EngineStats {
     bandwidth: maybe(n[11]),
     stalls: at(12),
     rate: at(13),
+    grows: at(14) > 0,
   };
 }
 
@@ -130,15 +240,4 @@ export function readDecisions(n: Float64Array): Decision[] {
     });
   }
   return decisions;
-}
-
-let loading: Promise<unknown> | undefined;
-
-/** Loads the engine once for all elements of a page, from the address beside this script. */
-export function loadEngine(): Promise<unknown> {
-  loading ??= init().catch((error: unknown) => {
-    loading = undefined;
-    throw error;
-  });
-  return loading;
 }

@@ -105,13 +105,13 @@ export class Media {
 
   #add(source: MediaSource, track: Track, type: string): void {
     const buffer = source.addSourceBuffer(type);
-    this.#buffers[track] = buffer;
+    this.#buffers[track as 0 | 1] = buffer;
     let failed = false;
     buffer.addEventListener("error", () => {
       failed = true;
     });
     buffer.addEventListener("updateend", () => {
-      if (this.#buffers[track] !== buffer) return;
+      if (this.#buffers[track as 0 | 1] !== buffer) return;
       this.#flush();
       this.#tellBuffered(track, buffer);
       if (failed) this.#events.appendFailed(track, false);
@@ -121,7 +121,7 @@ export class Media {
   }
 
   #update(track: Track, change: (buffer: SourceBuffer) => void): void {
-    const buffer = this.#buffers[track];
+    const buffer = this.#buffers[track as 0 | 1];
     if (!buffer) return;
     try {
       change(buffer);

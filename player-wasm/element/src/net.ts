@@ -2,6 +2,8 @@
 
 /** Without a byte for this long a request is given up; a server holds a blocking request for less. */
 const SILENCE_MS = 20_000;
+/** A key is 16 bytes; keys that are kept: one an hour for a day, if they are changed that often. */
+const MAX_KEYS = 32;
 /** How much of a file the engine looks at. */
 const HEAD_BYTES = 16_384;
 
@@ -28,14 +30,28 @@ interface Kept {
   body?: { started: number; first: number; length: number; total: number };
 }
 
+/** What decrypts a file. `maybe`: it may be plain all the same. */
+export interface Lock {
+  url: string;
+  /** 32 hexadecimal digits. */
+  iv: string;
+  maybe: boolean;
+}
+
 export class Net {
+  #credentials: RequestCredentials;
+  #keys = new Map<string, Promise<CryptoKey>>();
   #kept = new Map<number, Kept>();
   #early: { url: string; abort: AbortController; response: Promise<Response> } | undefined;
+
+  constructor(credentials: boolean) {
+    this.#credentials = credentials ? "include" : "same-origin";
+  }
 
   /** Asks for an address before the engine is there to ask for it. */
   begin(url: string): void {
     const abort = new AbortController();
-    const response = fetch(url, { signal: abort.signal });
+    const response = fetch(url, { signal: abort.signal, credentials: this.#credentials });
     response.catch(() => undefined);
     this.#early = { url, abort, response };
   }
@@ -50,7 +66,7 @@ export class Net {
   }
 
   /** Gets media and keeps it under `id`. */
-  media(id: number, url: string, range: [number, number] | undefined, loaded: (result: Loaded) => void, failed: (status: number) => void): void {
+  media(id: number, url: string, range: [number, number] | undefined, lock: Lock | undefined, loaded: (result: Loaded) => void, failed: (status: number) => void): void {
     const headers: Record<string, string> = range ? { Range: `bytes=${range[0]}-${range[1]}` } : {};
     const started = performance.now();
     const body = { started, first: 0, length: 0, total: NaN };
@@ -62,9 +78,12 @@ export class Net {
       const kept = this.#kept.get(id);
       if (!alive() || !kept) return;
       // A server without ranges sends the whole file.
-      kept.bytes = range && response.status === 200 ? bytes.slice(range[0], range[1] + 1) : bytes;
+      const own = range && response.status === 200 ? bytes.slice(range[0], range[1] + 1) : bytes;
+      const open = lock ? await this.#open(own, lock) : own;
+      if (!alive()) return;
+      kept.bytes = open;
       delete kept.body;
-      loaded({ bytes: kept.bytes, head: kept.bytes.subarray(0, HEAD_BYTES), ttfb: first - started, total: ended - started });
+      loaded({ bytes: open, head: open.subarray(0, HEAD_BYTES), ttfb: first - started, total: ended - started });
     });
     const kept = this.#kept.get(id);
     if (kept) kept.body = body;
@@ -93,6 +112,22 @@ export class Net {
     for (const id of [...this.#kept.keys()]) this.drop(id);
   }
 
+  async #open(bytes: Uint8Array<ArrayBuffer>, { url, iv, maybe }: Lock): Promise<Uint8Array<ArrayBuffer>> {
+    // Where the list does not say whether an init segment is encrypted too, its first box does.
+    if (maybe && /^(ftyp|styp|moov|free)$/.test(String.fromCharCode(...bytes.subarray(4, 8)))) return bytes;
+    let key = this.#keys.get(url);
+    if (!key) {
+      if (this.#keys.size >= MAX_KEYS) this.#keys.clear();
+      key = fetch(url, { credentials: this.#credentials })
+        .then((response) => (response.ok ? response.arrayBuffer() : Promise.reject(new Error(`${url}: ${response.status}`))))
+        .then((raw) => crypto.subtle.importKey("raw", raw, "AES-CBC", false, ["decrypt"]));
+      this.#keys.set(url, key);
+      key.catch(() => this.#keys.delete(url));
+    }
+    const start = Uint8Array.from(iv.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
+    return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-CBC", iv: start }, await key, bytes));
+  }
+
   async #request(
     id: number,
     url: string,
@@ -116,7 +151,7 @@ export class Net {
       timer = setTimeout(() => kept.abort.abort(), SILENCE_MS);
     };
     try {
-      const response = await (early?.response ?? fetch(url, { headers, signal: kept.abort.signal }));
+      const response = await (early?.response ?? fetch(url, { headers, signal: kept.abort.signal, credentials: this.#credentials }));
       heard();
       if (response.ok) await read(response, alive, heard);
       else {

@@ -1,7 +1,9 @@
 // One playback: does what the engine says, tells it what happened.
 
 import { Cmcd, type CmcdOptions, type State } from "./cmcd.js";
-import { type Decision, Do, type EngineEvent, type EngineStats, Player, REASONS, type Track, loadEngine, readDecisions, readStats } from "./engine.js";
+import { Captions, type Choosable, readChoosable } from "./captions.js";
+import { type Decision, Do, Engine, type EngineEvent, type EngineStats, Question, REASONS, Told, type Track, readDecisions, readStats } from "./engine.js";
+import { loadEngine } from "./load.js";
 import { Media, isPlayableByParts } from "./media.js";
 import { Net } from "./net.js";
 
@@ -9,6 +11,8 @@ import { Net } from "./net.js";
 const TICK_MS = 100;
 /** Slices of about 0.1 ms that the engine works for at a time, while the page has nothing else to do. */
 const IDLE_SLICES = 10;
+/** A picture that stands for this long while nothing can be loaded is worth a word. */
+const TROUBLE_MS = 3_000;
 const TOLD_ON = ["timeupdate", "waiting", "playing", "seeked", "pause", "play", "ended", "canplay"];
 
 export interface Options {
@@ -16,6 +20,8 @@ export interface Options {
   latency: number | undefined;
   /** What the network carried last time, in bit/s. */
   expectedBandwidth: number | undefined;
+  /** Send cookies along with requests to other hosts. */
+  credentials: boolean;
   /** What is told to CDN and operator, where anything is. */
   cmcd: CmcdOptions | undefined;
 }
@@ -23,9 +29,13 @@ export interface Options {
 export class Playback {
   #video: HTMLVideoElement;
   #said: (event: EngineEvent) => void;
-  #net = new Net();
+  #net: Net = new Net(false);
   #media: Media;
-  #engine: Player | undefined;
+  #engine: Engine | undefined;
+  #captions: Captions | undefined;
+  /** Requests that failed since the last one that did not, and since when the picture stands. */
+  #failures = 0;
+  #standing: number | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #listeners = new AbortController();
   #ownSeek: number | undefined;
@@ -39,19 +49,21 @@ export class Playback {
     this.#video = video;
     this.#said = said;
     this.#media = new Media(video, {
-      opened: (supported) => this.#tell((engine, now) => engine.handle_opened(now, supported)),
-      buffered: (track, times) => this.#tell((engine, now) => engine.handle_buffered(now, track, times)),
-      appended: (track) => this.#tell((engine, now) => engine.handle_appended(now, track)),
-      appendFailed: (track, quota) => this.#tell((engine, now) => engine.handle_append_failed(now, track, quota)),
+      opened: (supported) => this.#tell(Told.Opened, Number(supported)),
+      buffered: (track, times) => this.#tellWith(new Uint8Array(times.buffer), "", Told.Buffered, track),
+      appended: (track) => this.#tell(Told.Appended, track),
+      appendFailed: (track, quota) => this.#tell(Told.AppendFailed, track, Number(quota)),
     });
   }
 
   /** Begins to play. Rejects if the engine cannot be loaded. */
   async start(url: string, options: Options): Promise<void> {
     if (!isPlayableByParts() && this.#playNatively(url)) return;
+    this.#net = new Net(options.credentials);
     if (!options.cmcd?.requests) this.#net.begin(url);
+    let make;
     try {
-      await loadEngine();
+      make = await loadEngine();
     } catch (error) {
       // A page may forbid WebAssembly; some browsers then still play HLS, further from live.
       if (!this.#listeners.signal.aborted && !this.#playNatively(url)) throw error;
@@ -60,7 +72,8 @@ export class Playback {
     if (this.#listeners.signal.aborted) return;
     // Date.now() follows corrections of the clock, timeOrigin does not.
     const utcAtZero = Date.now() - performance.now();
-    this.#engine = new Player(utcAtZero, options.latency ?? NaN, options.expectedBandwidth ?? NaN);
+    this.#engine = new Engine(make(), utcAtZero, options.latency, options.expectedBandwidth);
+    this.#captions = new Captions(this.#video, (at) => this.#tell(Told.Text, at));
     if (options.cmcd) this.#cmcd = new Cmcd(options.cmcd, () => this.stats);
     const signal = this.#listeners.signal;
     for (const name of TOLD_ON) this.#video.addEventListener(name, () => this.#tellPlayhead(), { signal });
@@ -68,26 +81,43 @@ export class Playback {
     this.#video.addEventListener("seeking", () => this.#tellSeek(), { signal });
     this.#timer = setInterval(() => {
       this.#tellPlayhead();
-      this.#tell((engine, now) => engine.handle_tick(now));
+      this.#tell(Told.Tick);
       for (const { id, bytes, total, ttfb, elapsed } of this.#net.running()) {
-        this.#tell((engine, now) => engine.handle_progress(now, id, bytes, total, ttfb, elapsed));
+        this.#tell(Told.Progress, id, bytes, ttfb, elapsed, total || 0);
       }
       this.#whileIdle();
     }, TICK_MS);
-    this.#tell((engine, now) => engine.handle_load(now, url));
+    this.#tellWith(url, "", Told.Load);
   }
 
   goLive(): void {
-    this.#tell((engine, now) => engine.handle_go_live(now));
+    this.#tell(Told.GoLive);
+  }
+
+  /** Keeps to a quality; `undefined` leaves it to the engine. */
+  pin(rung: number | undefined): void {
+    this.#tell(Told.Pin, rung);
+  }
+
+  sound(at: number): void {
+    this.#tell(Told.Sound, at);
+  }
+
+  /** What there is to choose from, and which sound is on. */
+  get tracks(): { levels: Float64Array; codecs: string[]; sounds: Choosable[]; sound: number } | undefined {
+    if (!this.#engine) return undefined;
+    const levels = this.#engine.ask(Question.Levels);
+    const sounds = readChoosable(this.#engine.ask(Question.Sounds).text);
+    return { levels: levels.numbers, codecs: levels.text.split("\n"), sounds, sound: this.#engine.ask(Question.Sound).numbers[0] ?? -1 };
   }
 
   get stats(): EngineStats | undefined {
-    return this.#engine && readStats(this.#engine.stats());
+    return this.#engine && readStats(this.#engine.ask(Question.Stats).numbers);
   }
 
   /** The decisions about quality from a number on; the engine keeps the last ones. */
   decisions(since: number): Decision[] {
-    return this.#engine ? readDecisions(this.#engine.decisions(since)) : [];
+    return this.#engine ? readDecisions(this.#engine.ask(Question.Decisions, since).numbers) : [];
   }
 
   close(): void {
@@ -96,16 +126,15 @@ export class Playback {
     this.#cmcd?.close();
     this.#net.close();
     this.#media.close();
-    const engine = this.#engine;
+    this.#captions?.close();
     this.#engine = undefined;
-    // The engine may be the caller, so that it is freed when its call is over.
-    queueMicrotask(() => engine?.free());
   }
 
   #tellPlayhead(): void {
     const { currentTime, paused, seeking, readyState, ended } = this.#video;
     const waiting = readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
-    this.#tell((engine, now) => engine.handle_playhead(now, currentTime, paused, seeking, waiting, ended));
+    this.#tell(Told.Playhead, currentTime, Number(paused) | (seeking ? 2 : 0) | (waiting ? 4 : 0) | (ended ? 8 : 0));
+    this.#watch(this.#begun && waiting && !paused && !ended);
     const state: State = ended ? "e" : !this.#begun ? "s" : seeking ? "k" : paused ? "a" : waiting ? "r" : "p";
     this.#cmcd?.state(state);
   }
@@ -114,7 +143,7 @@ export class Playback {
     const to = this.#video.currentTime;
     const own = this.#ownSeek !== undefined && Math.abs(this.#ownSeek - to) < 0.05;
     this.#ownSeek = undefined;
-    if (!own) this.#tell((engine, now) => engine.handle_sought(now, to));
+    if (!own) this.#tell(Told.Sought, to);
     this.#tellPlayhead();
   }
 
@@ -144,14 +173,37 @@ export class Playback {
     if (this.#video.readyState >= HTMLMediaElement.HAVE_METADATA) this.#video.currentTime = to;
   }
 
-  #tell(handle: (engine: Player, now: number) => void): void {
-    if (!this.#engine) return;
-    handle(this.#engine, performance.now());
-    if (this.#pumping) return;
+  /** A picture that stands while requests fail is no slow link: the viewer is to hear of it. */
+  #watch(stands: boolean): void {
+    const now = performance.now();
+    if (!stands) this.#standing = undefined;
+    else this.#standing ??= now;
+    if (this.#standing === undefined || now - this.#standing < TROUBLE_MS || this.#failures === 0) return;
+    this.#standing = Number.POSITIVE_INFINITY;
+    this.#said({ name: "trouble" });
+  }
+
+  #tell(code: Told, a?: number, b?: number, c?: number, d?: number, size?: number): void {
+    this.#engine?.handle(code, performance.now(), a, b, c, d, size);
+    this.#pump();
+  }
+
+  #tellWith(first: string | Uint8Array, second: string, code: Told, a?: number, b?: number, c?: number, d?: number): void {
+    this.#engine?.handleWith(first, second, code, performance.now(), a, b, c, d);
+    this.#pump();
+  }
+
+  #failed(id: number, status: number): void {
+    this.#failures++;
+    this.#tell(Told.Failed, id, status);
+  }
+
+  #pump(): void {
+    if (!this.#engine || this.#pumping) return;
     this.#pumping = true;
     try {
-      let what: Do | undefined;
-      while ((what = this.#engine?.poll())) this.#do(this.#engine as Player, what);
+      let what;
+      while ((what = this.#engine?.poll())) this.#do(what.code, what.numbers, what.texts);
     } finally {
       this.#pumping = false;
     }
@@ -173,17 +225,21 @@ export class Playback {
     else setTimeout(work, 16);
   }
 
-  #do(engine: Player, what: Do): void {
-    const number = (at: number) => engine.number(at);
+  #do(what: Do, numbers: Float64Array, texts: string[]): void {
+    const number = (at: number) => numbers[at] ?? NaN;
+    const text = (at: number) => texts[at] ?? "";
     const say = (event: EngineEvent) => this.#said(event);
     switch (what) {
       case Do.FetchPlaylist: {
         const id = number(0);
         this.#net.playlist(
           id,
-          this.#address(engine.text(0)),
-          (from, text) => this.#tell((engine, now) => engine.handle_playlist_loaded(now, id, from, text)),
-          (status) => this.#tell((engine, now) => engine.handle_failed(now, id, status)),
+          this.#address(text(0)),
+          (from, list) => {
+            this.#failures = 0;
+            this.#tellWith(from, list, Told.PlaylistLoaded, id);
+          },
+          (status) => this.#failed(id, status),
         );
         break;
       }
@@ -192,11 +248,14 @@ export class Playback {
         const [first, last] = [number(3), number(4)];
         this.#net.media(
           id,
-          this.#address(engine.text(0), { track: number(1) as Track, kind: number(2), muxed: this.#muxed }),
+          this.#address(text(0), { track: number(1) as Track, kind: number(2), muxed: this.#muxed }),
           Number.isNaN(first) ? undefined : [first, last],
-          ({ bytes, head, ttfb, total }) =>
-            this.#tell((engine, now) => engine.handle_media_loaded(now, id, bytes.byteLength, head, ttfb, total)),
-          (status) => this.#tell((engine, now) => engine.handle_failed(now, id, status)),
+          text(1) ? { url: text(1), iv: text(2), maybe: number(2) === 0 } : undefined,
+          ({ bytes, head, ttfb, total }) => {
+            this.#failures = 0;
+            this.#tellWith(head, "", Told.MediaLoaded, id, bytes.byteLength, ttfb, total);
+          },
+          (status) => this.#failed(id, status),
         );
         break;
       }
@@ -204,7 +263,7 @@ export class Playback {
         this.#net.drop(number(0));
         break;
       case Do.OpenTracks: {
-        const [video, audio] = [engine.text(0), engine.text(1)];
+        const [video, audio] = [text(0), text(1)];
         this.#muxed = video !== "" && audio === "";
         this.#media.open([video || undefined, audio || undefined]);
         break;
@@ -212,8 +271,11 @@ export class Playback {
       case Do.Append: {
         const track = number(1) as Track;
         const bytes = this.#net.bytes(number(0));
-        if (bytes) this.#media.append(track, bytes, number(2));
-        else queueMicrotask(() => this.#tell((engine, now) => engine.handle_append_failed(now, track, false)));
+        if (bytes && track === 2) {
+          this.#captions?.append(bytes, number(2));
+          queueMicrotask(() => this.#tell(Told.Appended, track));
+        } else if (bytes) this.#media.append(track, bytes, number(2));
+        else queueMicrotask(() => this.#tell(Told.AppendFailed, track, 0));
         break;
       }
       case Do.Remove:
@@ -227,6 +289,7 @@ export class Playback {
         break;
       case Do.Seekable:
         this.#media.seekable(number(0), number(1), number(2) > 0);
+        say({ name: "seekable", from: number(0), to: number(1), live: number(2) > 0 });
         break;
       case Do.EndOfStream:
         this.#media.endOfStream();
@@ -247,6 +310,10 @@ export class Playback {
         break;
       case Do.NewSession:
         say({ name: "newSession" });
+        break;
+      case Do.Tracks:
+        this.#captions?.offer(readChoosable(this.#engine?.ask(Question.Texts).text ?? ""));
+        say({ name: "tracks" });
         break;
       case Do.Failed:
         this.#cmcd?.state("f");

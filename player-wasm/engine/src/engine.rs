@@ -40,7 +40,11 @@ pub struct Engine {
     pub(crate) lanes: Vec<Lane>,
     pub(crate) latency: Latency,
     pub(crate) playback: Playback,
-    ladder: Ladder,
+    pub(crate) ladder: Ladder,
+    /// The rung that the viewer wants.
+    pub(crate) pinned: Option<usize>,
+    /// The viewer has just left the choice to the policy again.
+    pub(crate) released: bool,
     chooser: Chooser,
     /// Rungs that had a gap, and until when they are left alone.
     gone: Vec<(usize, f64)>,
@@ -84,6 +88,8 @@ impl Engine {
             lanes: Vec::new(),
             playback: Playback::default(),
             ladder: Ladder::default(),
+            pinned: None,
+            released: false,
             chooser: Chooser::default(),
             gone: Vec::new(),
             source: None,
@@ -123,6 +129,9 @@ impl Engine {
                 self.sought(to_s);
             }
             Input::GoLive => self.go_live(),
+            Input::Pin { rung } => self.pin(rung),
+            Input::Sound { at } => self.choose_sound(at),
+            Input::Text { at } => self.choose_text(at),
             Input::Tick => {}
         }
         self.step();
@@ -154,6 +163,7 @@ impl Engine {
         let live = self.is_live();
         Stats {
             live,
+            grows: self.lanes.first().and_then(Lane::playlist).is_some_and(|list| list.grows),
             at_live_edge: live && self.playback.keeps_live,
             program_date_time_ms: utc_ms,
             latency_s: utc_ms.filter(|_| live).map(|utc| (self.shared.now_ms + self.shared.config.utc_at_zero_ms - utc) / 1000.0),
@@ -179,6 +189,7 @@ impl Engine {
         self.playback = Playback::default();
         self.chooser.begin();
         self.gone.clear();
+        self.pinned = None;
         self.shared.presentation = Default::default();
         self.shared.playhead = Playhead::default();
         self.shared.seeking_to_s = None;
@@ -213,6 +224,10 @@ impl Engine {
             let answer = follower.loaded(now_ms, url, text);
             if main_request && answer == Answer::Changed {
                 lane.playlist_changed(&mut self.shared);
+                let protected = lane.track != Track::Text && lane.playlist().is_some_and(|list| list.protected);
+                if protected {
+                    return self.fail(Reason::Protected);
+                }
                 if index == 0 {
                     self.latency.set_bounds(lane.playlist().map_or(DEFAULT_BOUNDS, bounds));
                 }
@@ -264,6 +279,7 @@ impl Engine {
             self.open(&codecs, main.track, audio.is_some());
         }
         self.lanes = core::iter::once(main).chain(audio).collect();
+        self.shared.send(Output::Event(Event::Tracks));
         self.say_level(rung);
     }
 
@@ -307,7 +323,7 @@ impl Engine {
             Some((_, Arrived::Init)) => {
                 let Some(main) = self.lanes.first().filter(|_| !self.tracks_asked) else { return };
                 if let Some(codecs) = main.codecs().map(<[String]>::to_vec) {
-                    self.open(&codecs, main.track, self.lanes.len() > 1);
+                    self.open(&codecs, main.track, self.played().count() > 1);
                 }
             }
             // Nobody waits for it any more.
@@ -326,6 +342,9 @@ impl Engine {
         main.chose(msn);
         let at = Moment { now_ms: self.shared.now_ms, msn, current: main.rung };
         let rung = self.chooser.choose(at, state);
+        // The policy has a price for changes, and would stay for it where the viewer had wanted to be: it begins where a start would.
+        let released = core::mem::take(&mut self.released).then(|| self.ladder.start(self.chooser.forecast_bps()));
+        let rung = self.pinned.or(released).unwrap_or(rung);
         let rung = self.present_rung(rung).unwrap_or(rung);
         let Some(main) = self.lanes.first_mut() else { return };
         if let Some(variant) = self.ladder.variants.get(rung) {
@@ -386,7 +405,7 @@ impl Engine {
 
     /// A request runs: asks the policy whether to begin its segment again in a lower rung.
     fn progress(&mut self, id: u32, bytes: u64, total: Option<u64>, timing: Timing) {
-        let Some(main) = self.lanes.first() else { return };
+        let Some(main) = self.lanes.first().filter(|_| self.pinned.is_none()) else { return };
         let Some(running) = main.running(id) else { return };
         let (Some(mut state), Some(plan)) = (self.state(), self.chooser.planned()) else { return };
         let parts = plan.mode() == Mode::LowLatency;
@@ -480,7 +499,7 @@ impl Engine {
             }
         }
         let never_there = |lane: &Lane| lane.playlist().is_none() && lane.follower.failures() >= MAX_FIRST_FAILURES;
-        let lost = self.phase == Phase::Following && !self.playback.begun && self.lanes.iter().any(never_there);
+        let lost = self.phase == Phase::Following && !self.playback.begun && self.played().any(never_there);
         if let Some(url) = self.source.as_ref().filter(|_| lost).map(|source| source.url.clone()) {
             self.load(url);
         }
@@ -570,10 +589,14 @@ impl Engine {
             main.start_at(&mut self.shared, place);
             self.playback.start = Some(place);
         }
-        let Some(start) = self.playback.start else { return };
+        if others.iter().all(|lane| lane.cursor().is_some()) {
+            return;
+        }
+        let Some(start) = self.place_beside() else { return };
+        let Some((main, others)) = self.lanes.split_first_mut() else { return };
         for lane in others.iter_mut().filter(|lane| lane.cursor().is_none()) {
             let (Some(of_main), Some(own)) = (main.playlist(), lane.playlist()) else { continue };
-            let place = Place { msn: own.aligned_msn(of_main, start.msn), part: start.part };
+            let place = Place { msn: own.aligned_msn(of_main, start.msn), part: if lane.track == Track::Text { 0 } else { start.part } };
             lane.start_at(&mut self.shared, place);
         }
     }

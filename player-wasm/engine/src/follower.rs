@@ -55,6 +55,11 @@ impl Follower {
         }
     }
 
+    /// The address that is asked.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// The address against which its URIs are resolved.
     pub(crate) fn base(&self) -> &str {
         &self.base

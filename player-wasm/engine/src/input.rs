@@ -79,6 +79,21 @@ pub enum Input {
     },
     /// The viewer wants to be at the live edge.
     GoLive,
+    /// The viewer wants one rung, or leaves it to the policy.
+    Pin {
+        /// 0 is the lowest.
+        rung: Option<usize>,
+    },
+    /// The viewer wants other sound.
+    Sound {
+        /// Its place in [`crate::Engine::sounds`].
+        at: usize,
+    },
+    /// The viewer wants captions, or none.
+    Text {
+        /// Their place in [`crate::Engine::texts`].
+        at: Option<usize>,
+    },
     /// Time has passed; to be given at least every 250 ms.
     Tick,
 }
@@ -99,6 +114,8 @@ pub enum Track {
     Video,
     /// Sound.
     Audio,
+    /// Captions, as WebVTT.
+    Text,
 }
 
 /// Why an append was refused.

@@ -8,28 +8,35 @@ use crate::{Track, ranges::insertion_sort};
 #[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Ladder {
     pub(crate) variants: Vec<Variant>,
-    pub(crate) audio: Vec<Audio>,
+    pub(crate) audio: Vec<Rendition>,
+    pub(crate) texts: Vec<Rendition>,
 }
 
 /// One variant; addresses are absolute.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub(crate) struct Variant {
     pub(crate) url: String,
     pub(crate) bandwidth_bps: u64,
     /// What its segments have on average, where the playlist says so.
     pub(crate) average_bps: Option<u64>,
+    pub(crate) width: u32,
     pub(crate) height: u32,
+    pub(crate) frame_rate_millis: u32,
     /// As in CODECS; empty where the playlist does not say.
     pub(crate) codecs: Vec<String>,
     pub(crate) audio_group: Option<String>,
+    pub(crate) text_group: Option<String>,
 }
 
-/// A rendition of sound with a playlist of its own.
+/// Sound or captions with a playlist of their own.
 #[derive(Clone, PartialEq, Debug)]
-pub(crate) struct Audio {
+pub(crate) struct Rendition {
     pub(crate) group: String,
     pub(crate) url: String,
+    pub(crate) name: String,
+    pub(crate) language: String,
     pub(crate) default: bool,
+    pub(crate) describes_sound: bool,
 }
 
 const VIDEO_CODECS: [&str; 9] = ["avc1", "avc3", "hvc1", "hev1", "dvh1", "dvhe", "av01", "vp08", "vp09"];
@@ -41,14 +48,14 @@ fn is_one_of(codec: &str, names: &[&str]) -> bool {
 
 impl Ladder {
     /// Puts variants in order; where some have pictures, those without are not for this screen.
-    pub(crate) fn new(mut variants: Vec<Variant>, audio: Vec<Audio>) -> Self {
+    pub(crate) fn new(mut variants: Vec<Variant>, audio: Vec<Rendition>, texts: Vec<Rendition>) -> Self {
         if variants.iter().any(Variant::has_video) {
             variants.retain(|variant| variant.has_video() || variant.codecs.is_empty());
         }
         variants.truncate(MAX_VARIANTS);
         insertion_sort(&mut variants, |a, b| a.bandwidth_bps < b.bandwidth_bps);
         variants.dedup_by(|a, b| a.url == b.url);
-        Self { variants, audio }
+        Self { variants, audio, texts }
     }
 
     /// The rung to begin with: what is expected to fit, else the lower of the middle ones.
@@ -72,7 +79,7 @@ impl Ladder {
     }
 
     /// The sound that belongs to a variant, where it has a playlist of its own.
-    pub(crate) fn audio_of(&self, variant: &Variant) -> Option<&Audio> {
+    pub(crate) fn audio_of(&self, variant: &Variant) -> Option<&Rendition> {
         let of_group = || self.audio.iter().filter(|audio| Some(&audio.group) == variant.audio_group.as_ref());
         let found = of_group().find(|audio| audio.default).or_else(|| of_group().next())?;
         // The variant itself is the sound, as in a stream without pictures.
@@ -117,6 +124,7 @@ pub(crate) fn mime_types(codecs: &[String], main: Track, separate_audio: bool) -
         named.join(",")
     };
     match (main, separate_audio) {
+        (Track::Text, _) => (None, None),
         (Track::Audio, _) => (None, Some(mime("audio", &join(&|_| true)))),
         (Track::Video, false) => (Some(mime("video", &join(&|_| true))), None),
         (Track::Video, true) => {
@@ -138,13 +146,13 @@ mod tests {
 
     fn variant(url: &str, bandwidth_bps: u64, codecs: &[&str]) -> Variant {
         let codecs = codecs.iter().map(|codec| (*codec).into()).collect();
-        Variant { url: url.into(), bandwidth_bps, average_bps: None, height: 0, codecs, audio_group: Some("a".into()) }
+        Variant { url: url.into(), bandwidth_bps, average_bps: None, codecs, audio_group: Some("a".into()), ..Variant::default() }
     }
 
     #[test]
     fn variants_are_in_order_and_start_in_the_lower_middle() {
         let all = [("d", 4), ("b", 2), ("a", 1), ("c", 3)].map(|(url, mbps)| variant(url, mbps * 1_000_000, &["avc1.64001f", "mp4a.40.2"]));
-        let ladder = Ladder::new(all.into(), Vec::new());
+        let ladder = Ladder::new(all.into(), Vec::new(), Vec::new());
         assert_eq!(ladder.rates_bps(), [1e6, 2e6, 3e6, 4e6]);
         assert_eq!(ladder.start(None), 1);
         assert_eq!(ladder.start(Some(5e6)), 2);
@@ -154,16 +162,16 @@ mod tests {
     #[test]
     fn sound_without_pictures_is_left_out_only_beside_pictures() {
         let sound = variant("s", 100_000, &["mp4a.40.2"]);
-        let both = Ladder::new([sound.clone(), variant("v", 1_000_000, &["avc1.64001f", "mp4a.40.2"])].into(), Vec::new());
+        let both = Ladder::new([sound.clone(), variant("v", 1_000_000, &["avc1.64001f", "mp4a.40.2"])].into(), Vec::new(), Vec::new());
         assert_eq!(both.variants.len(), 1);
-        let alone = Ladder::new([sound].into(), Vec::new());
+        let alone = Ladder::new([sound].into(), Vec::new(), Vec::new());
         assert_eq!(alone.variants.first().map(Variant::track), Some(Track::Audio));
     }
 
     #[test]
     fn a_codec_that_is_refused_leaves_with_all_its_rungs() {
         let all = [variant("a", 1, &["hvc1.1", "mp4a.40.2"]), variant("b", 2, &["hvc1.2", "mp4a.40.2"]), variant("c", 3, &["avc1.64001f"])];
-        let mut ladder = Ladder::new(all.into(), Vec::new());
+        let mut ladder = Ladder::new(all.into(), Vec::new(), Vec::new());
         assert!(ladder.without_codecs_of(0));
         assert_eq!(ladder.variants.first().map(|variant| variant.url.as_str()), Some("c"));
         assert!(!ladder.without_codecs_of(0));

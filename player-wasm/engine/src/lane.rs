@@ -5,12 +5,13 @@ mod item;
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 
+pub(crate) use self::item::Address;
 use self::{
     feed::CONTINUES_S,
-    item::{Address, Fragment, InitSegment, State},
+    item::{Fragment, InitSegment, State},
 };
 use crate::{
-    MediaKind, Track,
+    Key, MediaKind, Track,
     follower::{Follower, back_off_ms},
     fragment::Init,
     playlist::{Place, Playlist, Resource},
@@ -142,6 +143,15 @@ impl Lane {
 
     pub(crate) fn cursor(&self) -> Option<Place> {
         self.cursor
+    }
+
+    pub(crate) fn is_main(&self) -> bool {
+        self.main
+    }
+
+    /// Goes on with the source buffer of another lane, whatever it is doing.
+    pub(crate) fn take_over(&mut self, lane: &mut Self) {
+        self.busy = lane.busy.take();
     }
 
     /// The rung that will be loaded once its playlist is there, else the one that is loaded.
@@ -438,14 +448,14 @@ impl Lane {
 
     fn push(&mut self, shared: &mut Shared, mut fragment: Fragment) {
         if let Some(map) = &fragment.map {
-            self.need_init(shared, map.clone());
+            self.need_init(shared, map.clone(), fragment.key.as_ref());
         }
-        let id = shared.fetch_media(self.track, fragment.kind, &fragment.address.url, fragment.address.range);
+        let id = shared.fetch_media(self.track, fragment.kind, &fragment.address, fragment.key.as_ref());
         fragment.state = State::Asked { id };
         self.queue.push_back(fragment);
     }
 
-    fn need_init(&mut self, shared: &mut Shared, address: Address) {
+    fn need_init(&mut self, shared: &mut Shared, address: Address, key: Option<&Key>) {
         if self.inits.iter().any(|init| init.address == address) {
             return;
         }
@@ -455,19 +465,19 @@ impl Lane {
                 shared.drop_request(init.state.id());
             }
         }
-        let id = shared.fetch_media(self.track, MediaKind::Init, &address.url, address.range);
-        self.inits.push_back(InitSegment { address, state: State::Asked { id }, read: Init::default(), failures: 0 });
+        let id = shared.fetch_media(self.track, MediaKind::Init, &address, key);
+        self.inits.push_back(InitSegment { address, key: key.cloned(), state: State::Asked { id }, read: Init::default(), failures: 0 });
     }
 
     fn ask_again(&mut self, shared: &mut Shared) {
         let now_ms = shared.now_ms;
         let due = |state: &State| matches!(state, State::Again { at_ms } if *at_ms <= now_ms);
         for init in self.inits.iter_mut().filter(|init| due(&init.state)) {
-            let id = shared.fetch_media(self.track, MediaKind::Init, &init.address.url, init.address.range);
+            let id = shared.fetch_media(self.track, MediaKind::Init, &init.address, init.key.as_ref());
             init.state = State::Asked { id };
         }
         for fragment in self.queue.iter_mut().filter(|fragment| due(&fragment.state)) {
-            let id = shared.fetch_media(self.track, fragment.kind, &fragment.address.url, fragment.address.range);
+            let id = shared.fetch_media(self.track, fragment.kind, &fragment.address, fragment.key.as_ref());
             fragment.state = State::Asked { id };
         }
     }
@@ -555,7 +565,7 @@ impl Lane {
     }
 
     /// The start of the segment that holds a presentation time.
-    fn place_at(&self, time_s: f64) -> Option<Place> {
+    pub(crate) fn place_at(&self, time_s: f64) -> Option<Place> {
         let playlist = self.playlist()?;
         let mut start_s = self.time_of(Place::segment(playlist.first_msn))?;
         for (msn, segment) in playlist.numbered() {

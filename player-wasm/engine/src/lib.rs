@@ -30,15 +30,17 @@ mod schedule;
 mod shared;
 mod stats;
 mod text;
+mod tracks;
 mod transfers;
 
 pub use chooser::Choice;
 pub use config::Config;
 pub use engine::Engine;
 pub use input::{AppendFailure, Input, Playhead, Timing, Track};
-pub use output::{Event, MediaKind, Output, Reason};
+pub use output::{Event, Key, MediaKind, Output, Reason};
 pub use stats::Stats;
 pub use tidegate_abr::{Abandon, Alternative, RegimeView, Rule, Why};
+pub use tracks::{Choosable, Level};
 
 use tidegate_hls::uri;
 

@@ -25,6 +25,8 @@ pub enum Output {
         track: Track,
         /// What it is.
         kind: MediaKind,
+        /// What decrypts it. An init segment may be plain all the same.
+        key: Option<Key>,
     },
     /// Stop a request, if it still runs, and forget its bytes.
     Drop {
@@ -81,6 +83,15 @@ pub enum Output {
     Event(Event),
 }
 
+/// How media is decrypted: AES-128 in CBC mode with PKCS7.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// Where the 16 bytes of the key are.
+    pub url: String,
+    /// The initial value.
+    pub iv: u128,
+}
+
 /// What a media request is for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MediaKind {
@@ -102,6 +113,8 @@ pub enum Event {
     Offline,
     /// Playback has begun.
     Playing,
+    /// There is something else to choose from: rungs, sound, captions.
+    Tracks,
     /// Another rung is loaded from the next segment on.
     LevelSwitched {
         /// 0 is the lowest.
@@ -133,4 +146,6 @@ pub enum Reason {
     Codecs,
     /// The browser refuses the media again and again.
     Decode,
+    /// The media is encrypted in a way that is not known here.
+    Protected,
 }

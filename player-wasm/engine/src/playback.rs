@@ -72,7 +72,7 @@ impl Engine {
 
     /// What all tracks hold.
     fn playable(&self) -> Ranges {
-        let mut lanes = self.lanes.iter().map(|lane| &lane.ranges);
+        let mut lanes = self.played().map(|lane| &lane.ranges);
         let first = lanes.next().cloned().unwrap_or_default();
         lanes.fold(first, |all, ranges| all.intersect(ranges))
     }
@@ -215,7 +215,7 @@ impl Engine {
     }
 
     fn say_end(&mut self) {
-        let finished = !self.lanes.is_empty() && self.lanes.iter().all(crate::lane::Lane::is_finished);
+        let finished = !self.lanes.is_empty() && self.played().all(crate::lane::Lane::is_finished);
         if finished && !self.playback.said_end {
             self.shared.send(Output::EndOfStream);
         }
@@ -244,7 +244,7 @@ impl Engine {
         // A playhead that never got to where it was put is put there again.
         let live_s = self.latency.live_s(now_ms).filter(|_| self.is_live() && self.playback.keeps_live);
         start_s = live_s.filter(|live| *live > start_s && playable.at(*live).is_some()).unwrap_or(start_s);
-        if self.lanes.iter().all(|lane| lane.loaded_end_s.is_some_and(|end| end >= start_s)) {
+        if self.played().all(|lane| lane.loaded_end_s.is_some_and(|end| end >= start_s)) {
             self.seek(start_s + INTO_RANGE_S);
         }
     }

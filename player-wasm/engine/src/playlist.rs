@@ -12,6 +12,10 @@ pub(crate) struct Playlist {
     pub(crate) can_block: bool,
     pub(crate) can_skip_until_s: Option<f64>,
     pub(crate) ended: bool,
+    /// Segments are only added.
+    pub(crate) grows: bool,
+    /// Encrypted in a way that is not known here.
+    pub(crate) protected: bool,
     pub(crate) first_msn: u64,
     /// The last one may be open: without a URI, with the parts that exist.
     pub(crate) segments: VecDeque<Segment>,
@@ -29,8 +33,17 @@ pub(crate) struct Segment {
     /// `None` while the segment is open.
     pub(crate) resource: Option<Resource>,
     pub(crate) map: Option<Rc<Resource>>,
+    pub(crate) key: Option<Rc<Key>>,
     pub(crate) gap: bool,
     pub(crate) parts: Vec<Part>,
+}
+
+/// What AES-128 needs; the address is relative to the playlist's.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Key {
+    pub(crate) uri: String,
+    /// As the playlist gives it; else the media sequence number is taken.
+    pub(crate) iv: Option<u128>,
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -17,8 +17,8 @@ pub(crate) struct Presentation {
 impl Presentation {
     /// What to add to media time in a period; `start` gives it for the first fragment that is seen of the period.
     pub(crate) fn offset_s(&mut self, period: u64, start: impl FnOnce() -> f64) -> f64 {
-        if let Some((_, offset)) = self.offsets.iter().find(|(known, _)| *known == period) {
-            return *offset;
+        if let Some(offset) = self.known_offset_s(period) {
+            return offset;
         }
         if self.offsets.len() >= MAX_PERIODS {
             self.offsets.pop_front();
@@ -26,6 +26,11 @@ impl Presentation {
         let offset = start();
         self.offsets.push_back((period, offset));
         offset
+    }
+
+    /// The offset of a period that media has been appended of.
+    pub(crate) fn known_offset_s(&self, period: u64) -> Option<f64> {
+        self.offsets.iter().find(|(known, _)| *known == period).map(|(_, offset)| *offset)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

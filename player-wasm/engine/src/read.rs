@@ -2,13 +2,17 @@
 
 use alloc::{collections::VecDeque, rc::Rc, sync::Arc, vec::Vec};
 
-use tidegate_hls::read::{self as hls, Media, MediaKind, Multivariant, PreloadKind, parse};
+use tidegate_hls::read::{self as hls, Media, MediaKind, Multivariant, PlaylistType, PreloadKind, parse};
 
 use crate::{
-    ladder::{Audio, Ladder, Variant},
-    playlist::{Part, Place, Playlist, Resource, Segment},
+    ladder::{Ladder, Rendition, Variant},
+    playlist::{Key, Part, Place, Playlist, Resource, Segment},
     uri::resolve,
 };
+
+/// Sound and captions that are looked at: real lists have up to fifty.
+const MAX_RENDITIONS: usize = 200;
+const DESCRIBES_SOUND: &str = "public.accessibility.describes-music-and-sound";
 
 /// What lies at the address that is to be played.
 pub(crate) enum Read {
@@ -26,8 +30,8 @@ pub(crate) fn any(url: &str, text: &str) -> Option<Read> {
 
 /// The ladder of a media playlist that is played by itself.
 pub(crate) fn only(url: &str) -> Ladder {
-    let variant = Variant { url: url.into(), bandwidth_bps: 0, average_bps: None, height: 0, codecs: Vec::new(), audio_group: None };
-    Ladder::new(Vec::from([variant]), Vec::new())
+    let variant = Variant { url: url.into(), ..Variant::default() };
+    Ladder::new(Vec::from([variant]), Vec::new(), Vec::new())
 }
 
 fn ladder(url: &str, list: Multivariant) -> Ladder {
@@ -35,15 +39,33 @@ fn ladder(url: &str, list: Multivariant) -> Ladder {
         url: resolve(url, &variant.uri),
         bandwidth_bps: variant.bandwidth_bps,
         average_bps: variant.average_bandwidth_bps,
+        width: variant.resolution.map_or(0, |(width, _)| width),
         height: variant.resolution.map_or(0, |(_, height)| height),
+        frame_rate_millis: variant.frame_rate_millis.unwrap_or(0),
         codecs: variant.codecs.unwrap_or_default().split(',').map(str::trim).filter(|codec| !codec.is_empty()).map(Into::into).collect(),
         audio_group: variant.audio,
+        text_group: variant.subtitles,
     });
-    let audio = list.renditions.into_iter().filter(|rendition| rendition.kind == MediaKind::Audio).filter_map(|rendition| {
-        let uri = rendition.uri?;
-        Some(Audio { group: rendition.group_id, url: resolve(url, &uri), default: rendition.default })
-    });
-    Ladder::new(variants.collect(), audio.collect())
+    let variants = variants.collect();
+    let (mut audio, mut texts) = (Vec::new(), Vec::new());
+    for rendition in list.renditions.into_iter().take(MAX_RENDITIONS) {
+        let to = match rendition.kind {
+            MediaKind::Audio => &mut audio,
+            MediaKind::Subtitles => &mut texts,
+            MediaKind::Video | MediaKind::ClosedCaptions => continue,
+        };
+        let Some(uri) = rendition.uri else { continue };
+        let describes = rendition.attributes.0.iter().any(|(name, value)| name == "CHARACTERISTICS" && value.contains(DESCRIBES_SOUND));
+        to.push(Rendition {
+            group: rendition.group_id,
+            url: resolve(url, &uri),
+            name: rendition.name,
+            language: rendition.language.unwrap_or_default(),
+            default: rendition.default,
+            describes_sound: describes,
+        });
+    }
+    Ladder::new(variants, audio, texts)
 }
 
 /// Reads a media playlist, which may be a delta.
@@ -84,12 +106,29 @@ pub(crate) fn complete(media: Media, old: &mut Option<Playlist>) -> Option<Playl
     let passed = segments.back().map_or(0, |last| last.period.saturating_sub(media.discontinuity_sequence));
     let mut map = segments.back().and_then(|last| last.map.clone());
     let mut map_read = None;
+    let mut key_read: Option<Arc<hls::KeyTag>> = None;
+    let (mut encrypted, mut protected) = (false, false);
     for segment in media.segments.into_iter().chain(media.open) {
         // Segments after one EXT-X-MAP share it, so that it is copied once.
         if let Some(own) = segment.map.filter(|own| !map_read.as_ref().is_some_and(|read| Arc::ptr_eq(read, own))) {
             map = Some(Rc::new(resource(own.uri.clone(), own.byte_range)));
             map_read = Some(own);
         }
+        let key = match segment.keys.iter().find(|key| is_plain_aes(key)) {
+            Some(tag) if key_read.as_ref().is_some_and(|read| Arc::ptr_eq(read, tag)) => {
+                segments.back().and_then(|last: &Segment| last.key.clone())
+            }
+            Some(tag) => {
+                key_read = Some(tag.clone());
+                let iv = tag.attributes.0.iter().find(|(name, _)| name == "IV").and_then(|(_, value)| initial_value(value));
+                tag.uri.clone().map(|uri| Rc::new(Key { uri, iv }))
+            }
+            None => {
+                protected |= !segment.keys.is_empty();
+                None
+            }
+        };
+        encrypted |= key.is_some();
         let after_last = segments.back().and_then(|last: &Segment| Some(last.utc_ms? + last.duration_s * 1000.0));
         let own_clock = segment.program_date_time_us.map(|utc_us| utc_us as f64 / 1000.0);
         segments.push_back(Segment {
@@ -98,6 +137,7 @@ pub(crate) fn complete(media: Media, old: &mut Option<Playlist>) -> Option<Playl
             utc_ms: own_clock.or(after_last),
             resource: (!segment.uri.is_empty()).then(|| resource(segment.uri, segment.byte_range)),
             map: map.clone(),
+            key,
             gap: segment.gap,
             parts: segment.parts.into_iter().map(part).collect(),
         });
@@ -114,12 +154,25 @@ pub(crate) fn complete(media: Media, old: &mut Option<Playlist>) -> Option<Playl
         hold_back_s: control.hold_back_us.map(seconds),
         part_hold_back_s: control.part_hold_back_us.map(seconds),
         can_block: control.can_block_reload,
-        can_skip_until_s: control.can_skip_until_us.map(seconds),
+        // A delta does not say whether the key of what it leaves out goes on.
+        can_skip_until_s: control.can_skip_until_us.filter(|_| !encrypted).map(seconds),
         ended: media.ended,
+        grows: media.playlist_type == Some(PlaylistType::Event),
+        protected,
         first_msn,
         segments,
         hint,
     })
+}
+
+/// METHOD=AES-128 with a key that is simply at an address.
+fn is_plain_aes(key: &hls::KeyTag) -> bool {
+    key.method == "AES-128" && key.attributes.0.iter().all(|(name, value)| name != "KEYFORMAT" || value == "identity")
+}
+
+fn initial_value(text: &str) -> Option<u128> {
+    let digits = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"))?;
+    u128::from_str_radix(digits, 16).ok()
 }
 
 fn part(part: hls::Part) -> Part {
@@ -183,6 +236,19 @@ mod tests {
         let mut known = Some(whole());
         assert_eq!(complete(media(&far).unwrap(), &mut known), None);
         assert_eq!(known, Some(whole()));
+    }
+
+    #[test]
+    fn keys_hold_until_the_next_one_and_their_first_value_is_read() {
+        let text = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-SERVER-CONTROL:CAN-SKIP-UNTIL=12\n#EXTINF:2,\n0.m4s\n\
+            #EXT-X-KEY:METHOD=AES-128,URI=\"a.key\",IV=0x1F\n#EXTINF:2,\n1.m4s\n#EXTINF:2,\n2.m4s\n\
+            #EXT-X-KEY:METHOD=AES-128,URI=\"b.key\"\n#EXTINF:2,\n3.m4s\n#EXT-X-KEY:METHOD=NONE\n#EXTINF:2,\n4.m4s\n";
+        let list = complete(media(text).unwrap(), &mut None).unwrap();
+        let keys: Vec<_> = list.segments.iter().map(|segment| segment.key.as_deref().map(|key| (key.uri.as_str(), key.iv))).collect();
+        assert_eq!(keys, [None, Some(("a.key", Some(31))), Some(("a.key", Some(31))), Some(("b.key", None)), None]);
+        assert_eq!((list.protected, list.can_skip_until_s), (false, None));
+        let other = text.replace("AES-128,URI=\"b", "SAMPLE-AES,URI=\"b");
+        assert!(complete(media(&other).unwrap(), &mut None).unwrap().protected);
     }
 
     #[test]

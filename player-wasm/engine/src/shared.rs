@@ -1,6 +1,6 @@
 use alloc::{collections::VecDeque, string::String};
 
-use crate::{Config, MediaKind, Output, Playhead, Track, presentation::Presentation};
+use crate::{Config, Key, MediaKind, Output, Playhead, Track, lane::Address, presentation::Presentation};
 
 /// What the lanes of one presentation share.
 #[derive(Debug)]
@@ -55,9 +55,9 @@ impl Shared {
         id
     }
 
-    pub(crate) fn fetch_media(&mut self, track: Track, kind: MediaKind, url: &str, range: Option<(u64, u64)>) -> u32 {
+    pub(crate) fn fetch_media(&mut self, track: Track, kind: MediaKind, at: &Address, key: Option<&Key>) -> u32 {
         let id = self.next_id();
-        self.send(Output::FetchMedia { id, url: url.into(), range, track, kind });
+        self.send(Output::FetchMedia { id, url: at.url.clone(), range: at.range, track, kind, key: key.cloned() });
         id
     }
 

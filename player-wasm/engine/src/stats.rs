@@ -3,6 +3,8 @@
 pub struct Stats {
     /// The stream goes on.
     pub live: bool,
+    /// All of it stays in the list (EXT-X-PLAYLIST-TYPE is EVENT).
+    pub grows: bool,
     /// The engine keeps the playhead near the live edge.
     pub at_live_edge: bool,
     /// Unix time in ms at which the worker received what is shown.

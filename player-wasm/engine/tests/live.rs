@@ -70,6 +70,21 @@ fn rung_follows_the_link_down_and_up() {
 }
 
 #[test]
+fn a_rung_that_the_viewer_wants_is_kept_until_it_is_given_back() {
+    let mut sim = Sim::new(Origin::default(), Config::default());
+    sim.run(25.0, |_| {});
+    assert_eq!(sim.engine.stats().rung, 3, "{:?}", levels(&sim));
+    sim.tell(Input::Pin { rung: Some(0) });
+    sim.run(25.0, |_| {});
+    assert_eq!(sim.engine.stats().rung, 0, "{:?}", levels(&sim));
+    sim.tell(Input::Pin { rung: Some(99) });
+    sim.run(60.0, |_| {});
+    assert!(sim.engine.stats().rung > 0, "a rung that does not exist is none: {:?}", levels(&sim));
+    assert_eq!(sim.element.waits, 0);
+    assert_eq!(sim.engine.levels().map(|level| level.bandwidth_bps).collect::<Vec<_>>().len(), 4);
+}
+
+#[test]
 fn decisions_explain_themselves_and_come_from_the_tables_once_these_are_built() {
     let mut sim = Sim::new(Origin::default(), Config::default());
     sim.run(20.0, |_| {});

@@ -4,7 +4,7 @@ use super::{
     Busy, Lane, MIN_FORWARD_S,
     item::{Fragment, InitSegment, State},
 };
-use crate::{AppendFailure, Output, schedule::segment_probably_starts, shared::Shared};
+use crate::{AppendFailure, Output, Track, schedule::segment_probably_starts, shared::Shared};
 
 /// A part that is not listed yet is appended only if it continues what is there, within this many s.
 pub(super) const CONTINUES_S: f64 = 0.5;
@@ -43,13 +43,17 @@ impl Lane {
             let playlist = self.follower.playlist().filter(|playlist| playlist.ended);
             playlist.and_then(|playlist| playlist.distance_s(playlist.first_msn, place.msn))
         };
+        // Cues are in media time: pictures or sound of their period have to say first when that is.
+        if self.track == Track::Text && shared.presentation.known_offset_s(*period).is_none() {
+            return;
+        }
         let first = shared.presentation.is_empty();
         let offset_s = shared.presentation.offset_s(*period, || match media_s {
             Some(media_s) if first => from_start_s().map_or(0.0, |start| start - media_s),
             Some(media_s) => expected_s.map_or(0.0, |expected| expected - media_s),
             None => 0.0,
         });
-        let start_s = media_s.map(|media_s| media_s + offset_s).or(expected_s).unwrap_or(0.0);
+        let start_s = media_s.map(|media_s| media_s + offset_s).or(expected_s).or_else(from_start_s).unwrap_or_else(|| shared.position_s());
         // The list is to say first whether a segment starts, since another period may start with it.
         let may_start = !listed && self.playlist().is_some_and(|list| segment_probably_starts(list, *place));
         if may_start {

@@ -1,7 +1,7 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    MediaKind,
+    Key, MediaKind,
     fragment::Init,
     playlist::{Place, Playlist, Resource},
     schedule::Offer,
@@ -10,9 +10,9 @@ use crate::{
 
 /// Bytes at an absolute address.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct Address {
-    pub(super) url: String,
-    pub(super) range: Option<(u64, u64)>,
+pub(crate) struct Address {
+    pub(crate) url: String,
+    pub(crate) range: Option<(u64, u64)>,
 }
 
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub(super) struct Fragment {
     pub(super) period: u64,
     pub(super) address: Address,
     pub(super) map: Option<Address>,
+    pub(super) key: Option<Key>,
     pub(super) kind: MediaKind,
     pub(super) duration_s: f64,
     pub(super) utc_ms: Option<f64>,
@@ -32,6 +33,7 @@ pub(super) struct Fragment {
 #[derive(Clone, Debug)]
 pub(super) struct InitSegment {
     pub(super) address: Address,
+    pub(super) key: Option<Key>,
     pub(super) state: State,
     pub(super) read: Init,
     pub(super) failures: u32,
@@ -71,6 +73,9 @@ impl Fragment {
             period: segment.map_or(0, |segment| segment.period),
             address: Address::new(base, offer.resource),
             map: segment.and_then(|segment| segment.map.as_deref()).map(|map| Address::new(base, map)),
+            key: segment
+                .and_then(|segment| segment.key.as_deref())
+                .map(|key| Key { url: resolve(base, &key.uri), iv: key.iv.unwrap_or_else(|| offer.place.msn.into()) }),
             kind: offer.kind,
             duration_s: offer.duration_s,
             utc_ms: in_segment.and_then(|segment| segment.utc_ms).map(|utc| utc + before_s * 1000.0),

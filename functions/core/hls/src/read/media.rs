@@ -263,6 +263,7 @@ impl Reader {
             self.next.title = Some(title.trim()).filter(|title| !title.is_empty()).map(owned);
             self.extinf = true;
             self.begun = true;
+            self.key_line = false;
         } else if let Some(tag) = text.strip_prefix("#EXT-X-") {
             let (name, rest) = tag.split_once(':').unwrap_or((tag, ""));
             let is_key = name == "KEY";

@@ -1,0 +1,10 @@
+// The element without controls of its own, defined as <tidegate-player>: for pages that bring theirs.
+
+import { TidegatePlayer } from "./element.js";
+
+export { TidegatePlayer };
+export { type EngineSource, engineKind, setEngine } from "./load.js";
+
+if (globalThis.customElements && !customElements.get("tidegate-player")) {
+  customElements.define("tidegate-player", TidegatePlayer);
+}

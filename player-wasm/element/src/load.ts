@@ -1,0 +1,86 @@
+// Gets the engine: WebAssembly from beside this script, or the same engine in plain JavaScript where a page forbids that.
+
+import type { Exports } from "./engine.js";
+
+/** Where the engine is. */
+export interface EngineSource {
+  /** Address or bytes of the module. */
+  wasm?: string | URL | BufferSource;
+  /** Address of the same in JavaScript. */
+  script?: string | URL;
+}
+
+/** Replaced at build: hashes of the two files, and whether the module is inside this script. */
+declare const WASM_INTEGRITY: string;
+declare const SCRIPT_INTEGRITY: string;
+
+type Make = () => Exports;
+/** Where the script leaves what it makes; a name that no page uses. */
+const MAILBOX = "__tidegateEngine";
+
+let source: EngineSource = {};
+let loading: Promise<Make> | undefined;
+let usesScript = false;
+
+/** Names other places for the engine; before the first player begins. */
+export function setEngine(other: EngineSource): void {
+  source = other;
+  loading = undefined;
+}
+
+/** Whether the engine runs as WebAssembly or as JavaScript; undefined before it runs. */
+export function engineKind(): "wasm" | "script" | undefined {
+  return loading && (usesScript ? "script" : "wasm");
+}
+
+/** Loads the engine once for all elements of a page. */
+export function loadEngine(): Promise<Make> {
+  loading ??= fromWasm()
+    .catch((error: unknown) => fromScript().catch(() => { throw error; }))
+    .catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    });
+  return loading;
+}
+
+async function fromWasm(): Promise<Make> {
+  usesScript = false;
+  const from = source.wasm ?? new URL("./tidegate_player.wasm", import.meta.url);
+  // A policy without 'wasm-unsafe-eval' refuses the smallest module too, before anything is loaded.
+  await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+  const isAddress = typeof from === "string" || from instanceof URL;
+  const own = source.wasm === undefined && WASM_INTEGRITY ? { integrity: WASM_INTEGRITY } : {};
+  const bytes = isAddress ? await (await found(fetch(from, own))).arrayBuffer() : from;
+  const module = await WebAssembly.compile(bytes);
+  return () => new WebAssembly.Instance(module, {}).exports as unknown as Exports;
+}
+
+async function found(answer: Promise<Response>): Promise<Response> {
+  const response = await answer;
+  if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
+  return response;
+}
+
+/** An element, not `import`: it can carry a hash, and a policy that trusts this script trusts it too. */
+function fromScript(): Promise<Make> {
+  const scope = globalThis as unknown as Record<string, Make | undefined>;
+  return new Promise((resolve, reject) => {
+    const element = document.createElement("script");
+    element.src = String(source.script ?? new URL("./tidegate-engine.js", import.meta.url));
+    if (source.script === undefined && SCRIPT_INTEGRITY) element.integrity = SCRIPT_INTEGRITY;
+    element.crossOrigin = "anonymous";
+    element.onload = () => {
+      element.remove();
+      const make = scope[MAILBOX];
+      usesScript = true;
+      if (make) resolve(make);
+      else reject(new Error("the script holds no engine"));
+    };
+    element.onerror = () => {
+      element.remove();
+      reject(new Error(`${element.src} cannot be loaded`));
+    };
+    document.head.append(element);
+  });
+}

@@ -1,0 +1,147 @@
+// Small streams for tests of the player, made once by ffmpeg: two rungs, two kinds of sound, captions; as a recording, encrypted,
+// and live.
+import { createCipheriv } from "node:crypto";
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { homedir, tmpdir } from "node:os";
+import { extname, join } from "node:path";
+
+const SECONDS = 60;
+const SEGMENT_S = 2;
+/** Changes with what is made, so that an older cache is not taken. */
+const VERSION = 3;
+const TYPES = { ".m3u8": "application/vnd.apple.mpegurl", ".m4s": "video/mp4", ".mp4": "video/mp4", ".vtt": "text/vtt", ".mpd": "application/dash+xml", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html; charset=utf-8", ".css": "text/css", ".json": "application/json" };
+const tools = process.env.TIDEGATE_TOOLS ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "tidegate", "tools");
+const ffmpeg = [join(tools, "bin", "ffmpeg"), "/usr/bin/ffmpeg"].find(existsSync) ?? "ffmpeg";
+
+/** The folder with the streams. */
+export function content() {
+  const folder = join(tmpdir(), `tidegate-content-${VERSION}-${process.getuid?.() ?? 0}`);
+  if (existsSync(folder)) return folder;
+  const made = mkdtempSync(join(tmpdir(), "tidegate-content-"));
+  const run = (...args) => execFileSync(ffmpeg, ["-v", "error", "-y", ...args], { cwd: made });
+  const source = ["-f", "lavfi", "-i", `testsrc2=size=640x360:rate=15:duration=${SECONDS}`];
+  const hls = ["-f", "hls", "-hls_time", String(SEGMENT_S), "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4"];
+  const rungs = [["low", "320x180", "150k"], ["high", "640x360", "600k"]];
+  for (const [name, size, rate] of rungs) {
+    mkdirSync(join(made, name));
+    // The higher rung is one file of byte ranges.
+    const shape = name === "high" ? ["-hls_flags", "single_file"] : ["-hls_segment_filename", `${name}/%d.m4s`, "-hls_fmp4_init_filename", "init.mp4"];
+    run(...source, "-s", size, "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-profile:v", "baseline", "-b:v", rate, "-maxrate", rate, "-bufsize", rate, "-g", String(15 * SEGMENT_S), "-sc_threshold", "0", ...hls, ...shape, `${name}/index.m3u8`);
+  }
+  for (const [name, hertz] of [["en", 220], ["de", 440]]) {
+    mkdirSync(join(made, name));
+    run("-f", "lavfi", "-i", `sine=frequency=${hertz}:sample_rate=48000:duration=${SECONDS}`, "-c:a", "aac", "-b:a", "64k", ...hls, "-hls_segment_filename", `${name}/%d.m4s`, "-hls_fmp4_init_filename", "init.mp4", `${name}/index.m3u8`);
+  }
+  captions(made);
+  writeFileSync(join(made, "index.m3u8"), multivariant(""));
+  encrypt(made);
+  try {
+    renameSync(made, folder);
+  } catch {
+    // Another test was quicker.
+  }
+  return folder;
+}
+
+function multivariant(prefix) {
+  const media = (type, group, name, language, uri, more) => `#EXT-X-MEDIA:TYPE=${type},GROUP-ID="${group}",NAME="${name}",LANGUAGE="${language}",AUTOSELECT=YES${more},URI="${prefix}${uri}"`;
+  const variant = (bandwidth, size, name, codec) => `#EXT-X-STREAM-INF:BANDWIDTH=${bandwidth},CODECS="${codec},mp4a.40.2",RESOLUTION=${size},FRAME-RATE=15.000,AUDIO="sound",SUBTITLES="text"\n${prefix}${name}/index.m3u8`;
+  return ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS",
+    media("AUDIO", "sound", "English", "en", "en/index.m3u8", ",DEFAULT=YES"), media("AUDIO", "sound", "Deutsch", "de", "de/index.m3u8", ""),
+    media("SUBTITLES", "text", "English", "en", "text/index.m3u8", ',CHARACTERISTICS="public.accessibility.describes-music-and-sound"'),
+    variant(260_000, "320x180", "low", "avc1.42c00d"), variant(760_000, "640x360", "high", "avc1.42c01e"), ""].join("\n");
+}
+
+/** A cue a second that says which one it is. */
+function captions(made) {
+  mkdirSync(join(made, "text"));
+  const time = (s) => `00:${String(Math.floor(s / 60)).padStart(2, "0")}:${String(s % 60).padStart(2, "0")}.000`;
+  let list = "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-PLAYLIST-TYPE:VOD\n";
+  for (let start = 0; start < SECONDS; start += 4) {
+    const cues = [0, 1, 2, 3].map((n) => `${time(start + n)} --> ${time(start + n + 1)} line:80%\nsecond <b>${start + n}</b>\n`);
+    writeFileSync(join(made, "text", `${start / 4}.vtt`), `WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n\n${cues.join("\n")}`);
+    list += `#EXTINF:4,\n${start / 4}.vtt\n`;
+  }
+  writeFileSync(join(made, "text", "index.m3u8"), `${list}#EXT-X-ENDLIST\n`);
+}
+
+/** The lower rung once more, with AES-128: the first half with a value of its own, the second with that of the number. */
+function encrypt(made) {
+  mkdirSync(join(made, "locked"));
+  const key = Buffer.from("0123456789abcdef");
+  const own = Buffer.alloc(16, 7);
+  writeFileSync(join(made, "locked", "a.key"), key);
+  writeFileSync(join(made, "locked", "init.mp4"), readFileSync(join(made, "low", "init.mp4")));
+  const count = readdirSync(join(made, "low")).filter((name) => name.endsWith(".m4s")).length;
+  let list = `#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:${SEGMENT_S}\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MAP:URI="init.mp4"\n`;
+  for (let at = 0; at < count; at++) {
+    const half = at * 2 < count;
+    const iv = half ? own : Buffer.from(at.toString(16).padStart(32, "0"), "hex");
+    const cipher = createCipheriv("aes-128-cbc", key, iv);
+    writeFileSync(join(made, "locked", `${at}.m4s`), Buffer.concat([cipher.update(readFileSync(join(made, "low", `${at}.m4s`))), cipher.final()]));
+    if (at === 0) list += `#EXT-X-KEY:METHOD=AES-128,URI="a.key",IV=0x${own.toString("hex")}\n`;
+    if (!half && (at - 1) * 2 < count) list += '#EXT-X-KEY:METHOD=AES-128,URI="a.key"\n';
+    list += `#EXTINF:${SEGMENT_S},\n${at}.m4s\n`;
+  }
+  writeFileSync(join(made, "locked", "index.m3u8"), `${list}#EXT-X-ENDLIST\n`);
+}
+
+/** A live playlist of a recording: `begun` s are there at the start, and it goes on until the recording ends. */
+function live(list, started, window) {
+  const seconds = (Date.now() - started) / 1000;
+  const lines = list.split("\n");
+  const first = lines.findIndex((line) => line.startsWith("#EXTINF"));
+  const head = lines.slice(0, first).filter((line) => line && !/PLAYLIST-TYPE|MEDIA-SEQUENCE/.test(line));
+  const segments = [];
+  for (const line of lines.slice(first)) {
+    if (line.startsWith("#EXTINF")) segments.push([]);
+    if (line && line !== "#EXT-X-ENDLIST") segments.at(-1)?.push(line);
+  }
+  let end = 0;
+  const there = segments.filter(([inf]) => (end += Number.parseFloat(inf.slice(8))) <= seconds);
+  const from = window ? Math.max(0, there.length - window) : 0;
+  const dated = (at) => `#EXT-X-PROGRAM-DATE-TIME:${new Date(started + at * SEGMENT_S * 1000).toISOString()}`;
+  return [...head, `#EXT-X-MEDIA-SEQUENCE:${from}`, ...(window ? [] : ["#EXT-X-PLAYLIST-TYPE:EVENT"]),
+    ...there.slice(from).flatMap((segment, at) => [dated(from + at), ...segment]), ...(there.length === segments.length ? ["#EXT-X-ENDLIST"] : []), ""].join("\n");
+}
+/**
+ * Serves the streams, `folders` (path to folder) and `pages` (path to text of HTML, or { type, body, headers }).
+ * `/live/<name>/…` begins
+ * with so many seconds when it is first asked for; `/window/<name>/…` is live too, with six segments. `broken` answers with a status what it is
+ * given the path of.
+ */
+export async function serveContent({ folders = {}, pages = {}, begun = 24, broken = () => 0, headers = {} } = {}) {
+  const root = content();
+  const roots = { "/vod/": root, ...folders };
+  const asked = [];
+  const started = new Map();
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url, "http://x");
+    asked.push(pathname);
+    const send = (status, type, body, more = {}) => response.writeHead(status, { "access-control-allow-origin": "*", "cache-control": "no-store", "content-type": type, ...headers, ...more }).end(body);
+    const status = broken(pathname);
+    if (status) return send(status, "text/plain", "");
+    const page = pages[pathname];
+    if (page) return typeof page === "string" ? send(200, TYPES[".html"], page) : send(200, page.type ?? TYPES[extname(pathname)] ?? TYPES[".html"], page.body, page.headers);
+    const moving = /^\/(live|window)\/(\w+)\/(.*)$/.exec(pathname);
+    const name = moving?.[1] + moving?.[2];
+    if (moving && !started.has(name)) started.set(name, Date.now() - begun * 1000);
+    if (moving?.[3].endsWith("/index.m3u8") && !moving[3].startsWith("text")) {
+      return send(200, TYPES[".m3u8"], live(readFileSync(join(root, moving[3]), "utf8"), started.get(name), moving[1] === "window" ? 6 : 0));
+    }
+    const path = moving ? `/vod/${moving[3]}` : pathname;
+    const base = Object.keys(roots).find((prefix) => path.startsWith(prefix));
+    const file = base && join(roots[base], path.slice(base.length));
+    if (!file || path.includes("..") || !existsSync(file)) return send(404, "text/plain", "");
+    const body = readFileSync(file);
+    const type = TYPES[extname(file)] ?? "application/octet-stream";
+    const range = /bytes=(\d+)-(\d*)/.exec(request.headers.range ?? "");
+    if (!range) return send(200, type, body);
+    const [from, to] = [Number(range[1]), range[2] ? Math.min(Number(range[2]), body.length - 1) : body.length - 1];
+    send(206, type, body.subarray(from, to + 1), { "content-range": `bytes ${from}-${to}/${body.length}` });
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { origin: `http://127.0.0.1:${server.address().port}`, asked, close: () => (server.closeAllConnections(), server.close()) };
+}

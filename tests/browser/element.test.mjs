@@ -1,0 +1,249 @@
+// <tidegate-player> as a media element: properties, events, lists, captions, encryption, errors.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { open } from "./chromium.mjs";
+import { serveContent } from "./content.mjs";
+
+const dist = fileURLToPath(new URL("../../player-wasm/element/dist/", import.meta.url));
+const chrome = fileURLToPath(new URL("node_modules/media-chrome/", import.meta.url));
+const element = (attributes) => `<!doctype html><html lang="en"><title>x</title><script type="module" src="/player/tidegate-player.js"></script>
+<tidegate-player id="p" muted style="width:480px;height:270px" ${attributes}></tidegate-player>`;
+const MEDIA_CHROME = `<!doctype html><html lang="en"><title>x</title>
+<script type="importmap">{"imports":{"media-chrome":"/chrome/dist/index.js","ce-la-react":"/none.js"}}</script>
+<script type="module" src="/chrome/dist/index.js"></script><script type="module" src="/chrome/dist/menu/index.js"></script>
+<script type="module" src="/player/tidegate-player.js"></script>
+<media-controller style="width:640px"><tidegate-player id="p" slot="media" muted autoplay src="/live/c/index.m3u8"></tidegate-player>
+<media-control-bar><media-play-button></media-play-button><media-live-button></media-live-button><media-time-range></media-time-range>
+<media-mute-button></media-mute-button><media-captions-button></media-captions-button><media-rendition-menu hidden anchor="x"></media-rendition-menu><media-audio-track-menu hidden anchor="y"></media-audio-track-menu></media-control-bar></media-controller>`;
+
+let browser, site;
+let broken = () => 0;
+
+before(async () => {
+  site = await serveContent({
+    folders: { "/player/": dist, "/chrome/": chrome },
+    pages: {
+      "/favicon.ico": { type: "image/x-icon", body: "" },
+      "/vod": element('src="/vod/index.m3u8"'),
+      "/auto": element('src="/vod/index.m3u8" autoplay'),
+      "/live": element('src="/live/a/index.m3u8" autoplay'),
+      "/window": element('src="/window/a/index.m3u8" autoplay'),
+      "/window2": element('src="/window/b/index.m3u8" autoplay'),
+      "/locked": element('src="/vod/locked/index.m3u8" autoplay'),
+      "/later": element('src="/vod/index.m3u8" preload="none"'),
+      "/nothing": element('src="/vod/text/0.vtt" autoplay'),
+      "/offline": element('src="/gone/index.m3u8" autoplay'),
+      "/sampleaes": element('src="/sample.m3u8" autoplay'),
+      "/sample.m3u8": { body: '#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-KEY:METHOD=SAMPLE-AES,URI="k",KEYFORMAT="com.apple.streamingkeydelivery"\n#EXTINF:2,\n/vod/low/0.m4s\n#EXT-X-ENDLIST\n' },
+      "/chrome": MEDIA_CHROME,
+    },
+    broken: (path) => broken(path),
+  });
+  browser = await open();
+}, { timeout: 120_000 });
+
+after(async () => {
+  await browser?.close();
+  site?.close();
+});
+
+/** Opens a page; what it complains of fails the test unless it is expected. */
+async function visit(t, path, expected = /^$/) {
+  const page = await browser.newPage({ viewport: { width: 900, height: 600 } });
+  const complaints = [];
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => message.type() === "error" && !expected.test(message.text()) && complaints.push(message.text()));
+  t.after(async () => {
+    await page.close();
+    assert.deepEqual(complaints, []);
+  });
+  await page.goto(site.origin + path);
+  await page.waitForFunction(() => customElements.get("tidegate-player"));
+  return page;
+}
+/** Waits until an expression about the player `p` holds. */
+const until = (page, expression, timeout = 30_000) => page.waitForFunction((text) => new Function("p", `return ${text}`)(document.getElementById("p")), expression, { timeout, polling: 100 });
+const ask = (page, expression) => page.evaluate((text) => new Function("p", `return ${text}`)(document.getElementById("p")), expression);
+
+test("a recording is played with the properties, methods and events of a media element", { timeout: 90_000 }, async (t) => {
+  const page = await visit(t, "/vod");
+  await page.evaluate(() => {
+    globalThis.heard = [];
+    const p = document.getElementById("p");
+    for (const name of ["play", "playing", "pause", "timeupdate", "seeking", "seeked", "volumechange", "ratechange", "ended", "progress", "resize"]) p.addEventListener(name, () => heard.push(name));
+  });
+  await until(page, "p.readyState >= 3 && p.duration > 0");
+  assert.equal(await ask(page, "p.paused"), true);
+  assert.ok(Math.abs((await ask(page, "p.duration")) - 60) < 0.5);
+  await ask(page, "p.play()");
+  await until(page, "p.currentTime > 1");
+  assert.equal(await ask(page, "p.streamType"), "on-demand");
+  assert.ok(Number.isNaN(await ask(page, "p.targetLiveWindow")));
+  await ask(page, "p.volume = .5, p.playbackRate = 1.5, p.currentTime = 56");
+  await until(page, "p.currentTime > 56.5 && !p.seeking");
+  assert.deepEqual(await ask(page, "[p.volume, p.playbackRate, p.muted, p.defaultMuted, p.ended, p.error, p.canPlayType('video/mp4') !== '']"), [0.5, 1.5, true, true, false, null, true]);
+  assert.ok(await ask(page, "p.buffered.length > 0 && p.seekable.end(0) > 59 && p.played.length > 0 && p.videoHeight > 0 && p.textTracks.length === 1"));
+  await until(page, "p.ended");
+  assert.equal(await ask(page, "p.status"), "ended");
+  const heard = new Set(await page.evaluate(() => heard));
+  for (const name of ["play", "playing", "timeupdate", "seeking", "seeked", "volumechange", "ratechange", "ended"]) assert.ok(heard.has(name), `${name} is fired again`);
+  await ask(page, "p.currentTime = 3, p.play()");
+  await until(page, "p.currentTime > 3.5 && p.currentTime < 20 && !p.paused");
+});
+
+test("attributes and properties show each other, and what was set before the element was defined is kept", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/vod");
+  const seen = await page.evaluate(() => {
+    const p = document.createElement("tidegate-player");
+    Object.assign(p, { src: "a.m3u8", autoplay: true, loop: true, playsInline: true, controls: true, poster: "/favicon.ico", preload: "none", crossOrigin: "use-credentials", latency: 3 });
+    const early = document.createElement("div");
+    const later = Object.assign(early, {});
+    const old = document.createElement("tidegate-player");
+    Object.defineProperty(old, "loop", { value: true, configurable: true, enumerable: true, writable: true });
+    document.body.append(old);
+    return { names: p.getAttributeNames().sort(), src: p.src, later: later === early, upgraded: old.hasAttribute("loop"), inner: p.video.getAttribute("crossorigin") };
+  });
+  assert.deepEqual(seen.names, ["autoplay", "controls", "crossorigin", "latency", "loop", "playsinline", "poster", "preload", "src"]);
+  assert.deepEqual([seen.src, seen.upgraded, seen.inner], [`${site.origin}/a.m3u8`, true, "use-credentials"]);
+});
+
+test("qualities are listed, one can be kept to, and the player decides again", { timeout: 90_000 }, async (t) => {
+  const page = await visit(t, "/auto");
+  await until(page, "p.videoRenditions.length === 2 && p.currentTime > .5");
+  assert.deepEqual(await ask(page, "[...p.videoRenditions].map((r) => [r.id, r.width, r.height, r.bitrate, r.frameRate, r.codec])"), [
+    ["0", 320, 180, 260_000, 15, "avc1.42c00d,mp4a.40.2"], ["1", 640, 360, 760_000, 15, "avc1.42c01e,mp4a.40.2"],
+  ]);
+  await ask(page, "p.videoRenditions.selectedIndex = 0, p.currentTime = 40");
+  await until(page, "p.currentTime > 40.5 && p.videoHeight === 180");
+  assert.deepEqual(await ask(page, "[p.videoRenditions[0].selected, p.videoRenditions[1].selected]"), [true, false]);
+  await ask(page, "p.videoRenditions.selectedIndex = 1, p.currentTime = 10");
+  await until(page, "p.currentTime > 10.5 && p.videoHeight === 360");
+  await ask(page, "p.videoRenditions.selectedIndex = -1");
+  assert.ok(await ask(page, "p.decisions().length > 0 && p.decisions()[0].rungs !== undefined"));
+});
+
+test("other sound takes over while the picture goes on", { timeout: 90_000 }, async (t) => {
+  const page = await visit(t, "/auto");
+  await until(page, "p.audioTracks.length === 2 && p.currentTime > .5");
+  assert.deepEqual(await ask(page, "[...p.audioTracks].map((a) => [a.label, a.language, a.kind, a.enabled])"), [["English", "en", "main", true], ["Deutsch", "de", "alternative", false]]);
+  const before = site.asked.length;
+  await ask(page, "p.audioTracks[1].enabled = true");
+  const from = await ask(page, "p.currentTime");
+  await until(page, `p.currentTime > ${from + 3}`);
+  assert.ok(site.asked.slice(before).some((path) => path.startsWith("/vod/de/") && path.endsWith(".m4s")));
+  assert.deepEqual(await ask(page, "[...p.audioTracks].map((a) => a.enabled)"), [false, true]);
+});
+
+test("captions are loaded once they are wanted, and shown at their time", { timeout: 90_000 }, async (t) => {
+  const page = await visit(t, "/auto");
+  await until(page, "p.textTracks.length === 1 && p.currentTime > .5");
+  assert.deepEqual(await ask(page, "[p.textTracks[0].kind, p.textTracks[0].label, p.textTracks[0].language]"), ["captions", "English", "en"]);
+  assert.ok(!site.asked.includes("/vod/text/1.vtt"));
+  await ask(page, "p.textTracks[0].mode = 'showing', p.currentTime = 21");
+  await until(page, "p.currentTime > 21.2 && p.textTracks[0].activeCues?.length === 1");
+  const [time, text, start] = await ask(page, "[p.currentTime, p.textTracks[0].activeCues[0].text, p.textTracks[0].activeCues[0].startTime]");
+  assert.equal(text, `second <b>${Math.floor(start)}</b>`);
+  assert.ok(Math.abs(start - Math.floor(time)) <= 1);
+  await ask(page, "p.currentTime = 3");
+  await until(page, "p.currentTime > 3.2 && p.textTracks[0].activeCues?.length === 1");
+});
+
+test("a recording that is encrypted with AES-128 is played, with values given and by number", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/locked");
+  await until(page, "p.currentTime > 1");
+  await ask(page, "p.currentTime = 40");
+  await until(page, "p.currentTime > 41");
+});
+
+test("a live stream says that it is one, how far back it goes, and where its edge is", { timeout: 90_000 }, async (t) => {
+  const page = await visit(t, "/live");
+  await until(page, "p.streamType === 'live' && p.currentTime > 1 && !p.paused");
+  assert.equal(await ask(page, "p.targetLiveWindow"), Number.POSITIVE_INFINITY);
+  assert.equal(await ask(page, "p.duration"), Number.POSITIVE_INFINITY);
+  await until(page, "p.stats.atLiveEdge && p.currentTime >= p.liveEdgeStart");
+  await ask(page, "p.currentTime = 2");
+  await until(page, "p.currentTime < 8 && p.currentTime > 2.2 && p.currentTime < p.liveEdgeStart && !p.stats.atLiveEdge");
+  await ask(page, "p.goLive()");
+  await until(page, "p.currentTime >= p.liveEdgeStart && p.stats.atLiveEdge");
+});
+
+test("a live stream of a short window cannot be gone back in", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/window");
+  await until(page, "p.streamType === 'live' && p.currentTime > 1");
+  assert.equal(await ask(page, "p.targetLiveWindow"), 0);
+});
+
+test("preload none asks for nothing before play", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/later");
+  const before = site.asked.length;
+  await page.waitForTimeout(500);
+  assert.deepEqual(site.asked.slice(before).filter((path) => path.startsWith("/vod/")), []);
+  assert.equal(await ask(page, "p.status"), "idle");
+  await ask(page, "void p.play()");
+  await until(page, "p.currentTime > .5 && p.status === 'playing'");
+});
+
+test("errors have a type, and loading again mends what can be mended", { timeout: 90_000 }, async (t) => {
+  const nothing = await visit(t, "/nothing", /tidegate-player/);
+  await until(nothing, "p.error");
+  assert.deepEqual(await ask(nothing, "[p.error.code, p.error.reason, p.status]"), [4, "playlist", "error"]);
+  await ask(nothing, "(p.src = '/vod/index.m3u8', undefined)");
+  await until(nothing, "p.error === null && p.currentTime > .5");
+  const locked = await visit(t, "/sampleaes", /tidegate-player/);
+  await until(locked, "p.error");
+  assert.equal(await ask(locked, "p.error.reason"), "protected");
+  const offline = await visit(t, "/offline", /404/);
+  await until(offline, "p.status === 'offline'");
+});
+
+test("a server that fails for a while costs a wait and a word, and the picture goes on", { timeout: 120_000 }, async (t) => {
+  const page = await visit(t, "/window2", /503/);
+  await until(page, "p.currentTime > 1");
+  broken = (path) => (path.startsWith("/window/") ? 503 : 0);
+  t.after(() => (broken = () => 0));
+  await until(page, "p.status === 'trouble'", 60_000);
+  broken = () => 0;
+  const from = await ask(page, "p.currentTime");
+  await until(page, `p.status === 'playing' && p.currentTime > ${from} + .5`);
+});
+
+test("nothing is left behind when the element goes, and it begins again when it comes back", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/auto");
+  await until(page, "p.currentTime > .5");
+  await page.evaluate(() => {
+    globalThis.kept = document.getElementById("p");
+    kept.remove();
+  });
+  const before = site.asked.length;
+  await page.waitForTimeout(1_500);
+  assert.equal(site.asked.length, before, "no requests without the element");
+  await page.evaluate(() => document.body.append(kept));
+  await until(page, "p.currentTime > .5 && !p.paused");
+  assert.equal(await page.evaluate(() => document.cookie), "");
+});
+
+test("media-chrome takes it as its media", { timeout: 90_000 }, async (t) => {
+  const page = await visit(t, "/chrome");
+  await until(page, "p.streamType === 'live' && p.currentTime > 1");
+  const controller = (expression) => page.waitForFunction((text) => new Function("c", `return ${text}`)(document.querySelector("media-controller")), expression, { timeout: 30_000, polling: 100 });
+  await controller("c.hasAttribute('mediastreamtype') && c.getAttribute('mediastreamtype') === 'live'");
+  await controller("c.getAttribute('mediatargetlivewindow') === 'Infinity' && c.hasAttribute('mediatimeislive')");
+  await controller("c.querySelector('media-rendition-menu').mediaRenditionList?.length === 2");
+  await controller("c.querySelector('media-audio-track-menu').mediaAudioTrackList?.length === 2");
+  await controller("c.querySelector('media-captions-button').mediaSubtitlesList?.length === 1");
+  await page.click("media-play-button");
+  await until(page, "p.paused");
+  await page.click("media-play-button");
+  await until(page, "!p.paused");
+  await ask(page, "p.currentTime = 2");
+  await controller("!c.hasAttribute('mediatimeislive')");
+  await page.click("media-live-button");
+  await controller("c.hasAttribute('mediatimeislive')");
+});
+
+test("the module can be imported where there is no document", async () => {
+  const module = await import(new URL("../../player-wasm/element/dist/tidegate-player.js", import.meta.url));
+  assert.equal(typeof module.TidegatePlayer, "function");
+  assert.deepEqual(module.LANGUAGES, ["en", "de", "fr", "es", "pt", "ja", "zh", "ar"]);
+});
