@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build, transform } from "esbuild";
-import { asScript, shrink } from "./shrink.js";
+import { asScript, bind, shrink } from "./shrink.js";
 
 const WASM = "tidegate_player.wasm";
 const SCRIPT = "tidegate-engine.js";
@@ -11,7 +11,8 @@ const MAILBOX = "__tidegateEngine";
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist/esm", { recursive: true });
-shrink(process.argv[2], `dist/${WASM}`);
+shrink(bind(process.argv[2], "dist/bound"), `dist/${WASM}`);
+rmSync("dist/bound", { recursive: true });
 writeFileSync(`dist/${SCRIPT}`, asScript(`dist/${WASM}`, MAILBOX));
 for (const name of [WASM, SCRIPT]) copyFileSync(`dist/${name}`, `dist/esm/${name}`);
 

@@ -1,6 +1,6 @@
 // Makes the module of the compiler small, and the same engine as plain JavaScript.
 import { execFileSync } from "node:child_process";
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { transformSync } from "esbuild";
 
@@ -16,6 +16,20 @@ const features = FEATURES.map((name) => `--enable-${name}`);
 const SMALL = ["-Oz", "--one-caller-inline-max-function-size=0", "--always-inline-max-function-size=0"];
 const BARE = ["--strip-debug", "--strip-producers", "--strip-target-features"];
 const run = (name, args) => execFileSync(fileURLToPath(new URL(`node_modules/binaryen/bin/${name}`, import.meta.url)), args, { stdio: ["ignore", "pipe", "inherit"], maxBuffer: 64 << 20 });
+
+/** Puts the surface that `#[wasm_bindgen]` describes around the module of the compiler; its path. */
+export function bind(from, folder) {
+  const bytes = readFileSync(from);
+  // Numbers alone cross over. The compiler says that it may use references, and wasm-bindgen would make a table for them and import its start.
+  const at = bytes.lastIndexOf("+\x0freference-types", undefined, "latin1");
+  if (at < 0) throw new Error("the module does not say what it uses: build it without strip");
+  bytes[at] = "-".charCodeAt(0);
+  const plain = `${folder}/engine.wasm`;
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(plain, bytes);
+  execFileSync("wasm-bindgen", ["--target", "web", "--no-typescript", "--out-dir", folder, "--out-name", "engine", plain], { stdio: "inherit" });
+  return `${folder}/engine_bg.wasm`;
+}
 
 /** `from` still has its names; `to` is what viewers get. */
 export function shrink(from, to) {

@@ -8,7 +8,7 @@
 //!
 //! Invariant: media bytes stay in JavaScript; only the head of a file crosses over.
 #![cfg_attr(target_arch = "wasm32", no_std)]
-#![expect(unsafe_code, reason = "exported names need no_mangle, and a module that runs in one thread shares one cell")]
+#![expect(unsafe_code, reason = "a module that runs in one thread shares one cell")]
 
 extern crate alloc;
 
@@ -19,6 +19,7 @@ use alloc::{string::String, vec::Vec};
 use core::cell::RefCell;
 
 use tidegate_engine::{AppendFailure, Config, Engine, Input, Playhead, Timing, Track};
+use wasm_bindgen::prelude::wasm_bindgen;
 
 /// Longest text or head that is taken: a playlist of a day is below 4 MB.
 const MAX_INBOX: usize = 32 << 20;
@@ -40,8 +41,8 @@ unsafe impl Sync for Cell {}
 static STATE: Cell = Cell(RefCell::new(State { engine: None, inbox: Vec::new(), numbers: Vec::new(), out: String::new() }));
 
 /// Makes room for what is to be read, and says where.
-#[unsafe(no_mangle)]
-pub extern "C" fn reserve(bytes: usize) -> *mut u8 {
+#[wasm_bindgen]
+pub fn reserve(bytes: usize) -> *mut u8 {
     let mut state = STATE.0.borrow_mut();
     state.inbox.clear();
     state.inbox.resize(bytes.min(MAX_INBOX), 0);
@@ -49,35 +50,35 @@ pub extern "C" fn reserve(bytes: usize) -> *mut u8 {
 }
 
 /// Where numbers come out.
-#[unsafe(no_mangle)]
-pub extern "C" fn numbers() -> *const f64 {
+#[wasm_bindgen]
+pub fn numbers() -> *const f64 {
     STATE.0.borrow().numbers.as_ptr()
 }
 
 /// Where texts come out, a line each.
-#[unsafe(no_mangle)]
-pub extern "C" fn out() -> *const u8 {
+#[wasm_bindgen]
+pub fn out() -> *const u8 {
     STATE.0.borrow().out.as_ptr()
 }
 
 /// How long they are, in bytes.
-#[unsafe(no_mangle)]
-pub extern "C" fn out_len() -> usize {
+#[wasm_bindgen]
+pub fn out_len() -> usize {
     STATE.0.borrow().out.len()
 }
 
 /// Makes an engine. `utc_at_zero_ms` is the wall clock at 0 of the steady one; `latency_s` the wished latency; `expected_bps`
 /// what the network carried last time.
-#[unsafe(no_mangle)]
-pub extern "C" fn begin(utc_at_zero_ms: f64, latency_s: f64, expected_bps: f64) {
+#[wasm_bindgen]
+pub fn begin(utc_at_zero_ms: f64, latency_s: f64, expected_bps: f64) {
     let config = Config { latency_s: known(latency_s), utc_at_zero_ms, expected_bps: known(expected_bps), ..Config::default() };
     STATE.0.borrow_mut().engine = Some(Engine::new(config));
 }
 
 /// Tells the engine what happened; to be followed by [`poll`] until that gives 0. `split` is where the first text in the inbox
 /// ends and the second begins.
-#[unsafe(no_mangle)]
-pub extern "C" fn handle(code: u32, now_ms: f64, split: usize, a: f64, b: f64, c: f64, d: f64) {
+#[wasm_bindgen]
+pub fn handle(code: u32, now_ms: f64, split: usize, a: f64, b: f64, c: f64, d: f64) {
     let mut state = STATE.0.borrow_mut();
     let State { engine: Some(engine), inbox, .. } = &mut *state else { return };
     let (first, second) = inbox.split_at_checked(split).unwrap_or_default();
@@ -122,8 +123,8 @@ pub extern "C" fn handle(code: u32, now_ms: f64, split: usize, a: f64, b: f64, c
 }
 
 /// The code of the next thing to do, 0 for nothing. Its numbers and texts are there until the next call.
-#[unsafe(no_mangle)]
-pub extern "C" fn poll() -> u32 {
+#[wasm_bindgen]
+pub fn poll() -> u32 {
     let mut state = STATE.0.borrow_mut();
     let Some(next) = state.engine.as_mut().and_then(Engine::poll) else { return 0 };
     let (code, numbers, texts) = output::coded(next);
@@ -134,14 +135,14 @@ pub extern "C" fn poll() -> u32 {
 }
 
 /// Works on the policy's tables, at most so many slices of about 0.1 ms; 1 when there is nothing to work on.
-#[unsafe(no_mangle)]
-pub extern "C" fn idle(slices: u32) -> u32 {
+#[wasm_bindgen]
+pub fn idle(slices: u32) -> u32 {
     STATE.0.borrow_mut().engine.as_mut().is_none_or(|engine| engine.idle(slices)).into()
 }
 
 /// Answers a question with numbers, texts or both; gives how many numbers.
-#[unsafe(no_mangle)]
-pub extern "C" fn ask(question: u32, a: f64) -> usize {
+#[wasm_bindgen]
+pub fn ask(question: u32, a: f64) -> usize {
     let mut state = STATE.0.borrow_mut();
     let State { engine: Some(engine), numbers, out, .. } = &mut *state else { return 0 };
     numbers.clear();
