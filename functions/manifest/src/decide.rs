@@ -30,6 +30,12 @@ pub(crate) enum Decision {
 
 /// What can be said before the log has been read to its end.
 pub(crate) fn decide(timeline: &Timeline, target: &Target, document: Option<&StreamDocument>, now_utc_ms: u64) -> Decision {
+    if let Target::Multivariant { stretch: Some(stretch), .. } | Target::Media { stretch: Some(stretch), .. } = target
+        && timeline.start_utc_us().is_some()
+        && let Err(error) = stretch.check(timeline)
+    {
+        return Decision::Answer(refusal(400, error));
+    }
     let answer = match target {
         Target::Multivariant { of_stream, stretch } => {
             (!timeline.periods().is_empty()).then(|| multivariant_of(timeline, *of_stream, stretch.as_ref(), document))

@@ -340,6 +340,10 @@ fn a_stretch_that_is_not_there_is_404_and_one_that_makes_no_sense_400() {
     for (query, expected) in [("start=99", 404), ("start=5&end=4", 400), ("start=x", 400), ("end=1&end=2", 400), ("start=", 400)] {
         assert_eq!(status(&world.get(&mut State::new(), &format!("~/source.m3u8?{query}"))), expected, "{query}");
     }
+    // Only the session tells that this ends before it begins.
+    for playlist in ["~/index.m3u8", "~/source.m3u8"] {
+        assert_eq!(status(&world.get(&mut State::new(), &format!("{playlist}?start=2026-09-21T14:13:25Z&end=3.5"))), 400);
+    }
 }
 
 #[test]

@@ -14,6 +14,9 @@ fuzz_target!(|query: &str| {
     let session = Session { stream, id: SessionId::new(1, 1), target_duration_s: 2, dvr_window_s: 60, renditions: Vec::new() };
     let timeline = Timeline::new(session);
     let _ = stretch.find(&timeline);
+    if stretch.check(&timeline).is_err() {
+        return;
+    }
     let text = stretch.query(&timeline);
     assert!(matches!(Stretch::parse(&text), Ok(Some(_))), "{text}");
 });

@@ -77,15 +77,23 @@ impl Stretch {
                 return Err(StretchError::Twice(name));
             }
         }
-        let backwards = match (found.start, found.end) {
-            (Some(Moment::Utc(start)), Some(Moment::Utc(end))) => start >= end,
-            (Some(Moment::Media(start)), Some(Moment::Media(end))) => start >= end,
-            _ => false,
-        };
-        if backwards {
+        if found.ends_first() {
             return Err(StretchError::Backwards);
         }
         Ok((found.start.is_some() || found.end.is_some()).then_some(found))
+    }
+
+    fn ends_first(&self) -> bool {
+        match (self.start, self.end) {
+            (Some(Moment::Utc(start)), Some(Moment::Utc(end))) => start >= end,
+            (Some(Moment::Media(start)), Some(Moment::Media(end))) => start >= end,
+            _ => false,
+        }
+    }
+
+    /// Whether nothing lies between; of a date and seconds only the timeline can tell.
+    pub fn check(&self, timeline: &Timeline) -> Result<(), StretchError> {
+        if self.dated(timeline).ends_first() { Err(StretchError::Backwards) } else { Ok(()) }
     }
 
     /// Finds it in a timeline.

@@ -285,8 +285,8 @@ fn the_source_clock_drifts_and_program_date_time_follows_in_steps() {
     assert_all_found(&script, &bucket);
     let steps: Vec<_> =
         bucket.events.iter().filter_map(|event| if let Event::ClockStep { by_us } = event { Some(*by_us) } else { None }).collect();
-    assert_eq!(steps.len(), 1, "{steps:?}");
-    assert!((100_000..110_000).contains(&steps[0]));
+    // Nobody sees a step of two frames.
+    assert!((2..=4).contains(&steps.len()) && steps.iter().all(|step| (1..=50_000).contains(step)), "{steps:?}");
 }
 
 #[test]

@@ -12,4 +12,3 @@ mod players;
 mod store;
 mod twins;
 mod up;
-mod validate;
