@@ -457,6 +457,19 @@ fn damaged_objects_are_not_shown_and_lead_to_no_5xx_but_where_the_start_is_damag
 }
 
 #[test]
+fn a_wait_for_a_record_that_was_changed_is_503_and_not_a_wait_that_is_over_at_once() {
+    let mut world = World::after(10);
+    let mut state = State::new();
+    let request = get(&world.full("~/source.m3u8?_HLS_msn=2&_HLS_part=2"));
+    let (answer, _) = world.run(&mut state, request.clone(), world.now_ms());
+    assert!(matches!(answer, Answer::Wait { .. }));
+    world.objects.insert(world.record_key(10), b"no record".to_vec());
+    let there = Request { waited: Some(Waited::There), ..request };
+    let (answer, _) = world.run(&mut state, there, world.now_ms() + 500);
+    assert_eq!(status(&answer), 503);
+}
+
+#[test]
 fn a_chapter_that_is_gone_shortens_the_past() {
     let mut world = World::after(4 * 150);
     let mut state = State::new();

@@ -43,12 +43,24 @@ pub(crate) struct WallClock {
     window_us: Option<i64>,
     /// What this worker's clock is wrong by, seen from the worker that began the session.
     correction_us: i64,
-    /// The offset is that of another worker: the first window says by how much its clock differs.
-    adopts: bool,
+    /// The offset is that of another worker, and by how much its clock differs is learned until then.
+    adopts: Option<Adopts>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Adopts {
+    /// Until a frame arrives after this.
+    until_us: Option<i64>,
+    /// Something is known of it.
+    learned: bool,
 }
 
 /// Below this, corrections cost more than they give: players align renditions by PROGRAM-DATE-TIME within a frame or so.
 const STEP_US: i64 = 100_000;
+
+/// How long a worker that goes on for another learns by how much its clock differs. What it held until then may have come late: after
+/// a pause of the process all of it came at once.
+const ADOPTS_US: i64 = 10_000_000;
 
 impl WallClock {
     /// With a clock that is known to be behind by this.
@@ -63,10 +75,15 @@ impl WallClock {
 
     /// Goes on with the offset of another worker, so that no step is seen where this one takes over.
     pub(crate) fn adopting(offset_us: i64) -> Self {
-        Self { offset_us: Some(offset_us), adopts: true, ..Self::default() }
+        Self { offset_us: Some(offset_us), adopts: Some(Adopts::default()), ..Self::default() }
     }
 
     pub(crate) fn saw(&mut self, arrival_us: i64, media_us: i64) {
+        if let Some(adopts) = &mut self.adopts
+            && arrival_us > *adopts.until_us.get_or_insert(arrival_us.saturating_add(ADOPTS_US))
+        {
+            self.adopts = None;
+        }
         let offset = arrival_us.saturating_add(self.correction_us).saturating_sub(media_us);
         self.window_us = Some(self.window_us.map_or(offset, |least| least.min(offset)));
     }
@@ -74,8 +91,12 @@ impl WallClock {
     /// At the start of a segment: takes over what the frames since the last one say. Returns the step where there is one.
     pub(crate) fn settle(&mut self) -> Option<i64> {
         let window = self.window_us.take()?;
-        if core::mem::take(&mut self.adopts) {
-            self.correction_us = self.offset_us.unwrap_or(window).saturating_sub(window);
+        if let Some(adopts) = &mut self.adopts {
+            let behind_us = self.offset_us.unwrap_or(window).saturating_sub(window);
+            // Frames that are prompter than those before say that those were late, and not that the clock was set back.
+            if !core::mem::replace(&mut adopts.learned, true) || behind_us > 0 {
+                self.correction_us = self.correction_us.saturating_add(behind_us);
+            }
             return None;
         }
         let step = match self.offset_us {
@@ -110,6 +131,21 @@ mod tests {
     fn a_jump_back_stays_a_jump_back() {
         let mut unwrap = Unwrap::default();
         assert_eq!([unwrap.next(100_000), unwrap.next(0)], [100_000, 0]);
+    }
+
+    #[test]
+    fn frames_that_came_late_when_another_worker_was_followed_do_not_move_the_clock() {
+        let mut wall = WallClock::adopting(1_000_000);
+        // All that came while the process was stopped.
+        for media_us in [0, 2_000_000, 4_000_000] {
+            wall.saw(9_000_000, media_us);
+            assert_eq!((wall.settle(), wall.utc_us(media_us)), (None, 1_000_000 + media_us));
+        }
+        for media_us in (6_000_000..30_000_000).step_by(2_000_000) {
+            wall.saw(3_500_000 + media_us, media_us);
+            assert_eq!((wall.settle(), wall.utc_us(media_us)), (None, 1_000_000 + media_us));
+        }
+        assert_eq!(wall.correction_us(), -2_500_000);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 use alloc::{collections::VecDeque, vec::Vec};
 
-use tidegate_stream::{Hash, PartIndex, RecordNumber, TrackPart};
+use tidegate_cmaf::{Defaults, read_chunk};
+use tidegate_stream::{PartIndex, RecordNumber, TrackPart};
 
 use crate::{period::Built, track::Piece};
 
@@ -24,8 +25,8 @@ pub(crate) struct Theirs {
     pub(crate) number: RecordNumber,
     /// Its place in the segment.
     pub(crate) part: PartIndex,
-    /// Each track with the hash of its chunk.
-    pub(crate) tracks: Vec<(TrackPart, Hash)>,
+    /// Each track with its chunk.
+    pub(crate) tracks: Vec<(TrackPart, Vec<u8>)>,
 }
 
 /// What to do with a part of this worker's.
@@ -59,8 +60,9 @@ impl Joint {
         }
         let pieces = built.pieces.iter_mut().zip(&mut self.ends).zip(&mut self.equal);
         if let Some(theirs) = self.theirs.pop_front() {
-            for (((piece, end), equal), (part, hash)) in pieces.zip(theirs.tracks) {
-                *equal &= piece.part == part && Hash::of(&piece.media) == hash;
+            for (((piece, end), equal), (part, chunk)) in pieces.zip(theirs.tracks) {
+                let same = piece.part == part && piece.media == chunk;
+                *equal &= same || (theirs.part.0 == 0 && is_end_of(&piece.media, &chunk));
                 *end = part.start.saturating_add(part.duration.into());
             }
             return Fit::Known;
@@ -82,4 +84,16 @@ impl Joint {
         }
         if goes { Fit::Goes } else { Fit::Known }
     }
+}
+
+/// Whether one chunk is the end of another: a worker whose connection begins with a key frame has not received the few frames of
+/// sound before it that belong to its segment. What follows is the same if all that it has is, and needs nothing that it lacks.
+fn is_end_of(ours: &[u8], theirs: &[u8]) -> bool {
+    let (Ok(ours), Ok(theirs)) = (read_chunk(ours, &Defaults::default()), read_chunk(theirs, &Defaults::default())) else {
+        return false;
+    };
+    let Some(before) = theirs.samples.len().checked_sub(ours.samples.len()) else { return false };
+    let (lacks, has) = theirs.samples.split_at(before);
+    let start = theirs.decode_time.saturating_add(lacks.iter().map(|sample| u64::from(sample.duration)).sum());
+    start == ours.decode_time && has == ours.samples && theirs.samples.iter().all(|sample| sample.sync)
 }

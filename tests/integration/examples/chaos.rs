@@ -18,8 +18,9 @@ fn main() {
     let Some(minio) = Minio::start("chaos") else { return };
     let mut twins = Twins::start(minio.s3.clone(), ladder);
     twins.settle(6);
+    let mut gaps_said = 0;
     for (what, signal, times) in [("kill -9", KILL, kills), ("planned drain", TERMINATE, drains), ("SIGSTOP for 8 s", STOP, pauses)] {
-        let (mut took, gaps_before, parts_before) = (Vec::new(), twins.reader.gaps, twins.reader.parts);
+        let (mut took, gaps_before, parts_before) = (Vec::new(), twins.reader.gaps.len(), twins.reader.parts);
         for round in 0..times {
             // Not always at the same place of a part or a segment.
             let mut place = twins.owner();
@@ -32,6 +33,10 @@ fn main() {
             let again = if signal == STOP { Duration::from_secs(8) } else { Duration::from_millis(300) };
             took.push(twins.kill(place, signal, again).as_millis());
             twins.settle(3);
+            for gap in twins.reader.gaps.iter().skip(gaps_said) {
+                println!("{what}, round {round}: {gap:?}");
+            }
+            gaps_said = twins.reader.gaps.len();
             assert!(twins.reader.broken.is_empty(), "{:?}\n{}", twins.reader.broken, twins.report());
         }
         took.sort_unstable();
@@ -42,7 +47,7 @@ fn main() {
                 took.len(),
                 at(50),
                 at(95),
-                twins.reader.gaps - gaps_before,
+                twins.reader.gaps.len() - gaps_before,
                 twins.reader.parts - parts_before,
                 twins.reader.changed(),
                 twins.reader.is_one_session(),

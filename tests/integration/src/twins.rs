@@ -15,7 +15,8 @@ use std::{
 
 use tidegate_ingest_worker::store::{Bucket as _, Condition, Store};
 use tidegate_stream::{
-    Current, Hash, Key, KeyDocument, KeyHash, MetaKey, Record, RecordBody, RecordNumber, SessionId, Snapshot, StreamId, Timeline, WriterId,
+    Current, Hash, Key, KeyDocument, KeyHash, MetaKey, Msn, PartIndex, Record, RecordBody, RecordNumber, SessionId, Snapshot, StreamId,
+    Timeline, TrackPart, WriterId,
 };
 use tokio::runtime::Runtime;
 
@@ -56,11 +57,28 @@ pub struct Reader {
     /// Each record with its writer, its hash, and when it was seen.
     pub seen: Vec<(RecordNumber, WriterId, Hash, Instant)>,
     /// Shares of parts that were gaps.
-    pub gaps: u64,
+    pub gaps: Vec<Gap>,
     /// Parts of all renditions.
     pub parts: u64,
     /// What broke a rule.
     pub broken: Vec<String>,
+}
+
+/// A share of a part that nobody has.
+#[derive(Clone, Debug)]
+pub struct Gap {
+    /// Its record.
+    pub number: RecordNumber,
+    /// Its part.
+    pub at: (Msn, PartIndex),
+    /// Which rendition lacks it.
+    pub rendition: usize,
+    /// Where it is and how long, in ticks of that rendition.
+    pub ticks: (u64, u32),
+    /// Who wrote it.
+    pub writer: WriterId,
+    /// Whether it is the first record of this writer.
+    pub is_first: bool,
 }
 
 const STREAM: &str = "twins";
@@ -232,7 +250,7 @@ impl Reader {
             session: None,
             timeline: None,
             seen: Vec::new(),
-            gaps: 0,
+            gaps: Vec::new(),
             parts: 0,
             broken: Vec::new(),
         }
@@ -274,7 +292,12 @@ impl Reader {
                     }
                     if let RecordBody::Part(part) = &record.body {
                         self.parts += part.tracks.len() as u64;
-                        self.gaps += part.tracks.iter().filter(|track| track.len == 0).count() as u64;
+                        let is_first = self.seen.last().is_some_and(|(_, writer, ..)| *writer != record.writer);
+                        let gap = |(rendition, track): (usize, &TrackPart)| {
+                            let (at, ticks) = ((part.msn, part.part), (track.start, track.duration));
+                            (track.len == 0).then_some(Gap { number, at, rendition, ticks, writer: record.writer, is_first })
+                        };
+                        self.gaps.extend(part.tracks.iter().enumerate().filter_map(gap));
                     }
                     self.seen.push((number, record.writer, hash, Instant::now()));
                 }

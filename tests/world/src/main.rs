@@ -24,6 +24,9 @@ fn main() -> ExitCode {
         events += plan.events.len();
         faults += plan.faults.len();
         let report = play(seed, plan);
+        if (seed - from) % 1000 == 999 {
+            eprintln!("{} worlds in {:.0} s", seed - from + 1, began.elapsed().as_secs_f64());
+        }
         total.records += report.records;
         total.handovers += report.handovers;
         total.parts.0 += report.parts.0;

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use tidegate_stream::{Key, RecordNumber};
+use tidegate_stream::{Key, Record, RecordBody, RecordNumber};
 
 use crate::random::Random;
 
@@ -87,6 +87,8 @@ pub struct Store {
     pub broken: Option<String>,
     /// Keys that somebody has altered or removed by hand.
     pub tampered: Vec<String>,
+    /// A record that was removed has been written once more, with other bytes: from this segment on who had read it knows another log.
+    pub rewritten: Option<u64>,
 }
 
 /// After this a request that is not answered counts as failed.
@@ -108,6 +110,7 @@ impl Store {
             puts: 0,
             broken: None,
             tampered: Vec::new(),
+            rewritten: None,
         }
     }
 
@@ -194,6 +197,10 @@ impl Store {
                         let again = self.written.iter().any(|(of, known, _)| *of == session.to_string() && *known == number);
                         if again && !self.tampered.contains(&key) {
                             self.broken = Some(format!("record {number} has two owners"));
+                        }
+                        if again && let Ok((Record { body: RecordBody::Part(part), .. }, _)) = Record::decode(&bytes) {
+                            let from = part.msn.0.saturating_sub(1);
+                            self.rewritten = Some(self.rewritten.map_or(from, |before| before.min(from)));
                         }
                         self.written.push((session.to_string(), number, Arc::clone(&bytes)));
                     }

@@ -109,6 +109,7 @@ impl World {
             if self.viewers.is_empty() && self.now > T0 + VIEWER_US {
                 self.viewers.push(Viewer::new(self.now, seed));
             }
+            self.rules.rewritten = self.store.rewritten;
             for viewer in &mut self.viewers {
                 viewer.step(self.now, STEP_US, &mut self.edges, &mut self.rules);
             }

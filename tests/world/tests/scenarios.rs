@@ -31,6 +31,20 @@ fn an_owner_that_dies_is_gone_on_with_inside_the_segment_without_a_gap() {
 }
 
 #[test]
+fn who_has_only_just_come_back_goes_on_without_a_gap_inside_the_first_segment_that_it_has_received() {
+    // Its first frame is the key frame at 6 s: the sound of that segment begins a few frames before it.
+    let back = (4_200_000, Event::KillStandby(SECOND / 2));
+    for at in [6_700, 7_200, 7_700] {
+        let report = with(Mode::Exact, &[back, (at * 1000, Event::KillOwner(4 * SECOND))], &[]);
+        assert_eq!((report.sessions, report.handovers, report.parts.1), (1, 1, 0), "{:#?}", report.said);
+        assert!(report.longest_us < 1_900_000, "{} us", report.longest_us);
+        let report = with(Mode::Exact, &[back, (at * 1000, Event::Leave(4 * SECOND))], &[]);
+        assert_eq!((report.sessions, report.handovers, report.parts.1), (1, 1, 0), "{:#?}", report.said);
+        assert!(report.longest_us < 900_000, "{} us", report.longest_us);
+    }
+}
+
+#[test]
 fn rungs_that_are_not_alike_are_gaps_for_the_rest_of_the_segment_only() {
     let report = with(Mode::Own, &[(5_600_000, Event::KillOwner(2 * SECOND))], &[]);
     assert_eq!((report.sessions, report.handovers), (1, 1), "{:#?}", report.said);

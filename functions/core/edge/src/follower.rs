@@ -21,6 +21,8 @@ pub struct Follower {
     moved: bool,
     /// When the store last answered.
     answered_ms: u64,
+    /// The next record is there, and is not what it should be.
+    damaged: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -92,6 +94,7 @@ impl Follower {
             reached: false,
             moved: false,
             answered_ms: 0,
+            damaged: false,
         }
     }
 
@@ -122,7 +125,9 @@ impl Follower {
         let Some(timeline) = &self.timeline else { return true };
         let stale_ms = u64::from(timeline.session().target_duration_s) * 1000 * STALE_TARGETS;
         let last_ms = timeline.segments().back().and_then(|segment| segment.parts.last()).map_or(0, |part| part.utc_us / 1000);
-        let still = now_ms.saturating_sub(u64::try_from(last_ms).unwrap_or(0)) > stale_ms;
+        // The owner's clock may be ahead of ours: then its dates are never old, but the log stands still before our eyes.
+        let since_ms = self.progress_ms.min(u64::try_from(last_ms).unwrap_or(0));
+        let still = now_ms.saturating_sub(since_ms) > stale_ms;
         still && self.tip_ms.is_some() && now_ms.saturating_sub(self.head_ms) > stale_ms
     }
 
@@ -241,6 +246,7 @@ impl Follower {
         self.phase = if timeline.ended() { Phase::Ended } else { Phase::Log };
         self.timeline = Some(timeline);
         self.tip_ms = None;
+        self.damaged = false;
         self.progress_ms = self.head_ms;
     }
 
@@ -250,6 +256,7 @@ impl Follower {
         match applied {
             Some(Ok(())) => {
                 self.tip_ms = None;
+                self.damaged = false;
                 self.progress_ms = now_ms;
                 self.moved |= self.reached;
                 if timeline.ended() {
@@ -261,6 +268,7 @@ impl Follower {
             // Somebody damaged the log; the head is the only way past it, once it is far enough.
             Some(Err(_)) | None => {
                 self.tip_ms = Some(now_ms);
+                self.damaged = true;
                 if now_ms.saturating_sub(self.head_ms) >= ABSENT_FRESH_MS {
                     self.phase = Phase::Head;
                 }
@@ -292,6 +300,12 @@ impl Follower {
         let target_ms = |timeline: &Timeline| u64::from(timeline.session().target_duration_s) * 1000;
         let live = self.timeline.as_ref().filter(|timeline| !timeline.ended());
         live.is_some_and(|timeline| now_ms.saturating_sub(self.answered_ms) > target_ms(timeline))
+    }
+
+    /// Whether somebody has changed the next record: to wait for it is of no use, and a later head leads past it.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.damaged
     }
 
     /// Whether it is known that there is no such session.

@@ -1,6 +1,6 @@
 use alloc::{collections::VecDeque, vec::Vec};
 
-use tidegate_cmaf::{Defaults, read_chunk};
+use tidegate_cmaf::{Chunk, Defaults, Sample, read_chunk};
 use tidegate_stream::{
     ApplyError, Chapter, DecodeError, Hash, Key, Msn, PartRecord, Record, RecordBody, RecordNumber, Session, Timeline, TrackKind,
     TrackPart, encode_segment,
@@ -17,7 +17,11 @@ pub(super) struct Follow {
     /// Objects beside the log that follow from its last closed segments, as the owner writes them.
     beside: VecDeque<(Key, Vec<u8>)>,
     /// When the newest record was seen.
+    record_us: i64,
+    /// From when on the log is silent, if it is: when the newest record was seen, or when it could last not be looked for.
     pub(super) seen_us: i64,
+    /// When the store last said anything about the next record.
+    pub(super) told_us: i64,
     /// The writer of the newest record has gone.
     pub(super) left: bool,
     /// The log has moved while it was watched.
@@ -53,8 +57,17 @@ pub(super) struct Start {
     pub(super) timescale: u32,
     pub(super) utc_us: i64,
     pub(super) kind: TrackKind,
-    /// Each track of that record with its timescale.
-    pub(super) tracks: Vec<Option<(TrackPart, u32)>>,
+    /// The frames of each track in that record, with their timescale.
+    pub(super) frames: Vec<(Vec<Timed>, u32)>,
+}
+
+/// A frame of the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timed {
+    /// Its decode time.
+    pub(super) tick: i64,
+    pub(super) duration: u32,
+    pub(super) hash: Hash,
 }
 
 /// Closed segments whose bundle the owner may not have written yet.
@@ -63,7 +76,18 @@ const BESIDE_SEGMENTS: usize = 4;
 impl Follow {
     /// Starts with what a head says, and the objects of the segment that is open there.
     pub(super) fn new(timeline: Timeline, now: i64) -> Self {
-        Self { timeline, open: Vec::new(), beside: VecDeque::new(), seen_us: now, left: false, lived: false, waits: false, missing_us: now }
+        Self {
+            timeline,
+            open: Vec::new(),
+            beside: VecDeque::new(),
+            record_us: now,
+            seen_us: now,
+            told_us: now,
+            left: false,
+            lived: false,
+            waits: false,
+            missing_us: now,
+        }
     }
 
     /// The next record is not there.
@@ -71,6 +95,7 @@ impl Follow {
         if !self.waits && !self.lived {
             // From the end of the log on it is watched; what was read to get there was no sign of life.
             self.seen_us = now;
+            self.record_us = now;
         }
         self.waits = true;
         self.missing_us = now;
@@ -104,6 +129,7 @@ impl Follow {
         let (record, media) = Record::decode(object).map_err(Damage::Decode)?;
         let before = self.timeline.last().map(|last| last.msn);
         self.timeline.apply(&record, media, Some(Record::hash(object))).map_err(Damage::Apply)?;
+        self.record_us = now;
         self.seen_us = now;
         self.left = record.body == RecordBody::Leave;
         self.lived |= self.waits;
@@ -158,7 +184,7 @@ impl Follow {
         let theirs = |entry: &Entry| Theirs {
             number: entry.number,
             part: entry.part.part,
-            tracks: entry.chunks().map(|(track, chunk)| (track, Hash::of(chunk))).collect(),
+            tracks: entry.chunks().map(|(track, chunk)| (track, chunk.to_vec())).collect(),
         };
         Joint::new(self.open.iter().map(theirs).collect(), self.timeline.session().renditions.len())
     }
@@ -175,9 +201,9 @@ impl Follow {
         let track = self.timeline.track(segment, lead)?;
         let (part, chunk) = first.chunks().nth(lead)?;
         let hash = read_chunk(chunk, &Defaults::default()).ok().and_then(|chunk| chunk.samples.first().map(|sample| Hash::of(sample.data)));
-        let of = |(rendition, (part, _)): (usize, (TrackPart, &[u8]))| {
-            let track = self.timeline.track(segment, rendition)?;
-            (part.len > 0).then_some((part, track.timescale))
+        let of = |(rendition, (_, chunk)): (usize, (TrackPart, &[u8]))| {
+            let timescale = self.timeline.track(segment, rendition).map_or(0, |track| track.timescale);
+            (read_chunk(chunk, &Defaults::default()).map(|chunk| timed(&chunk)).unwrap_or_default(), timescale)
         };
         Some(Start {
             hash,
@@ -185,7 +211,7 @@ impl Follow {
             timescale: track.timescale,
             utc_us: first.part.utc_us,
             kind: track.kind.clone(),
-            tracks: first.chunks().enumerate().map(of).collect(),
+            frames: first.chunks().enumerate().map(of).collect(),
         })
     }
 
@@ -194,7 +220,12 @@ impl Follow {
     pub(super) fn ahead_us(&self, now: i64) -> i64 {
         let part_us = i64::from(self.timeline.session().part_target_us());
         let Some(end_us) = self.last_utc_us().map(|utc_us| utc_us.saturating_add(part_us)) else { return 0 };
-        if self.lived { end_us.saturating_sub(self.seen_us) } else { end_us.saturating_sub(now).max(0) }
+        if self.lived { end_us.saturating_sub(self.record_us) } else { end_us.saturating_sub(now).max(0) }
+    }
+
+    /// Frames from here on are not in the log, as far as can be told.
+    pub(super) fn unwritten_us(&self) -> i64 {
+        self.record_us.saturating_sub(i64::from(self.timeline.session().part_target_us()))
     }
 
     /// How long a silence has to be. A log that was old when it was found, as far as the clocks of two workers agree, need not be
@@ -209,6 +240,15 @@ impl Follow {
     pub(super) fn last_utc_us(&self) -> Option<i64> {
         self.timeline.segments().iter().rev().find_map(|segment| segment.parts.last()).map(|part| part.utc_us)
     }
+}
+
+fn timed(chunk: &Chunk<'_>) -> Vec<Timed> {
+    let mut tick = i64::try_from(chunk.decode_time).unwrap_or(i64::MAX);
+    let of = |sample: &Sample<'_>| {
+        let next = tick.saturating_add(i64::from(sample.duration));
+        Timed { tick: core::mem::replace(&mut tick, next), duration: sample.duration, hash: Hash::of(sample.data) }
+    };
+    chunk.samples.iter().map(of).collect()
 }
 
 impl Entry {

@@ -122,13 +122,12 @@ impl Held {
         self.keys.iter()
     }
 
-    /// The frame of a rendition whose time is nearest to this one.
-    pub(super) fn nearest(&self, rendition: usize, dts_ms: i64) -> Option<&Frame> {
-        let frames = self.inputs.iter().filter_map(|(_, input)| match input {
+    /// All frames of a rendition, oldest first.
+    pub(super) fn frames(&self, rendition: usize) -> impl Iterator<Item = &Frame> {
+        self.inputs.iter().filter_map(move |(_, input)| match input {
             Input::Frame { rendition: of, frame } if *of == rendition => Some(frame),
             _ => None,
-        });
-        frames.min_by_key(|frame| frame.dts_ms.saturating_sub(dts_ms).saturating_abs())
+        })
     }
 
     /// What was known of the renditions before a key frame, and all from there on: with the sound, but without the pictures,

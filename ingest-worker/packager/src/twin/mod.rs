@@ -159,7 +159,7 @@ enum Look {
 /// A log is silent after three parts, but not before this.
 const SILENCE_US_MIN: i64 = 1_000_000;
 /// An owner that leaves a hole behind it is waited for longer than one whose next part this worker can write itself.
-const PATIENCE_SILENCES: i64 = 4;
+const PATIENCE_SILENCES: i64 = 2;
 /// A source that is behind the log is waited for this long, before it counts as another one.
 const BEHIND_US: i64 = 4_000_000;
 /// The next record is looked for this long before it is due, in hundredths of a part.
@@ -528,7 +528,11 @@ impl Twin {
     fn read_record(&mut self, number: RecordNumber, object: Option<&[u8]>) {
         let Stage::Standby(follow) = &mut self.stage else { return };
         let part_us = i64::from(follow.timeline.session().part_target_us());
+        let told_us = core::mem::replace(&mut follow.told_us, self.now);
         let Some(object) = object else {
+            if self.now.saturating_sub(told_us) > STALE_US {
+                return self.look(Look::Head { beyond: None });
+            }
             follow.missing(self.now);
             let since_us = self.now.saturating_sub(follow.seen_us);
             let poll_us = if since_us > part_us + part_us / 2 { POLL_LATE_US } else { POLL_US };
@@ -624,7 +628,7 @@ impl Twin {
             }
             None => {
                 // What the owner has written is not written again, as far as can be told.
-                let from_us = follow.seen_us.saturating_sub(i64::from(follow.timeline.session().part_target_us()));
+                let from_us = follow.unwritten_us();
                 let Some(key) = self.held.keys().find(|key| !follow.lived || key.came_us >= from_us).copied() else { return };
                 let (known, inputs) = self.held.from(&key);
                 (Some(key), known, inputs)

@@ -1,8 +1,9 @@
 use alloc::vec::Vec;
 
-use tidegate_stream::{RenditionKind, TrackKind};
+use tidegate_stream::{Hash, RenditionKind, TrackKind};
 
 use crate::{
+    Frame,
     grid::scale,
     period::Anchor,
     twin::{
@@ -60,22 +61,37 @@ pub(super) fn find(held: &Held, follow: &Follow, before: Option<&Place>) -> Resu
 }
 
 fn anchor(held: &Held, follow: &Follow, start: &Start, key: &KeyFrame) -> Anchor {
-    let renditions = &follow.timeline.session().renditions;
-    let of = |(rendition, track): (usize, &Option<(tidegate_stream::TrackPart, u32)>)| {
-        let (part, timescale) = (*track)?;
-        let is_audio = renditions.get(rendition).is_some_and(|rendition| rendition.kind == RenditionKind::Audio);
-        if !is_audio {
-            return None;
-        }
-        let first = i64::try_from(part.start).ok()?;
-        let since_ms = scale(first, 1000, i64::from(timescale)) - scale(start.tick, 1000, i64::from(start.timescale));
-        let frame = held.nearest(rendition, key.shown_ms.saturating_add(since_ms))?;
-        Some((frame.dts_ms, first))
+    let of = |(rendition, kind): (usize, RenditionKind)| match kind {
+        RenditionKind::Audio => sound(held, start, key, rendition),
+        RenditionKind::Video => None,
     };
-    let audio: Vec<_> = start.tracks.iter().enumerate().map(of).collect();
+    let kinds = follow.timeline.session().renditions.iter().map(|rendition| rendition.kind);
+    let audio: Vec<_> = kinds.enumerate().map(of).collect();
     let rate = match start.kind {
         TrackKind::Video { frame_rate, .. } => frame_rate,
         TrackKind::Audio { .. } => None,
     };
     Anchor { lead: held.lead(), zero_ms: key.shown_ms, base: start.tick, utc_us: start.utc_us, rate, audio }
+}
+
+/// The first frame of sound in the segment that this worker has too: its timestamp here, its ticks in the log. It need not be the
+/// first of the segment: that lies a little before the key frame with which this worker's connection may have begun.
+fn sound(held: &Held, start: &Start, key: &KeyFrame, rendition: usize) -> Option<(i64, i64)> {
+    let (frames, timescale) = start.frames.get(rendition)?;
+    let timescale = i64::from(*timescale);
+    let expected_ms = |tick: i64| {
+        let since_ms = scale(tick, 1000, timescale) - scale(start.tick, 1000, i64::from(start.timescale));
+        key.shown_ms.saturating_add(since_ms)
+    };
+    let find = |half_frames: i64, alike: bool| {
+        frames.iter().find_map(|timed| {
+            let within_ms = scale(half_frames * i64::from(timed.duration), 500, timescale).unsigned_abs();
+            let off_ms = |frame: &&Frame| frame.dts_ms.abs_diff(expected_ms(timed.tick));
+            let fits = |frame: &&Frame| off_ms(frame) <= within_ms && (!alike || Hash::of(&frame.data) == timed.hash);
+            let frame = held.frames(rendition).filter(fits).min_by_key(off_ms)?;
+            Some((frame.dts_ms, timed.tick))
+        })
+    };
+    // The log's ticks follow one another without holes, so they may be a little off the timestamps; silence is alike everywhere.
+    find(1, true).or_else(|| find(3, true)).or_else(|| find(1, false))
 }

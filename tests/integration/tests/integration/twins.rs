@@ -18,6 +18,6 @@ fn a_killed_owner_and_one_that_is_told_to_go_cost_at_most_a_segment_each() {
     }
     assert_eq!(twins.reader.changed(), 0, "{}", twins.report());
     // Two handovers, of a segment of four parts at the most.
-    assert!(twins.reader.gaps <= 2 * 4, "{} gaps: {}", twins.reader.gaps, twins.report());
+    assert!(twins.reader.gaps.len() <= 2 * 4, "{:?}: {}", twins.reader.gaps, twins.report());
     assert!(twins.reader.is_one_session() && twins.reader.broken.is_empty(), "{:?} {}", twins.reader.broken, twins.report());
 }

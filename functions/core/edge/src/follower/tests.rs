@@ -191,6 +191,20 @@ fn records_that_expired_unseen_are_passed_by_the_head() {
 }
 
 #[test]
+fn a_record_that_was_removed_is_passed_though_the_clock_of_its_writer_is_a_minute_ahead() {
+    let log = log(&[4; 50], false);
+    let mut follower = follower();
+    // By its dates the newest record began at 74.5 s.
+    Bucket::new(&log, 150).feed(&mut follower, 10_000);
+    for now_ms in (10_100..=20_000).step_by(100) {
+        let mut later = Bucket::new(&log, 150 + (now_ms as usize - 10_000) / 500);
+        later.expire(150..151);
+        later.feed(&mut follower, now_ms);
+    }
+    assert!(last(&follower).0 >= 40, "{:?}", last(&follower));
+}
+
+#[test]
 fn a_session_that_is_not_there_is_asked_for_once_a_second() {
     let bucket = Bucket(BTreeMap::new());
     let mut follower = follower();
@@ -213,8 +227,10 @@ fn a_damaged_record_is_not_shown_and_the_head_leads_past_it() {
     let reads = bucket.feed(&mut follower, 3600);
     assert!(reads.len() < 4, "{reads:?}");
     assert_eq!(last(&follower), (1, 1));
+    assert!(follower.is_damaged());
     Bucket::new(&log, 12).feed(&mut follower, 6000);
     assert!(last(&follower) >= (2, 0));
+    assert!(!follower.is_damaged());
 }
 
 #[test]
