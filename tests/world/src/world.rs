@@ -29,6 +29,8 @@ pub struct Report {
     pub served: (u64, u64),
     /// Requests of the workers to the store: reads and writes.
     pub requests: (u64, u64),
+    /// How far behind the newest media the viewer is at the end, as far as it knows.
+    pub behind_s: Option<f64>,
     /// The longest time between two records, in us.
     pub longest_us: i64,
     /// What the workers said, for a report.
@@ -189,6 +191,7 @@ impl World {
     fn judge(&mut self, report: &mut Report) {
         report.records = self.store.written.len() as u64;
         report.requests = (self.store.gets, self.store.puts);
+        report.behind_s = self.viewers.first().and_then(Viewer::behind_s);
         report.served = (self.rules.playlists, self.rules.bodies);
         for parts in self.rules.parts.values() {
             report.parts.0 += parts.len() as u64;
