@@ -88,7 +88,7 @@ impl WallClock {
 
     pub(crate) fn saw(&mut self, arrival_us: i64, media_us: i64) {
         if let Some(adopts) = &mut self.adopts
-            && arrival_us > *adopts.until_us.get_or_insert(arrival_us.saturating_add(ADOPTS_US))
+            && arrival_us > *adopts.until_us.get_or_insert_with(|| arrival_us.saturating_add(ADOPTS_US))
         {
             self.adopts = None;
         }

@@ -32,7 +32,8 @@ fn main() {
             let Some(place) = place else { continue };
             let again = if signal == STOP { Duration::from_secs(8) } else { Duration::from_millis(300) };
             took.push(twins.kill(place, signal, again).as_millis());
-            twins.settle(3);
+            // Who comes back has to have received the whole of a segment before it is a standby.
+            twins.settle(10);
             for gap in twins.reader.gaps.iter().skip(gaps_said) {
                 println!("{what}, round {round}: {gap:?}");
             }

@@ -222,9 +222,14 @@ impl Edge {
                     one.stage = Stage::Send { pieces, keep, op: Some((id, key)) };
                     return true;
                 }
-                let body =
-                    pieces.iter().flat_map(|piece| self.kept.get(&piece.key).map(|bytes| cut(bytes, piece.range)).unwrap_or_default());
-                one.reply = Some(Reply { status: 200, body: body.collect(), keep });
+                let body: Vec<u8> = pieces
+                    .iter()
+                    .flat_map(|piece| self.kept.get(&piece.key).map(|bytes| cut(bytes, piece.range)).unwrap_or_default())
+                    .collect();
+                // An object that somebody has cut off has no such range.
+                let expected: Option<u64> = pieces.iter().map(|piece| piece.range.map(|(first, last)| last - first + 1)).sum();
+                let whole = expected.is_none_or(|expected| expected == body.len() as u64);
+                one.reply = Some(if whole { Reply { status: 200, body, keep } } else { Reply { status: 502, body: Vec::new(), keep } });
                 false
             }
             Stage::Done => false,

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         faults += plan.faults.len();
         let report = play(seed, plan);
         if (seed - from) % 1000 == 999 {
-            eprintln!("{} worlds in {:.0} s", seed - from + 1, began.elapsed().as_secs_f64());
+            println!("{} worlds in {:.0} s", seed - from + 1, began.elapsed().as_secs_f64());
         }
         total.records += report.records;
         total.handovers += report.handovers;

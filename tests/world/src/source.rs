@@ -96,7 +96,13 @@ fn config(rendition: usize) -> CodecConfig {
 
 fn payload(encoder: u64, rendition: u64, n: u64) -> Vec<u8> {
     let mut random = Random::new(encoder.wrapping_mul(31) ^ (rendition << 40) ^ n);
-    let mut data = random.bits().to_be_bytes().to_vec();
-    data.resize(8 + (n % 5) as usize, 0xa5);
+    let mut data = [encoder.to_be_bytes(), random.bits().to_be_bytes()].concat();
+    data.resize(data.len() + (n % 5) as usize, 0xa5);
     data
+}
+
+/// Which encoder has made a frame.
+#[must_use]
+pub fn encoder_of(data: &[u8]) -> Option<u64> {
+    data.first_chunk().map(|encoder| u64::from_be_bytes(*encoder))
 }

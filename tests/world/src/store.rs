@@ -66,6 +66,8 @@ pub enum Fault {
     Deaf(i64),
     /// Every way takes this much longer, in us.
     Slow(i64),
+    /// A write takes about half as much longer as this, and at the most this, in us.
+    SlowPuts(i64),
 }
 
 /// The bucket and the network before it.
@@ -147,7 +149,8 @@ impl Store {
                 }
                 Fault::Deaf(percent) => answered &= !self.random.percent(percent),
                 Fault::Slow(us) => way_us += self.random.within(us / 2, us),
-                Fault::Cut(_) | Fault::Busy(_) => {}
+                Fault::SlowPuts(us) if matches!(ask, Ask::Put(..)) => way_us += self.random.within(us / 4, us / 2),
+                Fault::Cut(_) | Fault::Busy(_) | Fault::SlowPuts(_) => {}
             }
         }
         let back = answered.then_some(way_us);

@@ -1,12 +1,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
-use tidegate_stream::{Hash, Key, Record, SessionId, Snapshot, StreamId, Timeline};
+use tidegate_cmaf::{Defaults, read_chunk};
+use tidegate_stream::{Hash, Key, Part, Record, SessionId, Snapshot, StreamId, Timeline};
 
 use crate::{
     edge::Edge,
     plan::{CALM_US, Event, Mode, Plan},
     rules::Rules,
-    source::Feed,
+    source::{Feed, encoder_of},
     store::Store,
     viewer::Viewer,
     worker::Worker,
@@ -29,6 +30,8 @@ pub struct Report {
     pub served: (u64, u64),
     /// Requests of the workers to the store: reads and writes.
     pub requests: (u64, u64),
+    /// How far behind the newest media the viewer is at the end, as far as it knows.
+    pub behind_s: Option<f64>,
     /// The longest time between two records, in us.
     pub longest_us: i64,
     /// What the workers said, for a report.
@@ -42,6 +45,10 @@ const STEP_US: i64 = 10_000;
 const VIEWER_US: i64 = 2_500_000;
 /// How long a viewer has to play without a stop before the end.
 const PLAYS_US: i64 = 4_000_000;
+/// After this both workers have received a segment and more.
+const WHOLE_US: i64 = 5_000_000;
+/// How far behind a viewer may be at the end, by dates that are as wrong as the clocks of the workers.
+const BEHIND_S: f64 = 6.0;
 const ENCODER: u64 = 77;
 
 struct World {
@@ -189,6 +196,7 @@ impl World {
     fn judge(&mut self, report: &mut Report) {
         report.records = self.store.written.len() as u64;
         report.requests = (self.store.gets, self.store.puts);
+        report.behind_s = self.viewers.first().and_then(Viewer::behind_s);
         report.served = (self.rules.playlists, self.rules.bodies);
         for parts in self.rules.parts.values() {
             report.parts.0 += parts.len() as u64;
@@ -199,7 +207,7 @@ impl World {
         }
         report.said.sort();
         let broken = self.store.broken.take().or_else(|| self.rules.broken.take());
-        let broken = broken.or_else(|| self.logs(report)).or_else(|| self.viewers_play(report.sessions));
+        let broken = broken.or_else(|| self.logs(report)).or_else(|| self.no_gap(report)).or_else(|| self.viewers_play(report.sessions));
         report.broken = broken;
     }
 
@@ -220,6 +228,7 @@ impl World {
             let mut timeline = Timeline::new(session_of_log);
             let mut writer = None;
             let mut ends: Vec<(u32, u64)> = Vec::new();
+            let mut made: BTreeMap<(u64, usize), u64> = BTreeMap::new();
             let tampered = !self.store.tampered.is_empty();
             for (expected, (number, bytes)) in records.into_iter().enumerate() {
                 if expected as u64 != number {
@@ -232,6 +241,9 @@ impl World {
                 report.handovers += u64::from(writer.replace(record.writer).is_some_and(|before| before != record.writer));
                 let Some(segment) = timeline.segments().back() else { continue };
                 let Some(part) = segment.parts.last().filter(|part| part.record == record.number) else { continue };
+                if let Some(other) = mixed(bytes, segment.msn.0, part, &mut made) {
+                    return Some(format!("{session}: record {number} goes on with what another encoder began: {other}"));
+                }
                 ends.resize(part.tracks.len(), (segment.period, 0));
                 for (end, track) in ends.iter_mut().zip(&part.tracks) {
                     if end.0 == segment.period && track.start < end.1 && track.duration > 0 {
@@ -242,6 +254,14 @@ impl World {
             }
         }
         None
+    }
+
+    /// Where both workers make the same bytes and have received a whole segment, one that goes costs nothing.
+    fn no_gap(&self, report: &Report) -> Option<String> {
+        let Plan { mode: Mode::Exact, events, faults, .. } = &self.plan else { return None };
+        let [(at, Event::KillOwner(_) | Event::Leave(_) | Event::PauseOwner(_))] = events.as_slice() else { return None };
+        let whole = faults.is_empty() && *at > WHOLE_US;
+        (whole && report.parts.1 > 0).then(|| format!("{} gaps where one owner went", report.parts.1))
     }
 
     /// At the end everything has worked for a while: the picture moves.
@@ -259,10 +279,25 @@ impl World {
                 let calm = CALM_US as f64 / 1e6;
                 return Some(format!("after {calm} s in which all works the picture moved {moved:.2} s in 4 s: {}", viewer.report()));
             }
-            if clocks_agree && viewer.behind_s().is_none_or(|behind_s| behind_s > 8.0) {
+            if clocks_agree && viewer.behind_s().is_none_or(|behind_s| behind_s > BEHIND_S) {
                 return Some(format!("the viewer is {:?} s behind: {}", viewer.behind_s(), viewer.report()));
             }
         }
         None
     }
+}
+
+/// A rendition whose segment was begun by one encoder, and whose part in this record another has made.
+fn mixed(object: &[u8], msn: u64, part: &Part, made: &mut BTreeMap<(u64, usize), u64>) -> Option<String> {
+    for (rendition, track) in part.tracks.iter().enumerate().filter(|(_, track)| track.len > 0) {
+        let chunk = object.get(track.offset as usize..)?.get(..track.len as usize)?;
+        let chunk = read_chunk(chunk, &Defaults::default()).ok()?;
+        for encoder in chunk.samples.iter().filter_map(|sample| encoder_of(sample.data)) {
+            let known = *made.entry((msn, rendition)).or_insert(encoder);
+            if known != encoder {
+                return Some(format!("segment {msn}, rendition {rendition}: {known:x} and {encoder:x}"));
+            }
+        }
+    }
+    None
 }

@@ -87,6 +87,35 @@ fn a_store_that_is_away_costs_nothing_but_time() {
 }
 
 #[test]
+fn a_minute_without_the_store_and_a_minute_of_a_slow_one_cost_no_segment_and_viewers_are_back_30_s_later() {
+    let part_us = 520_000;
+    let (away, trouble) = ((5 * SECOND, 65 * SECOND), (65 * SECOND, 125 * SECOND));
+    let faults =
+        vec![(away.0, away.1, Fault::Away), (trouble.0, trouble.1, Fault::Busy(5)), (trouble.0, trouble.1, Fault::SlowPuts(5 * part_us))];
+    let report = report(Plan { faults, ..Plan::calm(Mode::Exact, 155 * SECOND) });
+    // A record for each part, and an end to each silence.
+    assert_eq!((report.sessions, report.parts.1), (1, 0), "{:#?}", report.said);
+    let media = 155 * SECOND / 500_000;
+    assert!(report.records as i64 >= media - 4, "{} records of {media}", report.records);
+    assert!(report.behind_s.is_some_and(|behind_s| behind_s < 2.5), "{:?}", report.behind_s);
+}
+
+#[test]
+fn a_standby_costs_no_writes_and_a_few_reads_for_each_record() {
+    const SECONDS: i64 = 120;
+    let alone = report(Plan::calm(Mode::Single, SECONDS * SECOND));
+    let twins = report(Plan::calm(Mode::Exact, SECONDS * SECOND));
+    let (reads, puts) = (twins.requests.0 as i64 - alone.requests.0 as i64, twins.requests.1 as i64 - alone.requests.1 as i64);
+    println!(
+        "{SECONDS} s: {} PUTs alone and {} with a standby, which reads {reads} times for {} records",
+        alone.requests.1, twins.requests.1, twins.records
+    );
+    assert!(puts.abs() * 20 <= alone.requests.1 as i64, "{alone:?} {twins:?}");
+    // One that finds it, and those that come a little early.
+    assert!(reads <= 3 * twins.records as i64, "{reads} for {}", twins.records);
+}
+
+#[test]
 fn clocks_that_are_ten_minutes_apart_do_not_matter() {
     let plan = Plan::calm(Mode::Exact, 26 * SECOND);
     let events = vec![(5_600_000, Event::KillOwner(2 * SECOND))];

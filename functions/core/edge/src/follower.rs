@@ -21,6 +21,8 @@ pub struct Follower {
     moved: bool,
     /// When the store last answered.
     answered_ms: u64,
+    /// It has not answered since: what the log did meanwhile was not seen.
+    blind: bool,
     /// The next record is there, and is not what it should be.
     damaged: bool,
 }
@@ -94,6 +96,7 @@ impl Follower {
             reached: false,
             moved: false,
             answered_ms: 0,
+            blind: false,
             damaged: false,
         }
     }
@@ -133,8 +136,14 @@ impl Follower {
 
     /// Takes what [`Self::need`] asked for. An object that is not what it should be is treated as absent: nothing of it is shown.
     pub fn handle(&mut self, now_ms: u64, key: &Key, fetched: Fetched<'_>) {
-        if fetched != Fetched::Failed {
+        if fetched == Fetched::Failed {
+            self.blind = true;
+        } else {
             self.answered_ms = now_ms;
+            if core::mem::take(&mut self.blind) {
+                // Who cannot read cannot say that a log stood still, and its writer may be as blind.
+                self.progress_ms = now_ms;
+            }
         }
         match (key, fetched) {
             (Key::Head { .. }, Fetched::Got(bytes)) => self.read_head(now_ms, bytes),

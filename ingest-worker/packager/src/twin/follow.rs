@@ -23,11 +23,13 @@ pub(super) struct Follow {
     /// When the store last said anything about the next record.
     pub(super) told_us: i64,
     /// The writer of the newest record has gone.
-    pub(super) left: bool,
+    left: bool,
     /// The log has moved while it was watched.
     pub(super) lived: bool,
     /// The next record was looked for and was not there.
     pub(super) waits: bool,
+    /// The newest record is the last one, as far as can be told: it was waited for, or the next one is missing.
+    at_end: bool,
     /// When it was last seen to be missing.
     missing_us: i64,
 }
@@ -86,6 +88,7 @@ impl Follow {
             left: false,
             lived: false,
             waits: false,
+            at_end: false,
             missing_us: now,
         }
     }
@@ -98,7 +101,13 @@ impl Follow {
             self.record_us = now;
         }
         self.waits = true;
+        self.at_end = true;
         self.missing_us = now;
+    }
+
+    /// Its owner has gone, and nobody has gone on since.
+    pub(super) fn is_left(&self) -> bool {
+        self.left && self.at_end
     }
 
     /// How long the next record is known to have been missing since the newest one was seen.
@@ -133,7 +142,7 @@ impl Follow {
         self.seen_us = now;
         self.left = record.body == RecordBody::Leave;
         self.lived |= self.waits;
-        self.waits = false;
+        self.at_end = core::mem::take(&mut self.waits);
         if let Some(closed) = before.filter(|msn| self.timeline.is_closed(*msn)) {
             self.close(closed);
         }
@@ -220,7 +229,8 @@ impl Follow {
     pub(super) fn ahead_us(&self, now: i64) -> i64 {
         let part_us = i64::from(self.timeline.session().part_target_us());
         let Some(end_us) = self.last_utc_us().map(|utc_us| utc_us.saturating_add(part_us)) else { return 0 };
-        if self.lived { end_us.saturating_sub(self.record_us) } else { end_us.saturating_sub(now).max(0) }
+        // One that seems to be behind may as well have written late, while the store was slow: then this worker's clock is right.
+        end_us.saturating_sub(if self.lived { self.record_us } else { now }).max(0)
     }
 
     /// Frames from here on are not in the log, as far as can be told.

@@ -262,6 +262,26 @@ fn a_log_that_nobody_writes_any_more_is_closed_and_opened_again_when_it_goes_on(
 }
 
 #[test]
+fn a_minute_in_which_the_store_does_not_answer_closes_nothing() {
+    let log = log(&[4; 80], false);
+    let mut follower = follower();
+    Bucket::new(&log, 18).feed(&mut follower, 9000);
+    Bucket::new(&log, 19).feed(&mut follower, 9500);
+    for now_ms in (9600..70_000).step_by(100) {
+        if let Some(need) = follower.need(now_ms) {
+            follower.handle(now_ms, &need.key, Fetched::Failed);
+        }
+    }
+    // The store is back, and a little later so is the worker, with what it has held.
+    for now_ms in (70_000..76_000).step_by(100) {
+        Bucket::new(&log, 19).feed(&mut follower, now_ms);
+        assert!(!follower.timeline().unwrap().ended(), "{now_ms}");
+    }
+    Bucket::new(&log, 140).feed(&mut follower, 76_100);
+    assert_eq!(last(&follower), (34, 3));
+}
+
+#[test]
 fn a_clock_that_is_minutes_ahead_closes_nothing_that_goes_on() {
     let log = log(&[4; 40], false);
     let mut follower = follower();

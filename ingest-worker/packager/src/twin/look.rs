@@ -1,0 +1,233 @@
+use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
+
+use tidegate_stream::{Chapter, Current, Key, RecordNumber, Snapshot, Timeline};
+
+use super::{
+    Found, POLL_LATE_US, POLL_US, RETRY_US, Role, STALE_US, Stage, Twin, TwinOutput,
+    follow::{Damage, Follow},
+    takeover::silence_us,
+};
+
+/// How a worker finds the log: its session, what is listed of it, and the media of its open segment.
+#[derive(Debug)]
+pub(super) enum Look {
+    Current,
+    /// `beyond`: the log is damaged at this record; a head that goes further is waited for until that time.
+    Head {
+        beyond: Option<(RecordNumber, i64)>,
+    },
+    Chapters {
+        snapshot: Box<Snapshot>,
+        next: u64,
+        read: Vec<Chapter>,
+    },
+    Open {
+        follow: Box<Follow>,
+        numbers: VecDeque<RecordNumber>,
+    },
+}
+
+/// The next record is looked for this long before it is due, in hundredths of a part.
+const EARLY_PERCENT: i64 = 10;
+/// The log of a session that was damaged goes on beyond it within this time, or it is over.
+const HEAL_US: i64 = 10_000_000;
+
+impl Twin {
+    pub(super) fn look(&mut self, look: Look) {
+        if !matches!(self.stage, Stage::Looking(_)) {
+            self.outputs.push_back(TwinOutput::Role(Role::Looking));
+        }
+        self.stage = Stage::Looking(look);
+        self.asked = None;
+        self.read_at = self.now;
+    }
+
+    /// Asks for what is to be read, when it is time.
+    pub(super) fn ask(&mut self) {
+        if self.asked.is_some() || self.now < self.read_at {
+            return;
+        }
+        let stream = || self.config.packager.stream.clone();
+        let record = |number| Some(Key::Record { stream: stream(), session: self.session.clone()?, number });
+        let key = match &self.stage {
+            Stage::Looking(Look::Current) => Some(Key::Current { stream: stream() }),
+            Stage::Looking(Look::Head { .. }) => self.session.clone().map(|session| Key::Head { stream: stream(), session }),
+            Stage::Looking(Look::Chapters { next, .. }) => {
+                self.session.clone().map(|session| Key::Chapter { stream: stream(), session, index: *next })
+            }
+            Stage::Looking(Look::Open { numbers, .. }) => numbers.front().and_then(|number| record(*number)),
+            Stage::Standby(follow) => record(follow.timeline.next_record()),
+            Stage::Leaving { next, .. } => record(*next),
+            Stage::Owner(_) | Stage::Over => None,
+        };
+        if let Some(key) = key {
+            self.asked = Some(key.clone());
+            self.outputs.push_back(TwinOutput::Read(key));
+        }
+    }
+
+    pub(super) fn read(&mut self, key: Key, found: Found) {
+        if found == Found::Failed {
+            self.read_at = self.now.saturating_add(RETRY_US);
+            if let Stage::Standby(follow) = &mut self.stage {
+                // While nobody can read, nobody can write either: that is no silence.
+                follow.seen_us = follow.seen_us.max(self.now);
+            }
+            return;
+        }
+        let object = match found {
+            Found::Object(object) => Some(object),
+            Found::Missing | Found::Failed => None,
+        };
+        match (&mut self.stage, key) {
+            (Stage::Looking(Look::Current), Key::Current { .. }) => self.read_current(object.as_deref()),
+            (Stage::Looking(Look::Head { beyond }), Key::Head { .. }) => {
+                let beyond = *beyond;
+                self.read_head(object.as_deref(), beyond);
+            }
+            (Stage::Looking(Look::Chapters { .. }), Key::Chapter { .. }) => self.read_chapter(object.as_deref()),
+            (Stage::Looking(Look::Open { .. }), Key::Record { .. }) => self.read_open(object.as_deref()),
+            (Stage::Standby(_), Key::Record { number, .. }) => self.read_record(number, object.as_deref()),
+            (Stage::Leaving { after, .. }, Key::Record { .. }) => match object {
+                Some(_) => {
+                    let after = *after;
+                    self.is_left(after);
+                }
+                None => self.read_at = self.now.saturating_add(POLL_US),
+            },
+            _ => {}
+        }
+    }
+
+    fn read_current(&mut self, object: Option<&[u8]>) {
+        let current: Option<Current> = object.and_then(|object| serde_json::from_slice(object).ok());
+        match current {
+            Some(current) => {
+                self.session = Some(current.session);
+                self.look(Look::Head { beyond: None });
+            }
+            None => self.begin(),
+        }
+    }
+
+    fn read_head(&mut self, object: Option<&[u8]>, beyond: Option<(RecordNumber, i64)>) {
+        let snapshot = object.and_then(|object| Snapshot::decode(object).ok());
+        let ours = |snapshot: &Snapshot| Some(&snapshot.session().id) == self.session.as_ref();
+        let Some(snapshot) = snapshot.filter(ours) else { return self.begin() };
+        let session = snapshot.session();
+        let same = session.renditions.len() == self.config.packager.renditions.len()
+            && session.renditions.iter().zip(&self.config.packager.renditions).all(|(a, b)| a.id == b.id && a.kind == b.kind);
+        match beyond {
+            Some((damaged, until)) if snapshot.next_record() <= damaged => {
+                self.read_at = self.now.saturating_add(RETRY_US);
+                if self.now > until {
+                    self.begin();
+                }
+                return;
+            }
+            _ => {}
+        }
+        if !same {
+            self.outputs.push_back(TwinOutput::Foreign(session.id.clone()));
+            return self.begin();
+        }
+        let chapters = snapshot.chapters();
+        if chapters.is_empty() {
+            self.read_open_segment(snapshot.into_timeline(Vec::new()));
+        } else {
+            self.look(Look::Chapters { next: chapters.start, snapshot: Box::new(snapshot), read: Vec::new() });
+        }
+    }
+
+    fn read_chapter(&mut self, object: Option<&[u8]>) {
+        let Stage::Looking(Look::Chapters { snapshot, next, read }) = &mut self.stage else { return };
+        let renditions = snapshot.session().renditions.len();
+        // Where one is missing, what is older is not listed any more.
+        read.extend(object.and_then(|object| Chapter::decode(object, renditions).ok()));
+        *next += 1;
+        if *next >= snapshot.chapters().end {
+            let timeline = Snapshot::clone(snapshot).into_timeline(core::mem::take(read));
+            self.read_open_segment(timeline);
+        }
+    }
+
+    fn read_open_segment(&mut self, timeline: Timeline) {
+        if timeline.ended() {
+            return self.begin();
+        }
+        let numbers = Follow::numbers(&timeline);
+        let follow = Box::new(Follow::new(timeline, self.now));
+        if numbers.is_empty() {
+            return self.stand_by(follow);
+        }
+        self.look(Look::Open { follow, numbers });
+    }
+
+    fn read_open(&mut self, object: Option<&[u8]>) {
+        let Stage::Looking(Look::Open { follow, numbers }) = &mut self.stage else { return };
+        let number = numbers.pop_front();
+        let recalled = object.is_some_and(|object| follow.recall(object).is_ok());
+        if !recalled {
+            // Somebody has changed it, or the head is old and its records are gone: the log goes on all the same, but nobody can go
+            // on inside this segment.
+            self.outputs.extend(number.map(TwinOutput::Damaged));
+            follow.forget_open();
+            numbers.clear();
+        }
+        if numbers.is_empty()
+            && let Stage::Looking(Look::Open { follow, .. }) = core::mem::replace(&mut self.stage, Stage::Over)
+        {
+            self.stand_by(follow);
+        }
+    }
+
+    fn stand_by(&mut self, mut follow: Box<Follow>) {
+        follow.seen_us = self.now;
+        self.stage = Stage::Standby(follow);
+        self.place = None;
+        self.read_at = self.now;
+        self.outputs.push_back(TwinOutput::Role(Role::Standby));
+    }
+
+    fn read_record(&mut self, number: RecordNumber, object: Option<&[u8]>) {
+        let Stage::Standby(follow) = &mut self.stage else { return };
+        let part_us = i64::from(follow.timeline.session().part_target_us());
+        let told_us = core::mem::replace(&mut follow.told_us, self.now);
+        let Some(object) = object else {
+            if self.now.saturating_sub(told_us) > STALE_US {
+                return self.look(Look::Head { beyond: None });
+            }
+            follow.missing(self.now);
+            let since_us = self.now.saturating_sub(follow.seen_us);
+            let poll_us = if since_us > part_us + part_us / 2 { POLL_LATE_US } else { POLL_US };
+            let due = follow.seen_us.saturating_add(part_us - part_us * EARLY_PERCENT / 100);
+            self.read_at = due.max(self.now.saturating_add(poll_us));
+            return;
+        };
+        let waited = follow.waits;
+        let msn = follow.timeline.last().map(|last| last.msn);
+        match follow.take(self.now, object) {
+            Ok(()) => {
+                // One that was there at once may not be the last.
+                let wait_us = if waited { part_us - part_us * EARLY_PERCENT / 100 } else { 0 };
+                self.read_at = self.now.saturating_add(wait_us);
+                if follow.timeline.ended() {
+                    let begin_us = silence_us(&follow.timeline);
+                    self.begin_at = self.now.saturating_add(begin_us);
+                    self.held.forget_until(self.now);
+                    self.session = None;
+                    return self.look(Look::Current);
+                }
+                if follow.timeline.last().map(|last| last.msn) != msn {
+                    self.forget();
+                }
+            }
+            Err(Damage::Decode(_) | Damage::Apply(_)) => {
+                self.outputs.push_back(TwinOutput::Damaged(number));
+                let until = self.now.saturating_add(HEAL_US);
+                self.look(Look::Head { beyond: Some((number, until)) });
+                self.read_at = self.now.saturating_add(RETRY_US);
+            }
+        }
+    }
+}

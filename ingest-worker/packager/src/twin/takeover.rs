@@ -1,0 +1,154 @@
+use alloc::{boxed::Box, vec::Vec};
+
+use tidegate_stream::{Key, SessionId, Timeline, WriterId};
+
+use super::{
+    POLL_LATE_US, Role, SILENCE_US_MIN, STALE_US, Stage, Twin, TwinOutput,
+    leave::After,
+    look::Look,
+    place::{self, Place},
+};
+use crate::{Condition, Config, Input, Lane, Output, Packager, Put, opening::Known, packager::Resume};
+
+/// An owner that leaves a hole behind it is waited for longer than one whose next part this worker can write itself.
+const PATIENCE_SILENCES: i64 = 2;
+/// A source that is behind the log is waited for this long, before it counts as another one.
+const BEHIND_US: i64 = 4_000_000;
+
+impl Twin {
+    /// Whether it is time to write.
+    pub(super) fn decide(&mut self) {
+        if let Stage::Leaving { until, after, .. } = &self.stage
+            && self.now >= *until
+        {
+            // Nobody goes on.
+            return match after {
+                After::Stay => self.resume(),
+                After::End => self.end(),
+                After::Go => self.is_left(After::Go),
+            };
+        }
+        let Stage::Standby(follow) = &self.stage else { return };
+        let silence = silence_us(&follow.timeline);
+        let silent_us = follow.silent_us();
+        if !follow.is_left() && silent_us < follow.patience_us(silence, self.now) {
+            return;
+        }
+        if self.now.saturating_sub(follow.seen_us) > STALE_US {
+            return self.look(Look::Head { beyond: None });
+        }
+        match place::find(&self.held, follow, self.place.as_ref()) {
+            Ok(place) => self.go_on(Some(place)),
+            // This worker's source is behind: it will come to where the log is.
+            Err(place::NotFound::Later) if silent_us < silence.saturating_add(BEHIND_US) => {}
+            Err(_) if silent_us < silence * PATIENCE_SILENCES && self.is_lived() => {}
+            Err(_) => {
+                let Stage::Standby(follow) = &self.stage else { return };
+                let age_us = self.now.saturating_sub(follow.last_utc_us().unwrap_or(0));
+                if self.is_lived() || age_us <= self.config.reconnect_us { self.go_on(None) } else { self.begin() }
+            }
+        }
+    }
+
+    /// The log has moved while this worker watched it.
+    fn is_lived(&self) -> bool {
+        matches!(&self.stage, Stage::Standby(follow) if follow.lived)
+    }
+
+    /// Writes on in the log of another worker.
+    fn go_on(&mut self, place: Option<Place>) {
+        let Stage::Standby(follow) = &self.stage else { return };
+        let (key, known, inputs) = match &place {
+            Some(place) => {
+                let (known, inputs) = self.held.from(&place.key);
+                (Some(place.key), known, inputs)
+            }
+            None => {
+                // What the owner has written is not written again, as far as can be told.
+                let from_us = follow.unwritten_us();
+                let Some(key) = self.held.keys().find(|key| !follow.lived || key.came_us >= from_us).copied() else { return };
+                let (known, inputs) = self.held.from(&key);
+                (Some(key), known, inputs)
+            }
+        };
+        let Stage::Standby(mut follow) = core::mem::replace(&mut self.stage, Stage::Over) else { return };
+        self.outputs.push_back(TwinOutput::Role(Role::Owner));
+        for (key, bytes) in follow.take_beside() {
+            let put = Put { key, bytes, condition: Condition::Absent, lane: Lane::Index, barrier: false };
+            self.outputs.push_back(TwinOutput::Do(Output::Put(put)));
+        }
+        let session = follow.timeline.session();
+        let config = Config {
+            session: session.id.clone(),
+            target_duration_s: session.target_duration_s,
+            dvr_window_s: session.dvr_window_s,
+            ..self.config.packager.clone()
+        };
+        let (media, joint) = (follow.media(), place.as_ref().map(|_| follow.joint()));
+        let anchor = place.as_ref().map(|place| place.anchor.clone());
+        let ahead_us = follow.ahead_us(self.now);
+        let resume = Resume { timeline: follow.timeline, media, joint, anchor, known, ahead_us };
+        let packager = Packager::resume(self.now, config, resume);
+        if let Some(key) = key {
+            self.held.forget_before(&key);
+        }
+        self.replay(packager, inputs);
+    }
+
+    /// Begins a session of its own.
+    pub(super) fn begin(&mut self) {
+        let can = self.now >= self.begin_at && self.held.keys().next().is_some();
+        if !can {
+            self.session = None;
+            self.look(Look::Current);
+            self.read_at = self.now.saturating_add(POLL_LATE_US);
+            return;
+        }
+        let mut config = self.config.packager.clone();
+        if self.sessions > 0 {
+            let utc_ms = u64::try_from(self.now / 1000).unwrap_or(0);
+            let WriterId(chance) = config.writer;
+            config.session = SessionId::new(utc_ms, chance.wrapping_add(self.sessions));
+        }
+        self.sessions += 1;
+        self.session = Some(config.session.clone());
+        self.place = None;
+        let (known, inputs) = self.held.all();
+        self.outputs.push_back(TwinOutput::Role(Role::Owner));
+        let mut packager = Packager::new(config);
+        for (rendition, Known { config, absent }) in known.into_iter().enumerate() {
+            if let Some(config) = config {
+                let _ = packager.handle(self.now, Input::Config { rendition, config });
+            }
+            if absent {
+                let _ = packager.handle(self.now, Input::Absent { rendition });
+            }
+        }
+        self.replay(packager, inputs);
+    }
+
+    pub(super) fn replay(&mut self, mut packager: Packager, inputs: Vec<(i64, Input)>) {
+        for (came_us, input) in inputs {
+            let _ = packager.handle(came_us, input);
+        }
+        self.stage = Stage::Owner(Box::new(packager));
+        self.drain();
+    }
+
+    pub(super) fn drain(&mut self) {
+        let (Stage::Owner(packager) | Stage::Leaving { packager, .. }) = &mut self.stage else { return };
+        while let Some(mut output) = packager.poll() {
+            if let Output::Put(put) = &mut output
+                && matches!(put.key, Key::Current { .. })
+            {
+                put.condition = Condition::Claim;
+            }
+            self.outputs.push_back(TwinOutput::Do(output));
+        }
+    }
+}
+
+/// How long a log may be still before its owner is taken to be gone.
+pub(super) fn silence_us(timeline: &Timeline) -> i64 {
+    (3 * i64::from(timeline.session().part_target_us())).max(SILENCE_US_MIN)
+}
