@@ -9,12 +9,18 @@ import { brotliCompressSync, constants } from 'node:zlib';
 const here = fileURLToPath(new URL('.', import.meta.url));
 const built = process.argv[2] ?? join(here, 'element/dist');
 const others = join(here, '../tests/browser/node_modules');
+const ours = (...names) => names.map((name) => join(built, name));
 const rows = [
-  ['ours: engine, ABR and element', [join(built, 'tidegate_player.wasm'), join(built, 'tidegate-player.js')]],
-  ['  of it WebAssembly', [join(built, 'tidegate_player.wasm')]],
+  ['ours: engine, ABR, element and controls', ours('tidegate_player.wasm', 'tidegate-player.js')],
+  ['ours without controls', ours('tidegate_player.wasm', 'tidegate-player-bare.js')],
+  ['  of it WebAssembly', ours('tidegate_player.wasm')],
+  ['our decisions alone, for other players', ours('tidegate_abr.wasm')],
+  ['our engine where WebAssembly is forbidden', ours('tidegate-engine.js')],
   ['hls.js light', [join(others, 'hls.js/dist/hls.light.min.js')]],
   ['hls.js', [join(others, 'hls.js/dist/hls.min.js')]],
   ['Shaka, HLS alone', [join(others, 'shaka-player/dist/shaka-player.hls.js')]],
+  ['dash.js, player alone', [join(others, 'dashjs/dist/modern/umd/dash.mediaplayer.min.js')]],
+  ['media-chrome, controls alone', [join(others, 'media-chrome/dist/iife/index.js')]],
 ];
 const packed = (path) => {
   const bytes = readFileSync(path);

@@ -1,8 +1,9 @@
 // Builds dist/: what a page embeds, and the modules of the npm package.
-//   node build.js <module as the compiler made it>
+//   node build.js <the player's module as the compiler made it> <that of the ABR alone>
 import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build, transform } from "esbuild";
+import { assemble } from "./npm.js";
 import { asScript, bind, shrink } from "./shrink.js";
 
 const WASM = "tidegate_player.wasm";
@@ -10,11 +11,11 @@ const SCRIPT = "tidegate-engine.js";
 const MAILBOX = "__tidegateEngine";
 
 rmSync("dist", { recursive: true, force: true });
-mkdirSync("dist/esm", { recursive: true });
+mkdirSync("dist/npm", { recursive: true });
 shrink(bind(process.argv[2], "dist/bound"), `dist/${WASM}`);
 rmSync("dist/bound", { recursive: true });
 writeFileSync(`dist/${SCRIPT}`, asScript(`dist/${WASM}`, MAILBOX));
-for (const name of [WASM, SCRIPT]) copyFileSync(`dist/${name}`, `dist/esm/${name}`);
+shrink(process.argv[3], "dist/tidegate_abr.wasm");
 
 const integrity = (path) => `sha384-${createHash("sha384").update(readFileSync(path)).digest("base64")}`;
 const define = { WASM_INTEGRITY: JSON.stringify(integrity(`dist/${WASM}`)), SCRIPT_INTEGRITY: JSON.stringify(integrity(`dist/${SCRIPT}`)) };
@@ -31,3 +32,16 @@ const options = { bundle: true, format: "esm", target: "es2022", logLevel: "warn
 const single = { ...options, minify: true };
 await build({ ...single, entryPoints: ["src/index.ts"], outfile: "dist/tidegate-player.js" });
 await build({ ...single, entryPoints: ["src/bare.ts"], outfile: "dist/tidegate-player-bare.js" });
+
+// The package: modules that share what they have in common, so that a bundler takes what a page uses.
+const entries = ["index", "element", "controls", "abr", "hls", "shaka", "dash"];
+const entryPoints = entries.map((name) => ({ in: name === "controls" ? "src/controls/controls.ts" : `src/${name}.ts`, out: name }));
+await build({ ...options, entryPoints, outdir: "dist/npm", splitting: true, chunkNames: "shared-[hash]", sourcemap: true });
+const inside = readFileSync(`dist/${WASM}`).toString("base64");
+await build({
+  ...options,
+  stdin: { contents: `import { setEngine } from "./load.js"; setEngine({ wasm: Uint8Array.from(atob("${inside}"), (one) => one.charCodeAt(0)) }); export * from "./index.js";`, resolveDir: "src", loader: "ts" },
+  outfile: "dist/npm/inline.js",
+  minify: true,
+});
+await assemble("dist/npm", [WASM, SCRIPT, "tidegate_abr.wasm", "tidegate-player.js", "tidegate-player-bare.js"]);
