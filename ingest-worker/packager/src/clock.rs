@@ -48,6 +48,8 @@ pub(crate) struct WallClock {
     adopts: Option<Adopts>,
     /// The offset was found to be wrong, and is on its way.
     slews: bool,
+    /// By how much the frames of the last window came late, where that was more than [`SLEW_US_MAX`].
+    late_us: Option<i64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -65,8 +67,8 @@ const STEP_US: i64 = 100_000;
 /// a pause of the process all of it came at once.
 const ADOPTS_US: i64 = 10_000_000;
 
-/// A correction of one segment: half of what a date may lie beside the durations before it. What is wrong by more than [`SLEW_US_MAX`] is
-/// set right at once.
+/// A correction of one segment: half of what a date may lie beside the durations before it. Frames that come later than
+/// [`SLEW_US_MAX`] for two segments come so for good, and the date follows at once; it never goes back but in such small steps.
 const SLEW_US: i64 = 50_000;
 const SLEW_US_MAX: i64 = 1_000_000;
 
@@ -112,11 +114,18 @@ impl WallClock {
             return None;
         };
         let wrong = window - offset;
+        if wrong > SLEW_US_MAX {
+            // After a pause of this process all frames had come at once, and the next ones are on time again.
+            let step = wrong.min(self.late_us.replace(wrong)?);
+            self.offset_us = Some(offset + step);
+            return Some(step);
+        }
+        self.late_us = None;
         self.slews = wrong.abs() > if self.slews { SLEW_US } else { STEP_US };
         if !self.slews {
             return None;
         }
-        let step = if wrong.abs() > SLEW_US_MAX { wrong } else { wrong.clamp(-SLEW_US, SLEW_US) };
+        let step = wrong.clamp(-SLEW_US, SLEW_US);
         self.offset_us = Some(offset + step);
         Some(step)
     }
@@ -169,7 +178,14 @@ mod tests {
         assert_eq!((wall.settle(), wall.utc_us(40_000)), (None, 1_020_000));
         wall.saw(1_090_000, 40_000);
         assert_eq!((wall.settle(), wall.utc_us(40_000)), (None, 1_020_000));
-        // A worker that has slept is on time again at once, …
+        // A pause of the process moves nothing, …
+        wall.saw(3_200_000, 40_000);
+        assert_eq!((wall.settle(), wall.utc_us(40_000)), (None, 1_020_000));
+        wall.saw(1_020_000, 40_000);
+        assert_eq!((wall.settle(), wall.utc_us(40_000)), (None, 1_020_000));
+        // … what is late for good is on time again after the second segment, …
+        wall.saw(3_300_000, 40_000);
+        assert_eq!(wall.settle(), None);
         wall.saw(3_200_000, 40_000);
         assert_eq!((wall.settle(), wall.utc_us(40_000)), (Some(2_180_000), 3_200_000));
         // … and a first frame that was late by 0.18 s is made up for step by step.
@@ -180,5 +196,8 @@ mod tests {
         }
         assert_eq!(steps, [Some(-50_000), Some(-50_000), Some(-50_000), None, None, None]);
         assert_eq!(wall.utc_us(40_000), 3_050_000);
+        // A clock that was set back by an hour takes no date back.
+        wall.saw(3_020_000 - 3_600_000_000, 40_000);
+        assert_eq!(wall.settle(), Some(-50_000));
     }
 }
