@@ -104,8 +104,10 @@ impl Dispatch {
                 Stage::Function(task) => match (task.poll(state, world), &mut self.read) {
                     (Output::Answer(answer), _) => self.after(answer, world.now_utc_ms),
                     (Output::Fetch { key, range, .. }, read) if read.as_ref().is_some_and(|(known, _)| *known == key) => {
-                        let fetched =
-                            read.take().map_or(Fetched::Failed, |(_, fetched)| range.map_or(fetched.clone(), |range| fetched.cut(range)));
+                        let fetched = read.take().map_or(Fetched::Failed, |(_, fetched)| match range {
+                            Some(range) => fetched.cut(range),
+                            None => fetched,
+                        });
                         task.handle(state, world, Input::Fetched(fetched));
                         self.steps += 1;
                         continue;

@@ -89,7 +89,7 @@ impl Case {
     pub fn write(&self, answer: &Answer) {
         let path = folder().join(&self.name).with_extension("http");
         let text = fs::read_to_string(&path).unwrap();
-        let request = text.split_once("\n\n").map_or(text.trim_end(), |(request, _)| request);
+        let request = text.split_once("\n\n").map_or_else(|| text.trim_end(), |(request, _)| request);
         let headers: String = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
         fs::write(path, format!("{request}\n\n{}\n{headers}\n{}", answer.status, answer.body)).unwrap();
     }

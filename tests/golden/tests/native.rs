@@ -11,7 +11,10 @@ const NOW_MS: u64 = 1_760_000_000_000;
 fn fetch(bucket: &Bucket, key: &str, range: Option<(u64, u64)>) -> Fetched {
     let Some(object) = bucket.get(key) else { return Fetched::Missing };
     let got = Fetched::Got { bytes: object.clone(), etag: Some("\"1\"".into()) };
-    range.map_or(got.clone(), |range| got.cut(range))
+    match range {
+        Some(range) => got.cut(range),
+        None => got,
+    }
 }
 
 fn answer(bucket: &Bucket, case: &Case, host: Host, reach: Reach) -> Answer {
