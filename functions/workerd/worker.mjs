@@ -7,16 +7,18 @@
 //   TIDEGATE_PLAYLISTS        "segments": nothing is held; else parts, and a request is held until what it names is there
 //   TIDEGATE_NETWORK          a service through which the bucket is reached, where it is not in the open internet
 //   TIDEGATE_COUNTRY_HEADER   where it is not Cloudflare that says where a viewer is
-import { initSync, Call } from "./generated/tidegate_workerd.js";
-import wasm from "./generated/tidegate_workerd_bg.wasm";
+import wasm from "./functions.wasm";
 import { sign } from "./sign.mjs";
 
 /// The largest object that is read, and the largest body of a request: those of the other hosts.
 const OBJECT_BYTES = 16 << 20;
 const REQUEST_BYTES = 64 << 10;
 const OBJECT_MS = 5000;
+/// No answer.
+const NOTHING = [0, [], new Uint8Array()];
 
-initSync({ module: wasm });
+const { memory, room, begin, poll, said, handle, end } = new WebAssembly.Instance(wasm).exports;
+const [encoder, decoder] = [new TextEncoder(), new TextDecoder()];
 
 export default {
   async fetch(request, env) {
@@ -24,61 +26,76 @@ export default {
     const body = ["GET", "HEAD", "OPTIONS"].includes(request.method) ? new Uint8Array() : await bytes(request.body, REQUEST_BYTES);
     if (!body) return new Response("the body is too long\n", { status: 413 });
     const holds = env.TIDEGATE_PLAYLISTS !== "segments";
-    const call = new Call(request.method, url.pathname, url.search.slice(1), headersOf(request, url, env), body, holds);
+    write([request.method, url.pathname, url.search.slice(1), ...headersOf(request, url, env)], body);
+    const call = begin(Number(holds));
     try {
       return await drive(call, request.method, env);
     } finally {
-      call.free();
+      end(call);
     }
   },
 };
 
+// A message for the module: lines, a zero, bytes.
+function write(lines, body) {
+  const head = encoder.encode(`${lines.join("\n")}\0`);
+  const at = room(head.length + body.length);
+  new Uint8Array(memory.buffer).set(head, at);
+  new Uint8Array(memory.buffer).set(body, at + head.length);
+}
+
+// A message of the module.
+function read(at) {
+  const bytes = new Uint8Array(memory.buffer, at, said());
+  const length = bytes.indexOf(0);
+  const [kind, method, target, number, limit, ...headers] = decoder.decode(bytes.subarray(0, length)).split("\n");
+  // A copy: the memory moves on.
+  return { kind, method, target, number: Number(number), limit: Number(limit), headers: headers.map(pair), body: bytes.slice(length + 1) };
+}
+
 async function drive(call, method, env) {
   for (;;) {
-    const step = call.poll(Date.now(), crypto.getRandomValues(new Uint8Array(32)));
-    const { kind, target, number } = step;
-    const headers = pairs(step.headers);
-    if (kind === "respond") {
-      const body = step.body();
+    const random = room(32);
+    crypto.getRandomValues(new Uint8Array(memory.buffer, random, 32));
+    const step = read(poll(call, Date.now()));
+    if (step.kind === "respond") {
+      const { number: status, headers, body } = step;
       headers.push(["content-length", String(body.length)]);
-      const empty = method === "HEAD" || number === 204 || number === 304;
-      return new Response(empty ? null : body, { status: number, headers });
+      const empty = method === "HEAD" || status === 204 || status === 304;
+      return new Response(empty ? null : body, { status, headers });
     }
-    if (kind === "pause") {
-      await new Promise((resolve) => setTimeout(resolve, number));
-    } else if (kind === "object") {
-      const [status, etag, body] = await object(env, step.method, target, headers, step.body());
-      call.object(Date.now(), status, etag, body);
+    if (step.kind === "pause") {
+      await new Promise((resolve) => setTimeout(resolve, step.number));
     } else {
-      const [status, lines, body] = await load(target, headers, step.limit, number);
-      call.loaded(Date.now(), status, lines, body);
+      const [status, lines, body] = await (step.kind === "object" ? object(env, step) : load(step));
+      write(lines, body);
+      handle(call, Date.now(), status);
     }
   }
 }
 
-async function object(env, method, key, headers, body) {
-  const url = new URL(`${env.TIDEGATE_UPSTREAM.replace(/\/$/, "")}/${key}`);
+async function object(env, { method, target, headers, body }) {
+  const url = new URL(`${env.TIDEGATE_UPSTREAM.replace(/\/$/, "")}/${target}`);
   try {
     const init = { method, headers: new Headers(headers), signal: AbortSignal.timeout(OBJECT_MS) };
     if (method === "PUT") init.body = body;
     if (env.TIDEGATE_ACCESS_KEY) await sign(url, init, env);
     const response = await (env.TIDEGATE_NETWORK ?? globalThis).fetch(url, init);
     const answer = await bytes(response.body, OBJECT_BYTES);
-    return answer ? [response.status, response.headers.get("etag") ?? undefined, answer] : [0, undefined, new Uint8Array()];
+    return answer ? [response.status, [response.headers.get("etag") ?? ""], answer] : NOTHING;
   } catch {
-    return [0, undefined, new Uint8Array()];
+    return NOTHING;
   }
 }
 
 // What is not ours. Where this runs on Cloudflare, and in workerd with its default network, only public addresses can be reached.
-async function load(url, headers, limit, ms) {
+async function load({ target, headers, limit, number }) {
   try {
-    const response = await fetch(url, { headers, redirect: "manual", signal: AbortSignal.timeout(ms) });
+    const response = await fetch(target, { headers, redirect: "manual", signal: AbortSignal.timeout(number) });
     const body = await bytes(response.body, limit);
-    if (!body) return [413, "", new Uint8Array()];
-    return [response.status, [...response.headers].map(([name, value]) => `${name}: ${value}\n`).join(""), body];
+    return body ? [response.status, [...response.headers].map(line), body] : [413, [], new Uint8Array()];
   } catch {
-    return [0, "", new Uint8Array()];
+    return NOTHING;
   }
 }
 
@@ -88,14 +105,16 @@ function headersOf(request, url, env) {
   const country = env.TIDEGATE_COUNTRY_HEADER ? request.headers.get(env.TIDEGATE_COUNTRY_HEADER) : request.cf?.country;
   own.push(["viewer-host", url.host], ["viewer-scheme", url.protocol.slice(0, -1)]);
   if (country) own.push(["viewer-country", country]);
-  return own.map(([name, value]) => `${name}: ${value}\n`).join("");
+  return own.map(line);
 }
 
-function pairs(lines) {
-  return lines
-    .split("\n")
-    .filter(Boolean)
-    .map((line) => [line.slice(0, line.indexOf(": ")), line.slice(line.indexOf(": ") + 2)]);
+function line([name, value]) {
+  return `${name}: ${value}`;
+}
+
+function pair(text) {
+  const at = text.indexOf(": ");
+  return [text.slice(0, at), text.slice(at + 2)];
 }
 
 // All bytes of a body, or null where there are more than `limit`.

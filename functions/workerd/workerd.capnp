@@ -14,8 +14,7 @@ const functions :Workerd.Worker = (
   modules = [
     (name = "worker.mjs", esModule = embed "worker.mjs"),
     (name = "sign.mjs", esModule = embed "sign.mjs"),
-    (name = "generated/tidegate_workerd.js", esModule = embed "generated/tidegate_workerd.js"),
-    (name = "generated/tidegate_workerd_bg.wasm", wasm = embed "generated/tidegate_workerd_bg.wasm"),
+    (name = "functions.wasm", wasm = embed "functions.wasm"),
   ],
   compatibilityDate = "2026-06-01",
   bindings = [

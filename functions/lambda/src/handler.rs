@@ -72,7 +72,8 @@ impl Edge {
             let Some(now) = world() else { return failed("the system gives no randomness\n") };
             let step = dispatch.poll(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), &now);
             let input = match step {
-                Step::Do(output) => self.carry_out(output).await,
+                // The futures of the SDK are deep: on the heap they end here.
+                Step::Do(output) => Box::pin(self.carry_out(output)).await,
                 Step::Respond(settled) => return settled,
                 Step::Pause { .. } | Step::Send { .. } | Step::Wait { .. } => {
                     return failed("this host does not wait\n");
