@@ -3,7 +3,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use tidegate_stream::StreamId;
 
-use crate::{api_token::ApiTokenCommand, origin::OriginCommand, token::TokenCommand};
+use crate::{api_token::ApiTokenCommand, origin::OriginCommand, plan::PlanOptions, token::TokenCommand};
 
 /// Live streaming with a bucket as its origin.
 #[derive(Parser, Debug)]
@@ -37,6 +37,8 @@ pub enum Command {
     Doctor(DoctorOptions),
     /// Test a live or recorded HLS stream, ours or any other, against the rules of the specification and of players.
     Validate(Box<ValidateOptions>),
+    /// Say what so many streams and viewers ask for: requests, bytes, machines, dollars.
+    Plan(Box<PlanOptions>),
 }
 
 /// Options of `tidegate doctor`.

@@ -17,6 +17,7 @@ mod doctor;
 mod metadata;
 mod origin;
 mod place;
+mod plan;
 mod stream;
 mod token;
 mod up;
@@ -37,6 +38,7 @@ pub fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Command::Token(command) => token::run(command).await.map(|()| ExitCode::SUCCESS),
             Command::Origin(command) => origin::run(command).await.map(|()| ExitCode::SUCCESS),
             Command::Doctor(options) => doctor::run(options).await.map(|()| ExitCode::SUCCESS),
+            Command::Plan(options) => plan::run(*options).map(|()| ExitCode::SUCCESS),
             Command::Validate(options) => validate::run(*options).await,
             Command::Webhooks(options) => webhooks::run(options).await.map(|()| ExitCode::SUCCESS),
             Command::ApiToken(command) => api_token::run(command).await.map(|()| ExitCode::SUCCESS),
