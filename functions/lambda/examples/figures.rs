@@ -5,7 +5,7 @@
     clippy::disallowed_methods,
     reason = "a measurement: it starts processes and reads the clock"
 )]
-//! Cold start and warm answers of the Lambda binary against an emulated runtime API: `tests/benches/run lambda`.
+//! Cold start and warm answers of the Lambda binary against an emulated runtime API: `tests/benches/lambda`.
 //!
 //! Cold is from the start of the process to the first byte of the answer to an event that waits already; `/time` asks no store, the
 //! playlist asks a bucket on this machine. Lambda's own share (a micro virtual machine, the file's way to it) is not in it.

@@ -27,7 +27,7 @@ use tokio::{
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An execution environment: the function as a process, and what Lambda has around it.
-pub struct Environment {
+pub(crate) struct Environment {
     process: Child,
     inner: Arc<Inner>,
 }
@@ -47,25 +47,27 @@ struct State {
 
 /// What the function sent.
 #[derive(Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// To `/response`.
-    Answered { answer: Answer, streamed: bool, first_byte: Instant },
+    Answered { answer: Answer, first_byte: Instant },
     /// To `/error`.
     Failed(Value),
 }
 
 /// An answer as the caller of Lambda gets it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: HashMap<String, String>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HashMap<String, String>,
+    pub(crate) body: Vec<u8>,
     /// The body crossed as base64.
-    pub base64: bool,
+    pub(crate) base64: bool,
+    /// It crossed as it was made, and not as one document.
+    pub(crate) streamed: bool,
 }
 
 impl Environment {
-    pub async fn start(binary: &Path, variables: &[(&str, &str)]) -> Self {
+    pub(crate) async fn start(binary: &Path, variables: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = listener.local_addr().unwrap().to_string();
         let inner = Arc::<Inner>::default();
@@ -87,7 +89,7 @@ impl Environment {
     }
 
     /// Sends an event and waits for what comes of it.
-    pub async fn invoke(&self, event: &Value) -> Outcome {
+    pub(crate) async fn invoke(&self, event: &Value) -> Outcome {
         let answered = {
             let mut state = self.inner.state.lock().unwrap();
             state.invoked += 1;
@@ -102,7 +104,7 @@ impl Environment {
     }
 
     /// Sends an event and expects an answer.
-    pub async fn ask(&self, event: &Value) -> Answer {
+    pub(crate) async fn ask(&self, event: &Value) -> Answer {
         match self.invoke(event).await {
             Outcome::Answered { answer, .. } => answer,
             Outcome::Failed(error) => panic!("{error}"),
@@ -110,7 +112,7 @@ impl Environment {
     }
 
     /// Waits for a function that does not start, and returns what it said.
-    pub async fn ended(mut self) -> (bool, String) {
+    pub(crate) async fn ended(mut self) -> (bool, String) {
         let status = timeout(PATIENCE, self.process.wait()).await.expect("the function ends").unwrap();
         let mut said = String::new();
         self.process.stderr.take().unwrap().read_to_string(&mut said).await.unwrap();
@@ -150,8 +152,8 @@ impl Inner {
         let mut words = path.split('/').skip(1);
         let (id, kind) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let outcome = match kind {
-            "response" if streamed => Outcome::Answered { answer: stream(&body), streamed, first_byte },
-            "response" => Outcome::Answered { answer: document(&serde_json::from_slice(&body).unwrap()), streamed, first_byte },
+            "response" if streamed => Outcome::Answered { answer: stream(&body), first_byte },
+            "response" => Outcome::Answered { answer: document(&serde_json::from_slice(&body).unwrap()), first_byte },
             _ => Outcome::Failed(serde_json::from_slice(&body).unwrap()),
         };
         if let Some(sender) = self.state.lock().unwrap().waiting.remove(id) {
@@ -177,7 +179,7 @@ fn document(document: &Value) -> Answer {
     let base64 = document["isBase64Encoded"] == true;
     let body = if base64 { BASE64_STANDARD.decode(body).unwrap() } else { body.as_bytes().to_vec() };
     let status = document["statusCode"].as_u64().unwrap() as u16;
-    Answer { status, headers: headers(&document["headers"]), body, base64 }
+    Answer { status, headers: headers(&document["headers"]), body, base64, streamed: false }
 }
 
 /// A streamed answer: a JSON prelude, eight zeros, the body.
@@ -185,7 +187,7 @@ fn stream(bytes: &[u8]) -> Answer {
     let end = bytes.windows(8).position(|window| window == [0; 8]).expect("the end of the prelude");
     let prelude: Value = serde_json::from_slice(&bytes[..end]).unwrap();
     let status = prelude["statusCode"].as_u64().unwrap() as u16;
-    Answer { status, headers: headers(&prelude["headers"]), body: bytes[end + 8..].to_vec(), base64: false }
+    Answer { status, headers: headers(&prelude["headers"]), body: bytes[end + 8..].to_vec(), base64: false, streamed: true }
 }
 
 fn headers(value: &Value) -> HashMap<String, String> {

@@ -3,17 +3,17 @@ use serde_json::{Value, json};
 
 /// Who sends the event.
 #[derive(Clone, Copy, Debug)]
-pub enum Source {
+pub(crate) enum Source {
     FunctionUrl,
     /// An HTTP API with a stage in its path.
     Gateway,
     LoadBalancer,
 }
 
-pub const SOURCES: [Source; 3] = [Source::FunctionUrl, Source::Gateway, Source::LoadBalancer];
+pub(crate) const SOURCES: [Source; 3] = [Source::FunctionUrl, Source::Gateway, Source::LoadBalancer];
 
 /// A request of a viewer.
-pub fn event(source: Source, method: &str, target: &str, headers: &[(String, String)], body: Option<(&str, bool)>) -> Value {
+pub(crate) fn event(source: Source, method: &str, target: &str, headers: &[(String, String)], body: Option<(&str, bool)>) -> Value {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let mut fields = json!({ "host": "live.example", "x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9" });
     for (name, value) in headers {

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests, which read the clock and start processes")]
 //! The real binary behind an emulated runtime API and a bucket in memory.
+#[allow(dead_code, reason = "shared with the bench")]
 mod emulator;
 mod event;
 mod store;
@@ -47,7 +48,9 @@ async fn golden_cases_are_the_same_bytes_from_every_source_of_events() {
             let is_media = kind.starts_with("video/") || kind.starts_with("audio/");
             assert_eq!(answer.base64, is_media && !answer.body.is_empty(), "{}: {kind}", case.name);
             if matches!(source, Source::FunctionUrl) {
-                wrong.extend(check(&streaming.ask(&event).await));
+                let answer = streaming.ask(&event).await;
+                assert!(answer.streamed, "{}", case.name);
+                wrong.extend(check(&answer));
             }
         }
     }

@@ -16,15 +16,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
 #[derive(Clone)]
-pub struct Store {
-    pub objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+pub(crate) struct Store {
+    pub(crate) objects: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
     /// Where it is not 0, every request is answered so.
-    pub fails: Arc<AtomicU16>,
-    pub endpoint: String,
+    pub(crate) fails: Arc<AtomicU16>,
+    pub(crate) endpoint: String,
 }
 
 impl Store {
-    pub async fn start(objects: BTreeMap<String, Vec<u8>>) -> Self {
+    pub(crate) async fn start(objects: BTreeMap<String, Vec<u8>>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let store = Self { objects: Arc::new(Mutex::new(objects)), fails: Arc::default(), endpoint };
