@@ -17,6 +17,7 @@
 mod announce;
 mod body;
 mod config;
+mod cues;
 mod flv;
 mod health;
 mod hints;

@@ -146,6 +146,14 @@ impl Log {
         if std::mem::take(&mut self.begun) { self.session() } else { None }
     }
 
+    /// Whether an event of this id is listed, or waits to be.
+    pub(crate) fn is_announced(&self, id: &str) -> bool {
+        match &self.machine {
+            Machine::Alone(_, packager) => packager.is_announced(id),
+            Machine::Twin(twin) => twin.is_announced(id),
+        }
+    }
+
     /// Something for the journal.
     pub(crate) fn event(&mut self) -> Option<Event> {
         self.events.pop_front()

@@ -1,9 +1,9 @@
 use alloc::{collections::VecDeque, vec::Vec};
 
 use tidegate_cmaf::{Defaults, read_chunk};
-use tidegate_stream::{PartIndex, RecordNumber, TrackPart};
+use tidegate_stream::{Event, PartIndex, RecordNumber, Track, TrackPart};
 
-use crate::{period::Built, track::Piece};
+use crate::{message, period::Built, track::Piece};
 
 /// The place where a log goes over from one worker to another, inside a segment: what the other has written of it, to be
 /// compared with what this worker makes of the same frames.
@@ -25,6 +25,10 @@ pub(crate) struct Theirs {
     pub(crate) number: RecordNumber,
     /// Its place in the segment.
     pub(crate) part: PartIndex,
+    /// When its first frame came.
+    pub(crate) utc_us: i64,
+    /// What was announced with it.
+    pub(crate) events: Vec<Event>,
     /// Each track with its chunk.
     pub(crate) tracks: Vec<(TrackPart, Vec<u8>)>,
 }
@@ -52,14 +56,18 @@ impl Joint {
     }
 
     /// Compares the next part, or makes it go on where the log ends.
-    pub(crate) fn fit(&mut self, built: &mut Built) -> Fit {
+    pub(crate) fn fit(&mut self, built: &mut Built, tracks: &[Option<Track>]) -> Fit {
         let starts_next = built.starts_segment && core::mem::replace(&mut self.begun, true);
         self.begun = true;
         if starts_next {
             return Fit::Past;
         }
+        let theirs = self.theirs.pop_front();
+        if let Some(theirs) = &theirs {
+            message::attach(&mut built.pieces, tracks, theirs.utc_us, &theirs.events);
+        }
         let pieces = built.pieces.iter_mut().zip(&mut self.ends).zip(&mut self.equal);
-        if let Some(theirs) = self.theirs.pop_front() {
+        if let Some(theirs) = theirs {
             for (((piece, end), equal), (part, chunk)) in pieces.zip(theirs.tracks) {
                 let same = piece.part == part && piece.media == chunk;
                 *equal &= same || (theirs.part.0 == 0 && is_end_of(&piece.media, &chunk));

@@ -42,6 +42,7 @@ mod cutter;
 mod grid;
 mod input;
 mod joint;
+mod message;
 mod opening;
 mod output;
 mod packager;

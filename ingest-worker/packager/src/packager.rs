@@ -1,7 +1,7 @@
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
 use tidegate_cmaf::{Aac, CodecConfig};
-use tidegate_stream::{EVENTS_MAX, EVENTS_PER_RECORD_MAX, Rendition, RenditionKind, Session, Timeline};
+use tidegate_stream::{AsOf, EVENTS_MAX, Rendition, RenditionKind, Session, Timeline};
 
 use crate::{
     Config, DropReason, Event, Frame, Input, Output,
@@ -201,6 +201,13 @@ impl Packager {
     /// What is known of the log, with all that was given out; `None` before the first record.
     pub(crate) fn timeline(&self) -> Option<&Timeline> {
         self.writer.as_ref().map(Writer::timeline)
+    }
+
+    /// Whether an event of this id is listed, or waits to be.
+    #[must_use]
+    pub fn is_announced(&self, id: &str) -> bool {
+        let listed = self.timeline().is_some_and(|timeline| timeline.events(AsOf::End).any(|known| known.event.id == id));
+        listed || self.announcements.iter().any(|event| event.id == id)
     }
 
     /// This worker goes: says in the log that another one need not wait for a silence.
@@ -463,9 +470,7 @@ impl Packager {
         let mut events = Vec::new();
         while let Some(built) = period.next(now, patience, writer.place(), &mut events) {
             let frame_rate = built.frame_rate;
-            let count = self.announcements.len().min(EVENTS_PER_RECORD_MAX);
-            let announced = self.announcements.drain(..count).collect();
-            if let Some(msn) = writer.write(now, built, announced, &mut self.outputs) {
+            if let Some(msn) = writer.write(now, built, &mut self.announcements, &mut self.outputs) {
                 events.push(Event::PeriodOpened { msn, frame_rate });
             }
             self.outputs.extend(events.drain(..).map(Output::Event));
@@ -483,7 +488,7 @@ impl Packager {
         self.write(now, Patience::None);
         if let (Stage::Running(period), Some(writer)) = (&mut self.stage, &mut self.writer) {
             while let Some(built) = period.trailing(writer.place(), &mut events) {
-                writer.write(now, built, Vec::new(), &mut self.outputs);
+                writer.write(now, built, &mut VecDeque::new(), &mut self.outputs);
             }
             period.leftovers(&mut events);
             self.base_us = self.base_us.max(period.end_us());

@@ -1,13 +1,14 @@
 use alloc::{collections::BTreeSet, collections::VecDeque, vec::Vec};
 
 use tidegate_stream::{
-    AsOf, ConfigHash, Current, Event, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, Session, Timeline, Track,
-    WriterId, encode_record, encode_segment,
+    AsOf, ConfigHash, Current, EVENTS_PER_RECORD_MAX, Event, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, Session,
+    Timeline, Track, WriterId, encode_record, encode_segment,
 };
 
 use crate::{
     Condition, Lane, Output, Put,
     joint::{Fit, Joint},
+    message,
     period::{Built, Place},
     playlist,
     retention::Retention,
@@ -108,10 +109,10 @@ impl Writer {
         self.timeline.events(AsOf::End).chain(self.timeline.events_gone(AsOf::End)).count()
     }
 
-    /// Writes the next record. Returns the segment and the period's track list where one begins.
-    pub(crate) fn write(&mut self, now: i64, mut built: Built, events: Vec<Event>, out: &mut VecDeque<Output>) -> Option<Msn> {
+    /// Writes the next record, with what is to be announced. Returns the segment and the period's track list where one begins.
+    pub(crate) fn write(&mut self, now: i64, mut built: Built, announced: &mut VecDeque<Event>, out: &mut VecDeque<Output>) -> Option<Msn> {
         if let Some(joint) = &mut self.joint {
-            match joint.fit(&mut built) {
+            match joint.fit(&mut built, &self.tracks) {
                 Fit::Known => return None,
                 Fit::Goes => {}
                 Fit::Past => self.joint = None,
@@ -121,6 +122,8 @@ impl Writer {
         let starts_segment = built.starts_segment || self.open.is_none();
         let (msn, part) = if starts_segment { (place.new_msn, PartIndex(0)) } else { place.open };
         let opens = starts_segment.then(|| self.opens(msn, &built)).flatten();
+        let events: Vec<Event> = announced.drain(..announced.len().min(EVENTS_PER_RECORD_MAX)).collect();
+        message::attach(&mut built.pieces, &self.tracks, built.utc_us, &events);
         let is_first = self.open.is_none();
         if opens.is_some() {
             self.put_inits(&built.pieces, out);

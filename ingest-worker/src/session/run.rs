@@ -8,7 +8,7 @@ use std::{
 
 use tidegate_cmaf::CodecConfig;
 use tidegate_packager::{Event, Frame, Input, Packager, Twin, TwinConfig, Unwrap, is_jump};
-use tidegate_stream::{SessionId, StreamId, WriterId};
+use tidegate_stream::{Cue, SessionId, StreamId, WriterId};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -24,6 +24,7 @@ use crate::{
     announce::{Herald, News},
     body::{BodyReader, Media},
     config::Mode,
+    cues::Cues,
     flv::{Tag, TagKind},
     metrics::StreamMetrics,
     source::{Item, Source},
@@ -36,6 +37,8 @@ use crate::{
 pub(super) struct Session<'a> {
     shared: &'a Shared,
     herald: &'a Herald,
+    /// There while this worker writes.
+    cues: Option<Cues>,
     metrics: Arc<StreamMetrics>,
     stream: StreamId,
     known: Known,
@@ -112,6 +115,7 @@ impl<'a> Session<'a> {
         let mut opened = Self {
             shared,
             herald,
+            cues: None,
             metrics: shared.metrics.stream(stream),
             stream: stream.clone(),
             known,
@@ -171,6 +175,10 @@ impl<'a> Session<'a> {
                     }
                     Item::End => Next::End,
                 },
+                cue = next_cue(&mut self.cues) => {
+                    self.cue(&cue).await?;
+                    Next::Go
+                }
                 output = next_output(&mut self.transcoder) => {
                     self.transcoded(output).await?;
                     Next::Go
@@ -384,6 +392,17 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Announces a cue with the next part.
+    async fn cue(&mut self, cue: &Cue) -> Result<(), WriterError> {
+        // A worker that goes on for another reads what that one may have read.
+        if self.log.is_announced(&cue.id) {
+            return Ok(());
+        }
+        let now_utc_ms = u64::try_from(self.clock.utc_us(Instant::now()) / 1000).unwrap_or(0);
+        info!(stream = %self.stream, cue = cue.id, "a cue is announced");
+        self.package(Input::Announce(cue.event(now_utc_ms))).await
+    }
+
     /// Hands something to the log.
     async fn package(&mut self, input: Input) -> Result<(), WriterError> {
         self.log.take(self.clock.utc_us(Instant::now()), input).await?;
@@ -393,6 +412,7 @@ impl<'a> Session<'a> {
 
     fn events(&mut self) {
         if let Some(session) = self.log.begun() {
+            self.cues = Some(Cues::start(Arc::clone(&self.shared.access), self.stream.clone(), session.clone()));
             self.herald.say(News::Live { session, input: self.known.facts() });
         }
         while let Some(event) = self.log.event() {
@@ -440,6 +460,13 @@ impl<'a> Session<'a> {
             self.herald.say(News::Left { session });
         }
         left
+    }
+}
+
+async fn next_cue(cues: &mut Option<Cues>) -> Cue {
+    match cues {
+        Some(cues) => cues.next().await,
+        None => core::future::pending().await,
     }
 }
 

@@ -53,7 +53,7 @@ fn write(xml: &mut Xml, event: &Event, listed: &Listed<'_>) {
     if let Some(duration_us) = event.duration_us.or(event.planned_duration_us) {
         xml.attribute("duration", duration_us / 1000);
     }
-    xml.attribute("id", number(&event.id));
+    xml.attribute("id", event.number());
     match &event.scte35 {
         Some(scte35) => {
             xml.start("Signal").attribute("xmlns", "http://www.scte.org/schemas/35/2016");
@@ -85,11 +85,6 @@ fn attributes(event: &Event) -> String {
         };
     }
     text
-}
-
-/// DASH numbers its events: FNV-1a of the id.
-fn number(id: &str) -> u32 {
-    id.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
 }
 
 fn base64(bytes: &[u8]) -> String {

@@ -109,6 +109,12 @@ impl Event {
             && end_on_next
     }
 
+    /// The number that stands for its id where ids are numbers, as in DASH: FNV-1a.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.id.bytes().fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+    }
+
     /// The last moment that it is known to hold, in us since 1970; its start where nothing is known of its length.
     #[must_use]
     pub fn end_utc_us(&self) -> i64 {

@@ -193,6 +193,8 @@ impl Follow {
         let theirs = |entry: &Entry| Theirs {
             number: entry.number,
             part: entry.part.part,
+            utc_us: entry.part.utc_us,
+            events: entry.part.events.clone(),
             tracks: entry.chunks().map(|(track, chunk)| (track, chunk.to_vec())).collect(),
         };
         Joint::new(self.open.iter().map(theirs).collect(), self.timeline.session().renditions.len())

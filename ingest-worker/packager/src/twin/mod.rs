@@ -131,6 +131,15 @@ impl Twin {
         self.session.as_ref()
     }
 
+    /// Whether an event of this id is listed, or waits to be; only known while this worker writes.
+    #[must_use]
+    pub fn is_announced(&self, id: &str) -> bool {
+        match &self.stage {
+            Stage::Owner(packager) | Stage::Leaving { packager, .. } => packager.is_announced(id),
+            Stage::Looking(_) | Stage::Standby(_) | Stage::Over => false,
+        }
+    }
+
     /// What it does.
     #[must_use]
     pub fn role(&self) -> Role {

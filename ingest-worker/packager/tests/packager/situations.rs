@@ -1,7 +1,7 @@
 //! What real sources and encoders do besides running smoothly.
 
 use tidegate_packager::{Config, DropReason, Error, Event, Frame, Input, Limits, Packager, Unwrap};
-use tidegate_stream::{Key, Msn, PartIndex, Position};
+use tidegate_stream::{AsOf, Cue, Key, Msn, PartIndex, Position};
 
 use crate::{
     bucket::{assert_all_found, run},
@@ -361,4 +361,41 @@ fn the_newest_position_is_known_to_a_reader_of_the_head() {
     let timeline = tidegate_stream::Snapshot::decode(head).unwrap().into_timeline(vec![]);
     assert_eq!(timeline, bucket.timeline());
     assert_eq!(timeline.last(), Some(Position { msn: Msn(9), part: PartIndex(3) }));
+}
+
+#[test]
+fn a_cue_is_listed_and_said_before_each_chunk_of_its_part_at_its_time() {
+    let at_us = T0 + 1_200_000;
+    let text = "50 % of \"tides\"\n";
+    let cue =
+        Cue { id: "c1".into(), class: "com.example".into(), text: text.into(), created_utc_ms: 0, at_utc_ms: None, duration_ms: 1500 };
+    let frames = together(vec![arrivals(0, thirty(120).source(), 0), arrivals(1, audio(48_000, 188, 0), 0)]);
+    let mut script = configured(vec![avc(), aac(48_000)], frames);
+    let place = script.iter().position(|(at, _)| *at > at_us).unwrap();
+    script.insert(place, (at_us, Input::Announce(cue.event(at_us as u64 / 1000))));
+    let script = ended(script);
+    let bucket = run(hinted(config(1, 1)), script.clone());
+    assert_all_found(&script, &bucket);
+    bucket.check();
+    let timeline = bucket.timeline();
+    let listed: Vec<_> = timeline.events(AsOf::End).collect();
+    assert_eq!((listed.len(), listed[0].event.id.as_str(), listed[0].event.duration_us), (1, "c1", Some(1_500_000)));
+    let mut said = vec![];
+    for object in bucket.records() {
+        for at in (0..object.len().saturating_sub(28)).filter(|at| object[*at..].starts_with(b"emsg\x01")) {
+            let number =
+                |from: usize, len: usize| object[at + from..at + from + len].iter().fold(0u64, |sum, byte| (sum << 8) | u64::from(*byte));
+            let (timescale, start, duration, id) = (number(8, 4), number(12, 8), number(20, 4), number(24, 4));
+            let message = &object[at..];
+            assert!(message.windows(text.len()).any(|window| window == text.as_bytes()), "the text as it was");
+            said.push((start as f64 / timescale as f64, duration as f64 / timescale as f64, id));
+        }
+    }
+    assert_eq!(said.len(), 2, "one for the picture, one for the sound: {said:?}");
+    for (start, duration, id) in said {
+        // Media time begins at 1 s.
+        assert!((start - 2.2).abs() < 0.05, "said for {start} s");
+        assert!((duration - 1.5).abs() < 0.01);
+        assert_eq!(id, u64::from(listed[0].event.number()));
+    }
 }

@@ -12,3 +12,4 @@ mod players;
 mod store;
 mod twins;
 mod up;
+mod webhooks;
