@@ -18,7 +18,8 @@ use crate::{cli::WebhooksOptions, metadata::random, stream, up::bucket::random_h
 const NO_LOADS: Loads = Loads { at_once: 1, time: Duration::from_secs(1), bytes: 0 };
 
 /// The way to webhooks that are public, and to those that are named as `host:port`.
-pub(crate) fn outside(named: &[String]) -> Foreign {
+#[must_use]
+pub fn outside(named: &[String]) -> Foreign {
     Foreign::new(named, NO_LOADS)
 }
 

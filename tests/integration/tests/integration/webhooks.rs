@@ -8,8 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tidegate::webhooks::{deliver, now_utc_ms};
-use tidegate_host::Foreign;
+use tidegate::webhooks::{deliver, now_utc_ms, outside};
 use tidegate_ingest_worker::store::{Bucket as _, Condition, Store};
 use tidegate_integration::Embedded;
 use tidegate_metadata::{Schedule, signature};
@@ -45,7 +44,7 @@ async fn senders_that_are_killed_lose_no_event() {
     let clock = move || began.1 + u64::try_from(began.0.elapsed().as_millis()).unwrap() * FASTER;
     let sender = || {
         let schedule = Schedule { pauses_ms: vec![1000; 50] };
-        tokio::spawn(deliver(store.clone(), Foreign::to(std::slice::from_ref(&place)), schedule, clock))
+        tokio::spawn(deliver(store.clone(), outside(std::slice::from_ref(&place)), schedule, clock))
     };
     let mut senders = [sender(), sender()];
     let mut expected = BTreeSet::new();
