@@ -16,6 +16,7 @@
 
 mod announce;
 mod body;
+mod compact;
 mod config;
 mod cues;
 mod flv;
@@ -24,6 +25,7 @@ mod hints;
 mod ladder;
 mod metrics;
 mod rate;
+mod report;
 mod session;
 mod source;
 pub mod store;
@@ -31,9 +33,11 @@ mod transcode;
 mod twin;
 mod worker;
 
+pub use compact::compact;
 pub use config::{Config, ConfigError, MetricsConfig, Mode, PackageConfig, StoreConfig, TranscodeConfig, TwinConfig};
 pub use ladder::Rung;
 pub use metrics::{Metrics, StreamMetrics, Times};
+pub use report::report;
 pub use source::{KeyError, Pull, PullError, RtmpConfig, create_stream_key};
 pub use transcode::{Ffmpeg, FfmpegError};
 pub use worker::{Worker, WorkerError};

@@ -5,7 +5,7 @@ use std::{env, fs, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use tidegate_ingest_worker::{Config, Pull, Worker, create_stream_key, store::Store};
+use tidegate_ingest_worker::{Config, Pull, Worker, compact, create_stream_key, report, store::Store};
 use tidegate_stream::StreamId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -64,7 +64,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    let worker = Worker::bind(config, store).await?;
+    let worker = Worker::bind(config, store.clone()).await?;
     for input in &options.pull {
         let Some((stream, input)) = input.split_once('=') else { bail!("--pull {input}: give STREAM=INPUT, as demo=film.mp4") };
         let stream = StreamId::parse(stream).with_context(|| format!("--pull {stream}=…"))?;
@@ -80,7 +80,12 @@ async fn run(options: Options) -> anyhow::Result<()> {
         }
         stop.cancel();
     });
+    // Beside its streams: what viewers report has to be added up by somebody.
+    let compacting = tokio::spawn(compact(store.clone(), shutdown.clone()));
+    let reporting = tokio::spawn(report(worker.metrics(), store, shutdown.clone()));
     worker.run(shutdown).await;
+    reporting.await.context("telling how inputs are doing has failed")?;
+    compacting.await.context("adding up what viewers report has failed")?;
     Ok(())
 }
 

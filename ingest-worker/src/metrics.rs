@@ -34,6 +34,8 @@ pub struct StreamMetrics {
     pub late_parts: AtomicU64,
     /// Discontinuities.
     pub discontinuities: AtomicU64,
+    /// By how much PROGRAM-DATE-TIME was corrected, since the source's clock is not ours, in us.
+    pub clock_us: AtomicU64,
     /// Times that ffmpeg had to be started again.
     pub ffmpeg_restarts: AtomicU64,
     /// Times that a rung was left out because the encoders were behind.
@@ -59,6 +61,13 @@ impl Metrics {
     pub fn stream(&self, stream: &StreamId) -> Arc<StreamMetrics> {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(streams.entry(stream.clone()).or_default())
+    }
+
+    /// The numbers of every stream that has had a publisher.
+    #[must_use]
+    pub fn streams(&self) -> Vec<(StreamId, Arc<StreamMetrics>)> {
+        let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
+        streams.iter().map(|(stream, metrics)| (stream.clone(), Arc::clone(metrics))).collect()
     }
 
     /// Whether publishers are accepted.

@@ -48,6 +48,7 @@ test("events are gathered, posted, and read back", async () => {
   const real = globalThis.fetch;
   globalThis.fetch = async (url, { body, ...rest }) => {
     posted.push({ url, text: await body.text(), type: body.type, ...rest });
+    return { status: 204 };
   };
   try {
     const cmcd = new Cmcd({ requests: false, events: "http://edge/beacon/demo", content: "demo" }, () => stats);
@@ -66,6 +67,38 @@ test("events are gathered, posted, and read back", async () => {
   assert.deepEqual([posted[0].url, posted[0].type, posted[0].method, posted[0].credentials], ["http://edge/beacon/demo", "application/cmcd", "POST", "omit"]);
   const { valid, issues, data } = validateCmcdEvents(posted[0].text);
   assert.ok(valid, JSON.stringify(issues));
-  assert.deepEqual(data.map(({ e, sta }) => `${e} ${sta}`), ["ps p", "ps r", "bc r", "t r", "e r"]);
-  assert.ok(data[0].msd >= 0 && data[1].msd === undefined, "the time to the first picture is told once");
+  assert.deepEqual(data.map(({ e, sta }) => `${e} ${sta}`), ["ps s", "ps p", "ps r", "bc r", "t r", "e r", "ps e"]);
+  assert.ok(data[1].msd >= 0 && data[2].msd === undefined, "the time to the first picture is told once");
+  assert.equal(data[0]["com.tidegate-since"], undefined, "nothing was before the first");
+  assert.deepEqual(data.map((line) => line["com.tidegate-since"]?.split(" ")[4]), [undefined, "0", "1", "0", "0", "0", "0"], "whether the event before left playback running");
+  assert.deepEqual(data.map((line) => line["com.tidegate-since"]?.split(" ")[3]), [undefined, "0", "1", "0", "0", "0", "0"], "a stall is told once");
+  assert.deepEqual(data.map(({ sn }) => sn), [0, 1, 2, 3, 4, 5, 6]);
+});
+
+test("lines are sent until they are taken, in order and with their numbers", async () => {
+  const posted = [];
+  const real = [globalThis.fetch, globalThis.setTimeout];
+  const timers = [];
+  globalThis.setTimeout = (run) => timers.push(run);
+  const answers = [503, 204];
+  globalThis.fetch = async (_, { body }) => {
+    posted.push(validateCmcdEvents(await body.text()).data.map(({ sn }) => sn));
+    const status = answers.shift();
+    if (status === undefined) throw new TypeError("the network is away");
+    return { status };
+  };
+  const settled = async () => { for (let n = 0; n < 20; n++) await Promise.resolve(); await new Promise((resolve) => setImmediate(resolve)); };
+  try {
+    const cmcd = new Cmcd({ requests: false, events: "http://edge/live/demo/beacon", content: "demo" }, () => stats);
+    timers.pop()();
+    cmcd.state("p");
+    await settled();
+    timers.pop()();
+    await settled();
+    cmcd.close();
+    await settled();
+  } finally {
+    [globalThis.fetch, globalThis.setTimeout] = real;
+  }
+  assert.deepEqual(posted, [[0], [0, 1], [2]]);
 });

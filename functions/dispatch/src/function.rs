@@ -1,4 +1,5 @@
 use tidegate_access::Guarded;
+use tidegate_analytics::{TICK, report_path};
 use tidegate_function::{Input, Job, Output, Request, World};
 use tidegate_stream::split_token;
 
@@ -8,6 +9,7 @@ pub struct State {
     manifest: tidegate_access::State<tidegate_manifest::State>,
     metadata: tidegate_metadata::State,
     origin: tidegate_access::State<tidegate_origin::State>,
+    analytics: tidegate_access::State<tidegate_analytics::State>,
 }
 
 /// A job of any function. All are seen alike: compiled once, what drives them is a fifth of the size.
@@ -32,8 +34,13 @@ impl<J: Job + Send> Task for Of<J> {
 }
 
 /// Gives a request to the function that its address names: `/api/` and a stream's `info.json` to metadata, `/origin/` and `/steer/` to
-/// foreign origins; everything else is the manifest function's, which has a word for what is no address at all.
-pub(crate) fn begin(request: Request) -> Box<dyn Task> {
+/// foreign origins, what players report to analytics; everything else is the manifest function's, which has a word for what is no address at all.
+pub(crate) fn begin(mut request: Request) -> Box<dyn Task> {
+    let report = report_path(&request.path);
+    if report.is_some() || request.path == TICK {
+        request.path = report.unwrap_or(request.path);
+        return Box::new(Of { job: Guarded::new(request, tidegate_analytics::Job::new), state: |state| &mut state.analytics });
+    }
     // A token may stand in front.
     let (_, path) = split_token(&request.path);
     if path.starts_with("/origin/") || path.starts_with("/steer/") {

@@ -23,6 +23,12 @@ pub struct Config {
     /// The header, in lower case, in which a CDN or proxy before this host says where a viewer is, as `cloudfront-viewer-country`.
     /// Only where viewers cannot write it themselves.
     pub country_header: Option<String>,
+    /// The header, in lower case, in which it says what network (autonomous system) a viewer is in, as `cloudfront-viewer-asn`.
+    pub network_header: Option<String>,
+    /// The header, in lower case, in which it says a viewer's address, as `cloudfront-viewer-address`; the first of several counts.
+    pub address_header: Option<String>,
+    /// What this host is called where figures tell hosts apart.
+    pub name: String,
     /// What the functions find in their environment, beside `TIDEGATE_UPSTREAM`.
     pub environment: Vec<(String, String)>,
     /// Foreign origins (`host:port`) that functions may read though their addresses are not public.
@@ -45,6 +51,9 @@ impl Config {
             tls: None,
             shield_secret: None,
             country_header: None,
+            network_header: None,
+            address_header: None,
+            name: "edge".into(),
             environment: Vec::new(),
             private_origins: Vec::new(),
             statics: Statics::default(),

@@ -70,6 +70,8 @@ pub(crate) struct Guest {
     shared: ProxyHandler<Functions>,
     /// Instances for one request each: where a request goes whose instance trapped, perhaps because of a neighbour.
     alone: ProxyHandler<Functions>,
+    /// The one instance that keeps what players report.
+    kept: ProxyHandler<Functions>,
     permits: Arc<Semaphore>,
     limits: Limits,
     metrics: Arc<Metrics>,
@@ -106,6 +108,7 @@ impl Guest {
         Ok(Self {
             shared: ProxyHandler::new(functions(Reuse::Shared)),
             alone: ProxyHandler::new(functions(Reuse::Once)),
+            kept: ProxyHandler::new(functions(Reuse::Kept)),
             engine,
             objects,
             foreign,
@@ -139,6 +142,14 @@ impl Guest {
             Err(CallError::Trapped) if repeatable => self.call_patiently(&self.alone, call, patience).await,
             answer => answer,
         }
+    }
+
+    /// Calls the instance that keeps what players report; one call at a time.
+    pub(crate) async fn reports(&self, call: Call) -> Result<Reply, CallError> {
+        let patience = Instant::now() + self.limits.guest_queue;
+        let permit = timeout_at(patience, self.permits.acquire()).await;
+        let Ok(Ok(_permit)) = permit else { return Err(CallError::Overloaded) };
+        self.call_patiently(&self.kept, call, patience).await
     }
 
     /// Calls the component once there is an instance for it. A burst asks for more instances than there are before the first of them

@@ -11,6 +11,7 @@ use crate::{
     front,
     guest::Guest,
     objects::{FetchError, Objects},
+    reports::{Handover, Reports},
     request::Edge,
     shared::Answers,
     shield::Shield,
@@ -77,7 +78,7 @@ pub enum HostError {
     Tls(#[from] TlsError),
     /// A name that no header has.
     #[error("`{0}` is no name of a header: write it in lower case, as cloudfront-viewer-country")]
-    CountryHeader(String),
+    HeaderName(String),
     /// The upstream cannot be used.
     #[error(transparent)]
     Upstream(#[from] FetchError),
@@ -88,6 +89,7 @@ pub struct Host {
     listener: TcpListener,
     addr: SocketAddr,
     edge: Arc<Edge>,
+    handover: Handover,
     config: Arc<Config>,
     certificates: Option<Arc<Certificates>>,
     tls: Option<TlsAcceptor>,
@@ -102,11 +104,13 @@ impl Host {
         let addr = listener.local_addr().map_err(listen)?;
         let certificates = config.tls.clone().map(|tls| Certificates::new(tls, addr.ip())).transpose()?;
         let tls = certificates.as_ref().map(Certificates::acceptor).transpose()?;
-        let country_header = config.country_header.clone().map(|name| {
+        let header = |name: &Option<String>| {
             // Header names are compared as they are written here.
-            HeaderName::from_lowercase(name.as_bytes()).map_err(|_| HostError::CountryHeader(name))
-        });
-        let country_header = country_header.transpose()?;
+            let parse = |name: String| HeaderName::from_lowercase(name.as_bytes()).map_err(|_| HostError::HeaderName(name));
+            name.clone().map(parse).transpose()
+        };
+        let [country_header, network_header, address_header] =
+            [header(&config.country_header)?, header(&config.network_header)?, header(&config.address_header)?];
         let metrics = Arc::new(Metrics::default());
         let stop = CancellationToken::new();
         let objects = Objects::new(config.upstream.clone(), &config.limits, metrics.clone(), stop.clone())?;
@@ -119,8 +123,11 @@ impl Host {
         guest.greet().await?;
         tracing::info!(took_us = start.elapsed().as_micros(), "the functions answer");
         let limits = &config.limits;
+        let answers = Answers::new(guest, objects.clone(), limits, metrics.clone());
+        let (reports, handover) = Reports::new(config.name.clone(), answers.clone());
         let edge = Edge {
-            answers: Answers::new(guest, objects.clone(), limits, metrics.clone()),
+            answers,
+            reports,
             objects,
             statics: config.statics.clone(),
             shield: config.shield_secret.as_deref().map(Shield::new),
@@ -129,9 +136,11 @@ impl Host {
             addresses: Addresses::new(limits.requests_per_address),
             request_body: limits.request_body,
             country_header,
+            network_header,
+            address_header,
             stop: stop.clone(),
         };
-        Ok(Self { listener, addr, edge: Arc::new(edge), config, certificates, tls, stop })
+        Ok(Self { listener, addr, edge: Arc::new(edge), handover, config, certificates, tls, stop })
     }
 
     /// Where viewers connect.
@@ -153,7 +162,14 @@ impl Host {
             shutdown.cancelled().await;
             stop.cancel();
         });
+        let (handed_over, end) = (CancellationToken::new(), self.config.limits.guest_time);
+        let handover = tokio::spawn(self.handover.run(handed_over.clone()));
         front::serve(self.listener, self.edge, self.tls, &self.config.limits, &self.stop).await;
+        // The last reports have come: what was counted is written down.
+        handed_over.cancel();
+        if tokio::time::timeout(end, handover).await.is_err() {
+            tracing::warn!("the store did not take the last figures of viewers in time");
+        }
         link.abort();
     }
 }

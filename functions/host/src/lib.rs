@@ -20,6 +20,7 @@ mod metrics;
 mod objects;
 mod range;
 mod reload;
+mod reports;
 mod request;
 mod request_id;
 mod shared;

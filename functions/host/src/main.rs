@@ -54,6 +54,15 @@ struct Flags {
     /// The header in which a CDN or proxy before this host says where a viewer is, in lower case.
     #[arg(long, env = "TIDEGATE_COUNTRY_HEADER")]
     country_header: Option<String>,
+    /// The header in which it says what network (autonomous system) a viewer is in, in lower case.
+    #[arg(long, env = "TIDEGATE_NETWORK_HEADER")]
+    network_header: Option<String>,
+    /// The header in which it says a viewer's address, in lower case; without one the connection's counts.
+    #[arg(long, env = "TIDEGATE_ADDRESS_HEADER")]
+    address_header: Option<String>,
+    /// What this host is called where figures about viewers tell hosts apart.
+    #[arg(long, env = "TIDEGATE_EDGE", default_value = "edge")]
+    name: String,
     /// A setting that the functions find in their environment, as NAME=VALUE.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = setting)]
     environment: Vec<(String, String)>,
@@ -126,6 +135,9 @@ fn config(flags: Flags) -> anyhow::Result<Config> {
         tls: flags.tls_certificate.zip(flags.tls_key).map(|(certificate, key)| Tls::Files { certificate, key }),
         shield_secret: flags.shield_secret,
         country_header: flags.country_header,
+        network_header: flags.network_header,
+        address_header: flags.address_header,
+        name: flags.name,
         environment: flags.environment,
         private_origins: flags.private_origins,
         statics,

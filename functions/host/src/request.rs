@@ -13,6 +13,7 @@ use crate::{
     body::Body,
     guest::Call,
     objects::Objects,
+    reports::{Reporter, Reports, is_report},
     request_id::{REQUEST_ID, loggable, request_id},
     shared::Answers,
     shield::{self, Shield},
@@ -38,6 +39,11 @@ pub(crate) struct Edge {
     pub(crate) request_body: usize,
     /// The header in which something before this host says where a viewer is.
     pub(crate) country_header: Option<HeaderName>,
+    /// The same, for the network.
+    pub(crate) network_header: Option<HeaderName>,
+    /// The same, for the address.
+    pub(crate) address_header: Option<HeaderName>,
+    pub(crate) reports: Reports,
     pub(crate) stop: CancellationToken,
 }
 
@@ -108,8 +114,14 @@ impl Edge {
         if !path.starts_with('/') {
             return refuse(StatusCode::BAD_REQUEST, "the address is not a path");
         }
+        if path.starts_with(wire::OWN) {
+            return refuse(StatusCode::NOT_FOUND, "there is no such address");
+        }
         if is_get && !is_personal(path, request.headers()) {
             return self.answers.get(path).await;
+        }
+        if *request.method() == Method::POST && is_report(path) {
+            return self.report(request, peer).await;
         }
         self.call(request, peer).await
     }
@@ -123,6 +135,37 @@ impl Edge {
             "/metrics" => Some(page(self.metrics.text())),
             path => self.statics.get(path).cloned(),
         }
+    }
+
+    /// What a player reports.
+    async fn report(&self, request: Request<Incoming>, peer: &Peer) -> Arc<Answer> {
+        let (head, body) = request.into_parts();
+        let Ok(body) = Limited::new(body, self.request_body).collect().await else {
+            return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the report is too long, or broke off");
+        };
+        let named = |name: &Option<HeaderName>| name.as_ref().and_then(|name| head.headers.get(name)?.to_str().ok());
+        let address = match named(&self.address_header) {
+            Some(text) => address(text),
+            None => Some(peer.address),
+        };
+        let reporter = Reporter {
+            headers: &head.headers,
+            address,
+            secure: peer.secure,
+            host: head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| Some(head.uri.authority()?.as_str())),
+            country: named(&self.country_header),
+            network: named(&self.network_header),
+        };
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let status = self.reports.take(path, &reporter, &body.to_bytes()).await;
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // Players are on any page.
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+        if matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        Arc::new(Answer::text(status, headers, Bytes::new()))
     }
 
     /// A request that is this viewer's alone.
@@ -154,6 +197,13 @@ fn is_personal(path: &str, headers: &HeaderMap) -> bool {
     let named = [header::COOKIE, header::AUTHORIZATION].iter().any(|name| headers.contains_key(name)) || headers.contains_key(TOKEN);
     let query = path.split_once('?').map_or("", |(_, query)| query);
     named || path.starts_with("/~") || query.split('&').any(|pair| ["token=", "cat=", "CAT="].iter().any(|name| pair.starts_with(name)))
+}
+
+/// An address as something before this host writes it: with a port, in brackets, the first of several.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.split(',').next().unwrap_or_default().trim();
+    let bare = || text.rsplit_once(':').map(|(address, _)| address.trim_start_matches('[').trim_end_matches(']'));
+    text.parse().ok().or_else(|| bare()?.parse().ok())
 }
 
 fn refuse(status: StatusCode, line: &str) -> Arc<Answer> {

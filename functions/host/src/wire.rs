@@ -13,6 +13,10 @@ pub(crate) const HOST: &str = "tidegate-host";
 const FUNCTIONS: &str = "tidegate-functions";
 /// The address that no viewer's request has.
 pub(crate) const GREETING: &str = "/tidegate-functions";
+/// The address at which the component takes what players have reported; no viewer's request has it.
+pub(crate) const REPORTS: &str = "/tidegate-reports";
+/// What begins like this is between host and component.
+pub(crate) const OWN: &str = "/tidegate-";
 /// Tells the component how its wait ended.
 pub(crate) const WAITED: &str = "tidegate-waited";
 /// The host, with its port, that the viewer asked; with a request that is one viewer's own.

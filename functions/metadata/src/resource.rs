@@ -10,4 +10,5 @@ pub(crate) mod playback;
 pub(crate) mod sessions;
 pub(crate) mod streams;
 pub(crate) mod tokens;
+pub(crate) mod viewers;
 pub(crate) mod webhooks;

@@ -9,7 +9,7 @@ use crate::{
     answer::{Refusal, preflight, problem, with_header},
     call::{Call, Go},
     openapi,
-    resource::{audit, cues, keys, list, live, playback, sessions, streams, tokens, webhooks},
+    resource::{audit, cues, keys, list, live, playback, sessions, streams, tokens, viewers, webhooks},
     schema::Field,
 };
 
@@ -83,6 +83,14 @@ pub(crate) const ROUTES: &[Route] = &[
         ..delete("api/v1/streams/{stream}", Scope::StreamsWrite, "Delete a stream, its keys and playback ids", streams::delete)
     },
     get("api/v1/streams/{stream}/live", Scope::StreamsRead, "Whether a stream is live, and how well", live::get),
+    Route {
+        scope: None,
+        ..get("api/v1/streams/{stream}/viewers", Scope::AnalyticsRead, "Viewers at this moment; more with `analytics:read`", viewers::now)
+    },
+    Route {
+        query: viewers::QUERY,
+        ..get("api/v1/streams/{stream}/analytics", Scope::AnalyticsRead, "Figures about viewers over time", viewers::figures)
+    },
     Route {
         query: PAGE,
         ..get("api/v1/streams/{stream}/sessions", Scope::StreamsRead, "The sessions of a stream, newest first", sessions::list)

@@ -1,4 +1,5 @@
 mod api;
 mod sender;
 mod together;
+mod viewers;
 mod world;

@@ -16,7 +16,9 @@ use tidegate_function::{Condition, Fetched, Input, Loaded, Output, Stored};
 /// The largest object that is read: a segment bundle of 2 s at 60 Mbit/s. Our host keeps larger ones out of here.
 const OBJECT_BYTES: usize = 16 << 20;
 /// The largest body of a request. Our host has the same bound.
-const REQUEST_BYTES: usize = 64 << 10;
+pub(crate) const REQUEST_BYTES: usize = 64 << 10;
+/// The largest body with which our host hands over players' reports.
+pub(crate) const REPORTS_BYTES: usize = 2 << 20;
 
 /// The host around this component and what it lets reach.
 pub(crate) struct Shell {
@@ -170,8 +172,8 @@ enum Unread {
 }
 
 /// The body of a request, unless it is too long or breaks off.
-pub(crate) async fn body(incoming: impl http_body::Body<Data = Bytes> + Unpin) -> Option<Vec<u8>> {
-    read(incoming, REQUEST_BYTES).await.ok()
+pub(crate) async fn body(incoming: impl http_body::Body<Data = Bytes> + Unpin, max_bytes: usize) -> Option<Vec<u8>> {
+    read(incoming, max_bytes).await.ok()
 }
 
 async fn read(mut body: impl http_body::Body<Data = Bytes> + Unpin, max_bytes: usize) -> Result<Vec<u8>, Unread> {

@@ -16,7 +16,7 @@ use std::{
 
 use anyhow::{Context as _, anyhow, bail};
 use tidegate_host::{Host, Tls};
-use tidegate_ingest_worker::{Config as WorkerConfig, Pull, Worker};
+use tidegate_ingest_worker::{Config as WorkerConfig, Pull, Worker, compact, report as report_inputs};
 use tidegate_metadata::Schedule;
 use tidegate_stream::StreamId;
 use tokio::{
@@ -99,6 +99,7 @@ async fn serve(
         cache_dir: Some(place::cache()?.join("components")),
         tls: options.tls.then(|| Tls::SelfMade { folder: data.join("tls") }),
         statics: watch::statics(&web.player, &streams, &rtmp)?,
+        name: "local".into(),
         ..tidegate_host::Config::new(options.listen, bucket.upstream.clone(), web.component)
     })
     .await?;
@@ -125,10 +126,12 @@ async fn serve(
     // `infra/build` beside a running platform is enough to try a change of the functions.
     tokio::spawn(host.reload().watch(stop_host.clone()));
     let mut host = tokio::spawn(host.run(stop_host.clone()));
+    let reporting = tokio::spawn(report_inputs(worker.metrics(), bucket.store.clone(), stop_worker.clone()));
     let mut worker = tokio::spawn(worker.run(stop_worker.clone()));
     let webhooks =
         webhooks::deliver(bucket.store.clone(), webhooks::outside(&options.webhook_private), Schedule::default(), webhooks::now_utc_ms);
     let webhooks = tokio::spawn(webhooks);
+    let compacting = tokio::spawn(compact(bucket.store.clone(), stop_host.clone()));
     report.print();
     let status = tokio::spawn(report::status(metrics));
 
@@ -159,6 +162,7 @@ async fn serve(
     if !host.is_finished() {
         let _ = timeout(HOST_END, &mut host).await;
     }
+    let _ = timeout(HOST_END, async { (reporting.await, compacting.await) }).await;
     failure.map_or(Ok(()), Err)
 }
 

@@ -436,6 +436,10 @@ impl<'a> Session<'a> {
             Event::FrameDropped { rendition, dts_ms, why } => {
                 debug!(%stream, rendition = self.plan.name(rendition), dts_ms, ?why, "a frame is in no part");
             }
+            Event::ClockStep { by_us } => {
+                self.metrics.clock_us.fetch_add(by_us.unsigned_abs(), Relaxed);
+                debug!(%stream, by_us, "the source's clock is not ours");
+            }
             event => debug!(%stream, ?event, "packager"),
         }
     }

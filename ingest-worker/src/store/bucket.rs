@@ -76,3 +76,9 @@ pub trait Bucket: Send + Sync + 'static {
     /// Removes objects; those that are not there are no error.
     fn delete(&self, keys: &[Key]) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
+
+/// What the compactor needs besides: nobody can know the names of all edges.
+pub trait Listing {
+    /// The keys below a folder that are ours, with the state of each object; not more than so many.
+    fn list(&self, folder: &str, max: usize) -> impl Future<Output = Result<Vec<(Key, Etag)>, StoreError>> + Send;
+}

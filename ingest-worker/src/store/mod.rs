@@ -11,7 +11,7 @@ mod s3;
 mod submission;
 mod writer;
 
-pub use bucket::{Bucket, Condition, Etag, MAX_OBJECT_BYTES, Object, PutError, StoreError};
+pub use bucket::{Bucket, Condition, Etag, Listing, MAX_OBJECT_BYTES, Object, PutError, StoreError};
 pub use drive::drive;
 pub use latency::Quantiles;
 pub use s3::{Keys, Store, StoreConfig};

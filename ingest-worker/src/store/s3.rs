@@ -16,7 +16,7 @@ use tidegate_stream::Key;
 use tokio::time::timeout;
 
 use super::{
-    bucket::{Bucket, Condition, Etag, MAX_OBJECT_BYTES, Object, PutError, StoreError},
+    bucket::{Bucket, Condition, Etag, Listing, MAX_OBJECT_BYTES, Object, PutError, StoreError},
     failure::{Failure, Place},
 };
 
@@ -185,6 +185,24 @@ impl Bucket for Store {
             }
         }
         Ok(())
+    }
+}
+
+impl Listing for Store {
+    async fn list(&self, folder: &str, max: usize) -> Result<Vec<(Key, Etag)>, StoreError> {
+        let (mut found, mut after) = (Vec::new(), None);
+        while found.len() < max {
+            let page = self.client.list_objects_v2().bucket(self.bucket()).prefix(folder).set_continuation_token(after.take());
+            let page = page.send().await.map_err(|error| self.place.explain(&error))?;
+            let objects = page.contents().iter();
+            found.extend(objects.filter_map(|object| Some((Key::parse(object.key()?)?, Etag(object.e_tag().unwrap_or_default().into())))));
+            match page.next_continuation_token() {
+                Some(token) => after = Some(token.to_owned()),
+                None => break,
+            }
+        }
+        found.truncate(max);
+        Ok(found)
     }
 }
 

@@ -70,14 +70,31 @@ export function ofRequest(media: { track: Track; kind: number; muxed: boolean } 
   return { ot: type, su: starved, ...(type === "a" ? { br: undefined } : {}) };
 }
 
+/** What happened since the event before, in ms and stalls, and whether that event left playback running. */
+const SINCE = "com.tidegate-since";
+/** From a report that was not taken to the next try. */
+const RETRY_MS = 5_000;
+/** How long a report may be on its way. */
+const PATIENCE_MS = 15_000;
+
 export class Cmcd {
   #options: CmcdOptions;
   #session = crypto.randomUUID?.() ?? String(Math.random()).slice(2);
   #stats: () => EngineStats | undefined;
   #state: State = "s";
   #started: number | undefined = performance.now();
-  #count = 0;
+  /** Events and requests are numbered apart. */
+  #requests = 0;
+  #events = 0;
+  /** When the newest event was, when the state began or was last told, and what has happened in between. */
+  #told: number | undefined;
+  #entered = performance.now();
+  #played = 0;
+  #stalled = 0;
+  #stalls = 0;
+  #ran = false;
   #lines: string[] = [];
+  #posting = false;
   #gather: ReturnType<typeof setTimeout> | undefined;
   #interval: ReturnType<typeof setInterval> | undefined;
   #listeners = new AbortController();
@@ -87,19 +104,22 @@ export class Cmcd {
     this.#stats = stats;
     if (!options.events) return;
     this.#interval = setInterval(() => this.event("t"), INTERVAL_MS);
-    globalThis.addEventListener?.("pagehide", () => this.#post(), { signal: this.#listeners.signal });
+    globalThis.addEventListener?.("pagehide", () => this.#leave(), { signal: this.#listeners.signal });
+    this.event("ps");
   }
 
   /** The address with what its request tells. */
   address(url: string, media?: { track: Track; kind: number; muxed: boolean }): string {
     if (!this.#options.requests) return url;
     const starved = this.#state === "s" || this.#state === "r";
-    const keys = { ...common(this.#stats(), this.#session, this.#options.content), ...ofRequest(media, starved), sta: this.#state, sn: this.#count++ };
+    const keys = { ...common(this.#stats(), this.#session, this.#options.content), ...ofRequest(media, starved), sta: this.#state, sn: this.#requests++ };
     return `${url}${url.includes("?") ? "&" : "?"}CMCD=${encodeURIComponent(encode(keys))}`;
   }
 
   state(state: State): void {
     if (state === this.#state) return;
+    this.#spend();
+    if (state === "r") this.#stalls += 1;
     this.#state = state;
     // The time to the first picture is told once.
     const delay = state === "p" && this.#started !== undefined ? Math.round(performance.now() - this.#started) : undefined;
@@ -109,7 +129,14 @@ export class Cmcd {
 
   event(name: "ps" | "t" | "e" | "bc", more: Keys = {}): void {
     if (!this.#options.events) return;
-    const keys = { ...common(this.#stats(), this.#session, this.#options.content), ...more, e: name, sta: this.#state, ts: Date.now(), sn: this.#count++ };
+    this.#spend();
+    const now = performance.now();
+    // Each line says by itself what it adds, so that any edge can count it, whichever heard the line before.
+    const since = this.#told === undefined ? undefined : [now - this.#told, this.#played, this.#stalled, this.#stalls, this.#ran ? 1 : 0].map(Math.round).join(" ");
+    const keys = {
+      ...common(this.#stats(), this.#session, this.#options.content), ...more, [SINCE]: since, e: name, sta: this.#state, ts: Date.now(), sn: this.#events++,
+    };
+    [this.#told, this.#played, this.#stalled, this.#stalls, this.#ran] = [now, 0, 0, 0, this.#state === "p"];
     this.#lines.push(encode(keys));
     if (this.#lines.length > MAX_LINES) this.#lines.shift();
     this.#gather ??= setTimeout(() => this.#post(), GATHER_MS);
@@ -118,16 +145,45 @@ export class Cmcd {
   close(): void {
     clearInterval(this.#interval);
     this.#listeners.abort();
+    this.#leave();
+    clearTimeout(this.#gather);
+  }
+
+  #leave(): void {
+    if (this.#state !== "f") this.state("e");
+    this.#posting = false;
     this.#post();
   }
 
+  /** Counts the time in this state. */
+  #spend(): void {
+    const now = performance.now();
+    if (this.#state === "p") this.#played += now - this.#entered;
+    if (this.#state === "r") this.#stalled += now - this.#entered;
+    this.#entered = now;
+  }
+
+  /** Sends the lines that wait, and again until they are taken: an edge knows by their numbers what it has counted. */
   #post(): void {
     clearTimeout(this.#gather);
     this.#gather = undefined;
     const { events } = this.#options;
-    if (!events || this.#lines.length === 0) return;
-    const body = new Blob([this.#lines.splice(0).join("\n")], { type: TYPE });
-    // Lives on while the page goes away. What cannot be told is not told twice.
-    void fetch(events, { method: "POST", body, keepalive: true, credentials: "omit" }).catch(() => undefined);
+    const count = this.#lines.length;
+    if (!events || count === 0 || this.#posting) return;
+    this.#posting = true;
+    const last = this.#lines.at(-1);
+    const body = new Blob([this.#lines.join("\n")], { type: TYPE });
+    const end = (again: boolean) => {
+      this.#posting = false;
+      // Lines may have come and the oldest gone meanwhile. What nobody will ever take is given up.
+      if (!again) this.#lines.splice(0, this.#lines.lastIndexOf(last ?? "") + 1);
+      if (this.#lines.length > 0 && !this.#listeners.signal.aborted) this.#gather ??= setTimeout(() => this.#post(), again ? RETRY_MS : GATHER_MS);
+    };
+    // Lives on while the page goes away.
+    const signal = typeof AbortSignal.timeout === "function" ? { signal: AbortSignal.timeout(PATIENCE_MS) } : {};
+    fetch(events, { method: "POST", body, keepalive: true, credentials: "omit", ...signal }).then(
+      ({ status }) => end(status === 429 || status >= 500),
+      () => end(true),
+    );
   }
 }

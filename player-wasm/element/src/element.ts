@@ -218,12 +218,13 @@ export class TidegatePlayer extends Base {
   /** `cmcd` holds the words `requests` and `events`; events go to `beacon`, or to where an edge of ours takes them. */
   #cmcd(): CmcdOptions | undefined {
     const wanted = (this.getAttribute("cmcd") ?? "").split(/\s+/);
-    const stream = /\/live\/([^/]+)\//.exec(this.src);
-    const own = stream && new URL(`/beacon/${stream[1]}`, this.src).href;
+    // Beside the playlists, behind the same token.
+    const stream = /^(.*?\/live\/([^/]+)\/)/.exec(this.src);
+    const own = stream && `${stream[1]}beacon`;
     const beacon = this.getAttribute("beacon");
     const events = wanted.includes("events") ? (beacon ? new URL(beacon, document.baseURI).href : own) || undefined : undefined;
     const requests = wanted.includes("requests");
-    return requests || events ? { requests, events, content: stream?.[1] } : undefined;
+    return requests || events ? { requests, events, content: stream?.[2] } : undefined;
   }
 
   #close(): void {

@@ -1,8 +1,5 @@
-use alloc::{
-    collections::{BTreeMap, VecDeque},
-    string::String,
-    vec::Vec,
-};
+// Sorted lists in place of maps: each kind of map is 8 kB more in the component.
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use tidegate_stream::{AnalyticsKey, InstanceId, StreamId};
 
@@ -24,11 +21,12 @@ pub struct Collector {
     edge: String,
     sessions: Sessions,
     minute: u64,
-    windows: BTreeMap<StreamId, Window>,
+    /// In order.
+    windows: Vec<(StreamId, Box<Window>)>,
     /// Minutes that are over and not written, oldest first.
-    closed: VecDeque<(u64, Vec<u8>)>,
+    closed: Vec<(u64, Vec<u8>)>,
     /// New sessions in this minute by where they are from.
-    newcomers: BTreeMap<u64, u32>,
+    newcomers: Vec<(u64, u32)>,
     changed: bool,
     next_ms: u64,
     under_way: Option<(Written, u64)>,
@@ -89,9 +87,9 @@ impl Collector {
             edge,
             sessions: Sessions::new(SESSIONS_MAX),
             minute: 0,
-            windows: BTreeMap::new(),
-            closed: VecDeque::new(),
-            newcomers: BTreeMap::new(),
+            windows: Vec::new(),
+            closed: Vec::new(),
+            newcomers: Vec::new(),
             changed: false,
             next_ms: 0,
             under_way: None,
@@ -102,10 +100,7 @@ impl Collector {
     pub fn count(&mut self, stream: &StreamId, body: &str, viewer: &Viewer, place: u64, now_ms: u64) -> Counted {
         self.turn(now_ms);
         let mut counted = Counted::default();
-        if !self.windows.contains_key(stream) && self.windows.len() >= STREAMS_MAX {
-            return Counted { refused: lines(body).count(), ..counted };
-        }
-        let window = self.windows.entry(stream.clone()).or_default();
+        let Some(window) = window(&mut self.windows, stream) else { return Counted { refused: lines(body).count(), ..counted } };
         let salt = stream.as_str().bytes().fold(0, |hash, byte| stir(hash ^ u64::from(byte)));
         // Ages are told by the newest event of the report: players' clocks are anything.
         let newest = lines(body).filter_map(|line| Event::read(line).ok()).map(|event| event.sent_utc_ms).max().unwrap_or(0);
@@ -137,8 +132,8 @@ impl Collector {
     /// Adds to the window of a stream something that no player reports.
     pub fn add(&mut self, stream: &StreamId, now_ms: u64, add: impl FnOnce(&mut Window)) {
         self.turn(now_ms);
-        if self.windows.contains_key(stream) || self.windows.len() < STREAMS_MAX {
-            add(self.windows.entry(stream.clone()).or_default());
+        if let Some(window) = window(&mut self.windows, stream) {
+            add(window);
             self.changed = true;
         }
     }
@@ -156,9 +151,9 @@ impl Collector {
     fn close(&mut self, now_ms: u64) {
         if !self.windows.is_empty() {
             if self.closed.len() >= CLOSED_MAX {
-                self.closed.pop_front();
+                self.closed.remove(0);
             }
-            self.closed.push_back((self.minute, self.encode(Ending::Closed, now_ms)));
+            self.closed.push((self.minute, self.encode(Ending::Closed, now_ms)));
             self.next_ms = 0;
         }
         self.windows.clear();
@@ -167,7 +162,7 @@ impl Collector {
     }
 
     fn encode(&self, ending: Ending, now_ms: u64) -> Vec<u8> {
-        encode(self.instance, &self.edge, self.minute, now_ms, ending, self.windows.iter())
+        encode(self.instance, &self.edge, self.minute, now_ms, ending, self.windows.iter().map(|(stream, window)| (stream, &**window)))
     }
 
     /// What is to be written at this time, if anything is; [`Self::done`] has to follow. At the `end` of the instance everything is,
@@ -183,7 +178,7 @@ impl Collector {
         if now_ms < self.next_ms {
             return None;
         }
-        if let Some((minute, bytes)) = self.closed.front() {
+        if let Some((minute, bytes)) = self.closed.first() {
             let (minute, bytes) = (*minute, bytes.clone());
             self.under_way = Some((Written::Closed { minute }, now_ms));
             return Some(Put { key: AnalyticsKey::Minute { minute, instance: self.instance }, bytes });
@@ -215,11 +210,29 @@ impl Collector {
     }
 }
 
-fn admits(newcomers: &mut BTreeMap<u64, u32>, place: u64) -> bool {
-    if newcomers.len() >= PLACES_MAX && !newcomers.contains_key(&place) {
-        return false;
+/// The window of a stream, unless there are too many.
+fn window<'a>(windows: &'a mut Vec<(StreamId, Box<Window>)>, stream: &StreamId) -> Option<&'a mut Window> {
+    let at = match windows.binary_search_by(|(known, _)| known.cmp(stream)) {
+        Ok(at) => at,
+        Err(_) if windows.len() >= STREAMS_MAX => return None,
+        Err(at) => {
+            windows.insert(at, (stream.clone(), Box::default()));
+            at
+        }
+    };
+    windows.get_mut(at).map(|(_, window)| &mut **window)
+}
+
+fn admits(newcomers: &mut Vec<(u64, u32)>, place: u64) -> bool {
+    match newcomers.binary_search_by_key(&place, |(known, _)| *known) {
+        Ok(at) => newcomers.get_mut(at).is_some_and(|(_, count)| {
+            *count += 1;
+            *count <= NEWCOMERS_MAX
+        }),
+        Err(at) if newcomers.len() < PLACES_MAX => {
+            newcomers.insert(at, (place, 1));
+            true
+        }
+        Err(_) => false,
     }
-    let count = newcomers.entry(place).or_default();
-    *count += 1;
-    *count <= NEWCOMERS_MAX
 }

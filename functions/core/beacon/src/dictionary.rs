@@ -13,8 +13,8 @@ pub(crate) enum Value<'a> {
     List { numbers: [i64; LIST_MAX], count: usize, text: Option<&'a str> },
 }
 
-/// Numbers of a list that are kept. Ours has five.
-pub(crate) const LIST_MAX: usize = 6;
+/// Numbers of a list that are kept: one for each kind of media.
+const LIST_MAX: usize = 6;
 /// Members of a list that are read.
 const MEMBERS_MAX: usize = 64;
 

@@ -1,4 +1,4 @@
-use crate::dictionary::{Dictionary, LIST_MAX, Malformed, Value};
+use crate::dictionary::{Dictionary, Malformed, Value};
 
 /// One line of a report: an event of CMCD version 2, with every figure within its bounds.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -130,7 +130,7 @@ impl<'a> Event<'a> {
                 ("bsa", value) => stalls = bounded(value.sum(), TOTAL_MAX),
                 ("bsda", value) => stalled = bounded(value.sum(), TOTAL_MAX),
                 ("ec", Value::Text(code) | Value::List { text: Some(code), .. }) => error = Some(code),
-                (SINCE_KEY, Value::List { numbers, count: 5, .. }) => since = Since::of(numbers),
+                (SINCE_KEY, Value::Text(text)) => since = Since::of(text),
                 _ => {}
             }
         }
@@ -154,15 +154,15 @@ impl<'a> Event<'a> {
 }
 
 impl Since {
-    fn of([time, played, stalled, stalls, ran, ..]: [i64; LIST_MAX]) -> Option<Self> {
-        let number = |value| bounded(Some(value), TOTAL_MAX).and_then(|value| u32::try_from(value).ok());
-        Some(Self {
-            time_ms: number(time)?,
-            played_ms: number(played)?,
-            stalled_ms: number(stalled)?,
-            stalls: number(stalls)?,
-            ran: ran == 1,
-        })
+    /// Five numbers in one text: the standard has texts and tokens for what it does not know.
+    fn of(text: &str) -> Option<Self> {
+        let mut numbers = text.split(' ').map(|word| match word.len() {
+            1..=9 if word.bytes().all(|byte| byte.is_ascii_digit()) => word.parse::<u32>().ok(),
+            _ => None,
+        });
+        let mut next = || numbers.next().flatten();
+        let since = Self { time_ms: next()?, played_ms: next()?, stalled_ms: next()?, stalls: next()?, ran: next()? == 1 };
+        numbers.next().is_none().then_some(since)
     }
 }
 

@@ -3,7 +3,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -32,6 +32,8 @@ const CONCURRENT: usize = 16;
 const TOTAL: usize = 10_000;
 /// An instance without requests is kept this long, with what it remembers.
 const IDLE: Duration = Duration::from_secs(30);
+/// The same, for what players report: it is written down long before.
+const IDLE_KEPT: Duration = Duration::from_secs(600);
 /// What an instance may go on doing after its last answer.
 const POST_RETURN: Duration = Duration::from_secs(1);
 /// Tables, as Rust's function pointers need them.
@@ -55,6 +57,8 @@ pub(super) struct Functions {
     environment: Vec<(String, String)>,
     limits: Limits,
     reuse: Reuse,
+    /// The instance of [`Reuse::Kept`] is there.
+    there: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
 }
@@ -64,11 +68,14 @@ pub(super) struct Functions {
 pub(super) enum Reuse {
     Shared,
     Once,
+    /// One instance at a time, for as long as there is something for it to do.
+    Kept,
 }
 
 /// What decides about an instance from request to request.
 pub(super) struct Worker {
     reuse: Reuse,
+    _there: There,
     stop: CancellationToken,
 }
 
@@ -91,6 +98,7 @@ impl Functions {
             environment: config.environment.clone(),
             limits: config.limits.clone(),
             reuse,
+            there: Arc::default(),
             metrics: metrics.clone(),
         }
     }
@@ -114,6 +122,11 @@ impl HandlerState for Functions {
     type WorkerState = Worker;
 
     async fn instantiate(&self) -> wasmtime::Result<Ready<Instance, Expiration, Worker>> {
+        // Between two calls it looks for a moment as if it were not: the second call is made again.
+        if self.reuse == Reuse::Kept && self.there.swap(true, Relaxed) {
+            return Err(wasmtime::Error::msg("the instance that keeps reports is there"));
+        }
+        let there = There(self.there.clone());
         let loading = Arc::new(AtomicUsize::new(0));
         let outbound = Outbound {
             objects: self.objects.clone(),
@@ -144,8 +157,8 @@ impl HandlerState for Functions {
             store,
             proxy,
             view: Instance::http,
-            expiration: Expiration::new(&self.limits, loading),
-            state: Worker { reuse: self.reuse, stop: self.stop.clone() },
+            expiration: Expiration::new(&self.limits, loading, self.reuse),
+            state: Worker { reuse: self.reuse, _there: there, stop: self.stop.clone() },
         })
     }
 }
@@ -159,7 +172,7 @@ impl WorkerState for Worker {
             Reuse::Once if total > 0 => ShouldAccept::Never,
             Reuse::Shared if total >= TOTAL => ShouldAccept::Never,
             Reuse::Shared if concurrent >= CONCURRENT => ShouldAccept::No,
-            Reuse::Once | Reuse::Shared => ShouldAccept::Yes,
+            Reuse::Once | Reuse::Shared | Reuse::Kept => ShouldAccept::Yes,
         }
     }
 
@@ -184,9 +197,19 @@ impl WorkerState for Worker {
     }
 }
 
+/// Gives the place of the instance of [`Reuse::Kept`] free when it goes, or was never made.
+struct There(Arc<AtomicBool>);
+
+impl Drop for There {
+    fn drop(&mut self) {
+        self.0.store(false, Relaxed);
+    }
+}
+
 /// When an instance has to go, polled from outside the store, so that a busy loop inside does not keep it.
 pub(super) struct Expiration {
     time: Duration,
+    idle: Duration,
     /// What a request may take longer while a foreign origin is read.
     load_time: Duration,
     loading: Arc<AtomicUsize>,
@@ -194,15 +217,16 @@ pub(super) struct Expiration {
 }
 
 impl Expiration {
-    fn new(limits: &Limits, loading: Arc<AtomicUsize>) -> Self {
-        Self { time: limits.guest_time, load_time: limits.load_time, loading, sleep: Box::pin(tokio::time::sleep(IDLE)) }
+    fn new(limits: &Limits, loading: Arc<AtomicUsize>, reuse: Reuse) -> Self {
+        let idle = if reuse == Reuse::Kept { IDLE_KEPT } else { IDLE };
+        Self { time: limits.guest_time, idle, load_time: limits.load_time, loading, sleep: Box::pin(tokio::time::sleep(IDLE)) }
     }
 }
 
 impl WorkerExpiration for Expiration {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
         let allowed = match status {
-            WorkerStatus::Idle => IDLE,
+            WorkerStatus::Idle => self.idle,
             WorkerStatus::Requests if self.loading.load(Relaxed) > 0 => self.time + self.load_time,
             WorkerStatus::Requests => self.time,
             WorkerStatus::PostReturn => POST_RETURN,

@@ -34,6 +34,7 @@ pub(crate) const FIELDS: &[Field] = &[
         Kind::Object(PLAYBACK),
         "Who may watch",
     ),
+    Field::or("viewer_count", "\"public\"", Kind::Choice(&["public", "hidden"]), "Whether everybody sees how many watch"),
     Field::or("scheduled_start", "null", Kind::Time, "When it is to begin"),
     Field::or("enabled", "true", Kind::Flag, "Whether it may be published"),
 ];

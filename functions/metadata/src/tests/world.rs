@@ -156,6 +156,10 @@ pub(super) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: 
 pub(super) fn said(answer: Answer) -> Said {
     let Answer::Respond { status, headers, body } = answer else { panic!("every answer has a body of its own") };
     let headers = headers.into_iter().map(|(name, value)| (name.into(), value.into_owned())).collect();
-    let json = if body.is_empty() { Json::Null } else { Json::parse(&body).expect("JSON") };
+    let json = if body.is_empty() {
+        Json::Null
+    } else {
+        Json::parse(&body).unwrap_or_else(|_| Json::Text(String::from_utf8(body).expect("text")))
+    };
     Said { status, headers, json }
 }

@@ -246,6 +246,22 @@ resource "aws_cloudfront_distribution" "this" {
     }
   }
 
+  # The same for figures of viewers: the API shows what may be shown.
+  ordered_cache_behavior {
+    path_pattern           = "analytics/*"
+    target_origin_id       = "bucket"
+    viewer_protocol_policy = "https-only"
+    allowed_methods        = ["GET", "HEAD"]
+    cached_methods         = ["GET", "HEAD"]
+    compress               = false
+    cache_policy_id        = aws_cloudfront_cache_policy.live.id
+
+    function_association {
+      event_type   = "viewer-request"
+      function_arn = aws_cloudfront_function.deny.arn
+    }
+  }
+
   # An error of a moment is kept for a moment.
   dynamic "custom_error_response" {
     for_each = [403, 404, 500, 502, 503, 504]

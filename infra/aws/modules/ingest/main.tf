@@ -58,6 +58,13 @@ data "aws_iam_policy_document" "task" {
     resources = ["${var.bucket_arn}/live/*"]
   }
 
+  # It adds up what edges have counted.
+  statement {
+    sid       = "AddUpViewers"
+    actions   = ["s3:PutObject", "s3:GetObject", "s3:DeleteObject"]
+    resources = ["${var.bucket_arn}/analytics/*"]
+  }
+
   statement {
     sid       = "ReadMeta"
     actions   = ["s3:GetObject"]
@@ -73,7 +80,7 @@ data "aws_iam_policy_document" "task" {
     condition {
       test     = "StringLike"
       variable = "s3:prefix"
-      values   = ["live/*", "meta/*"]
+      values   = ["live/*", "meta/*", "analytics/*"]
     }
   }
 }

@@ -49,6 +49,24 @@ resource "aws_s3_bucket_lifecycle_configuration" "this" {
     }
   }
 
+  # What edges counted, once it is added up; hours; days. Nothing in them tells who a viewer is.
+  dynamic "rule" {
+    for_each = { "analytics/minute/" = 3, "analytics/hour/" = 31, "analytics/day/" = 400 }
+
+    content {
+      id     = trim(replace(rule.key, "/", "-"), "-")
+      status = "Enabled"
+
+      filter {
+        prefix = rule.key
+      }
+
+      expiration {
+        days = rule.value
+      }
+    }
+  }
+
   rule {
     id     = "broken-uploads"
     status = "Enabled"

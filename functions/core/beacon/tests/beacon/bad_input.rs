@@ -16,7 +16,7 @@ fn one_session_never_plays_more_than_the_time_that_goes_by() {
     let mut collector = collector();
     // It says each second that it has played for an hour.
     for n in 0..60u64 {
-        let line = format!("e=t,sid=\"x\",sn={n},sta=p,ts={},com.tidegate-since=(3600000 3600000 0 900 1)", n * 1000);
+        let line = format!("e=t,sid=\"x\",sn={n},sta=p,ts={},com.tidegate-since=\"3600000 3600000 0 900 1\"", n * 1000);
         collector.count(&demo(), &line, &viewer(1), 1, START_MS + n * 1000);
     }
     let window = drain(&mut collector, START_MS + 60_000);

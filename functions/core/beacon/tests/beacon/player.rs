@@ -39,7 +39,7 @@ impl Player {
     pub(crate) fn tell(&mut self, event: &str, now_ms: u64, more: &str) {
         let since = self.last_ms.map_or_else(String::new, |last_ms| {
             let (time, played, stalled, stalls, ran) = (now_ms - last_ms, self.played_ms, self.stalled_ms, self.stalls, u8::from(self.ran));
-            format!(",com.tidegate-since=({time} {played} {stalled} {stalls} {ran})")
+            format!(",com.tidegate-since=\"{time} {played} {stalled} {stalls} {ran}\"")
         });
         // Clocks of players are anything.
         let Self { session, state, kbps, number, .. } = self;

@@ -3,7 +3,7 @@ use tidegate_beacon::{Event, EventKind, LINE_BYTES_MAX, Report, Rollup, Since, S
 
 #[test]
 fn a_line_of_our_player_reads() {
-    let line = r#"bl=(1200),br=(3000),cid="demo",com.tidegate-since=(30000 29000 1000 1 1),e=t,ltc=1500,mtp=(12300),sf=h,sid="9d2c",sn=7,st=ll,sta=p,ts=1790000000000,v=2"#;
+    let line = r#"bl=(1200),br=(3000),cid="demo",com.tidegate-since="30000 29000 1000 1 1",e=t,ltc=1500,mtp=(12300),sf=h,sid="9d2c",sn=7,st=ll,sta=p,ts=1790000000000,v=2"#;
     let event = Event::read(line).unwrap();
     assert_eq!((event.kind, event.state, event.number), (EventKind::Interval, State::Playing, Some(7)));
     assert_eq!((event.latency_ms, event.bitrate_kbps, event.sent_utc_ms), (Some(1500), Some(3000), 1_790_000_000_000));

@@ -132,7 +132,7 @@ fn players_that_only_say_in_which_state_they_are_are_counted_by_it() {
 fn sessions_that_never_show_a_picture_have_failed_or_were_left() {
     let mut collector = collector();
     let count = |collector: &mut Collector, lines: &str| collector.count(&demo(), lines, &viewer(1), 1, START_MS);
-    count(&mut collector, "e=ps,sid=\"left\",sn=0,sta=s,ts=1\ne=ps,sid=\"left\",sn=1,sta=e,ts=900,com.tidegate-since=(899 0 0 0 0)");
+    count(&mut collector, "e=ps,sid=\"left\",sn=0,sta=s,ts=1\ne=ps,sid=\"left\",sn=1,sta=e,ts=900,com.tidegate-since=\"899 0 0 0 0\"");
     count(
         &mut collector,
         "e=ps,sid=\"failed\",sn=0,sta=s,ts=1\ne=ps,sid=\"failed\",sn=1,sta=f,ts=2\ne=e,sid=\"failed\",sn=2,sta=f,ts=2,ec=(\"decode\")",

@@ -85,6 +85,18 @@ impl AnalyticsKey {
         alloc::format!("analytics/minute/{minute:010}/")
     }
 
+    /// Below it lie the hours of all streams.
+    #[must_use]
+    pub fn hour_folder(hour: u64) -> alloc::string::String {
+        alloc::format!("analytics/hour/{hour:010}/")
+    }
+
+    /// Below it lie the days of all streams.
+    #[must_use]
+    pub fn day_folder(day: u64) -> alloc::string::String {
+        alloc::format!("analytics/day/{day:010}/")
+    }
+
     /// Parses what stands behind `analytics/`, in words.
     pub(super) fn parse(words: &[&str]) -> Option<Self> {
         let stream = |text| StreamId::parse(text).ok();
@@ -93,8 +105,8 @@ impl AnalyticsKey {
             ["open", instance] => Self::Open { instance: InstanceId::parse(instance)? },
             ["minute", minute, instance] => Self::Minute { minute: parse_padded(minute)?, instance: InstanceId::parse(instance)? },
             ["latest", file] => Self::Latest { stream: stream(file.strip_suffix(".json")?)? },
-            ["hour", s, hour] => Self::Hour { stream: stream(s)?, hour: parse_padded(hour)? },
-            ["day", s, day] => Self::Day { stream: stream(s)?, day: parse_padded(day)? },
+            ["hour", hour, s] => Self::Hour { stream: stream(s)?, hour: parse_padded(hour)? },
+            ["day", day, s] => Self::Day { stream: stream(s)?, day: parse_padded(day)? },
             ["hourly", file] => Self::HourTable { hour: parse_padded(file.strip_suffix(".parquet")?)? },
             ["daily", file] => Self::DayTable { day: parse_padded(file.strip_suffix(".parquet")?)? },
             ["lease.json"] => Self::Lease,
@@ -141,10 +153,10 @@ impl fmt::Display for AnalyticsKey {
         match self {
             Self::Salt { day } => write!(f, "analytics/salt/{day:010}"),
             Self::Open { instance } => write!(f, "{}{instance}", Self::OPEN_FOLDER),
-            Self::Minute { minute, instance } => write!(f, "analytics/minute/{minute:010}/{instance}"),
+            Self::Minute { minute, instance } => write!(f, "{}{instance}", Self::minute_folder(*minute)),
             Self::Latest { stream } => write!(f, "analytics/latest/{stream}.json"),
-            Self::Hour { stream, hour } => write!(f, "analytics/hour/{stream}/{hour:010}"),
-            Self::Day { stream, day } => write!(f, "analytics/day/{stream}/{day:010}"),
+            Self::Hour { stream, hour } => write!(f, "{}{stream}", Self::hour_folder(*hour)),
+            Self::Day { stream, day } => write!(f, "{}{stream}", Self::day_folder(*day)),
             Self::HourTable { hour } => write!(f, "analytics/hourly/{hour:010}.parquet"),
             Self::DayTable { day } => write!(f, "analytics/daily/{day:010}.parquet"),
             Self::Lease => f.write_str("analytics/lease.json"),

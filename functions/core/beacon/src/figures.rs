@@ -1,0 +1,185 @@
+//! Windows as people and programs read them: names and whole numbers, as JSON and as CSV.
+
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
+
+use tidegate_stream::{Json, format_utc};
+
+use crate::{
+    cells::Cells,
+    quantiles::Quantiles,
+    window::{Dimension, Ingest, OTHER, Tally, Window},
+};
+
+/// What was reported of a stretch of time.
+#[derive(Clone, Debug)]
+pub struct Figures<'a> {
+    /// When it begins, in ms since 1970.
+    pub from_ms: u64,
+    /// When it ends.
+    pub to_ms: u64,
+    /// What was reported in it.
+    pub window: &'a Window,
+    /// When all was watched: reports of other stretches tell of this one too.
+    pub cells: &'a Cells,
+}
+
+/// Places with fewer viewers are not told of by name.
+const FEW: u64 = 5;
+const QUANTILES: [(&str, u64); 4] = [("p50", 500), ("p90", 900), ("p95", 950), ("p99", 990)];
+
+impl Figures<'_> {
+    fn numbers(&self) -> Vec<(&'static str, u64)> {
+        let Window { all, uniques, dropped_frames, events, dropped_events, .. } = self.window;
+        let (watched_ms, most_ms) = self.cells.watched(self.from_ms, self.to_ms);
+        let length_ms = self.to_ms.saturating_sub(self.from_ms).max(1);
+        let mut numbers = Vec::from([
+            ("viewers", (watched_ms + length_ms / 2) / length_ms),
+            ("viewers_peak", (most_ms + crate::CELL_MS / 2) / crate::CELL_MS),
+            ("uniques", uniques.estimate()),
+            ("watched_s", watched_ms / 1000),
+        ]);
+        numbers.extend(counts(all));
+        numbers.extend([("dropped_frames", *dropped_frames), ("events", *events), ("dropped_events", *dropped_events)]);
+        numbers
+    }
+
+    fn sketches(&self) -> [(&'static str, &Quantiles); 2] {
+        [("startup_ms", &self.window.startup_ms), ("latency_ms", &self.window.latency_ms)]
+    }
+
+    /// As an object.
+    #[must_use]
+    pub fn json(&self) -> Json {
+        let mut json = self.numbers().into_iter().fold(Json::object(), |json, (name, number)| json.with(name, number));
+        for (name, sketch) in self.sketches() {
+            json.set(name, quantiles(sketch));
+        }
+        let error = |(code, count): &(String, u64)| Json::object().with("code", code.as_str()).with("count", *count);
+        json.with("errors", self.window.errors.iter().map(error).collect::<Vec<_>>())
+    }
+
+    /// The line over [`Self::csv`].
+    #[must_use]
+    pub fn csv_head(&self) -> String {
+        let mut head = String::from("at");
+        self.numbers().iter().for_each(|(name, _)| head.push_str(&format!(",{name}")));
+        for (name, _) in self.sketches() {
+            head.push_str(&format!(",{name}_count"));
+            QUANTILES.iter().for_each(|(quantile, _)| head.push_str(&format!(",{name}_{quantile}")));
+        }
+        head + ",error_count\n"
+    }
+
+    /// As a line.
+    #[must_use]
+    pub fn csv(&self) -> String {
+        let mut line = format_utc(self.from_ms);
+        self.numbers().iter().for_each(|(_, number)| line.push_str(&format!(",{number}")));
+        for (_, sketch) in self.sketches() {
+            line.push_str(&format!(",{}", sketch.count()));
+            for (_, per_mille) in QUANTILES {
+                line.push_str(&format!(",{}", sketch.at(per_mille).map_or_else(String::new, |value| value.to_string())));
+            }
+        }
+        line + &format!(",{}\n", self.window.all.errors)
+    }
+
+    /// The values of a dimension, those with most viewers first.
+    #[must_use]
+    pub fn by(&self, dimension: Dimension) -> Vec<(String, Vec<(&'static str, u64)>)> {
+        let length_ms = self.to_ms.saturating_sub(self.from_ms).max(1);
+        let tallies = self.window.by.get(dimension as usize).map_or(&[][..], Vec::as_slice);
+        let many = |tally: &Tally| tally.attempts.max(tally.plays).max(tally.played_ms / length_ms) >= FEW;
+        by_most(add_up_few(dimension, tallies, many), |tally| tally.played_ms)
+            .into_iter()
+            .map(|(value, tally)| {
+                let mut row =
+                    Vec::from([("viewers", (tally.played_ms + length_ms / 2) / length_ms), ("watched_s", tally.played_ms / 1000)]);
+                row.extend(counts(&tally));
+                row.push(("error_count", tally.errors));
+                (value, row)
+            })
+            .collect()
+    }
+}
+
+fn counts(tally: &Tally) -> [(&'static str, u64); 7] {
+    [
+        ("attempts", tally.attempts),
+        ("plays", tally.plays),
+        ("start_failures", tally.start_failures),
+        ("exits_before_start", tally.exits_before_start),
+        ("rebuffers", tally.stalls),
+        ("rebuffer_ppm", (tally.stalled_ms * 1_000_000).checked_div(tally.stalled_ms + tally.played_ms).unwrap_or(0)),
+        ("bitrate_bps", (tally.kilobits * 1_000_000).checked_div(tally.played_ms).unwrap_or(0)),
+    ]
+}
+
+fn quantiles(sketch: &Quantiles) -> Json {
+    let count = sketch.count();
+    if count == 0 {
+        return Json::Null;
+    }
+    let at = |json: Json, (name, per_mille): (&str, u64)| json.with(name, sketch.at(per_mille));
+    QUANTILES.into_iter().fold(Json::object().with("count", count), at)
+}
+
+/// Adds up what are places of a few people.
+fn add_up_few(dimension: Dimension, tallies: &[(String, Tally)], many: impl Fn(&Tally) -> bool) -> Vec<(String, Tally)> {
+    let mut kept: Vec<(String, Tally)> = Vec::new();
+    let mut other = Tally::default();
+    let is_place = matches!(dimension, Dimension::Country | Dimension::Region | Dimension::Network);
+    for (value, tally) in tallies {
+        if value == OTHER || (is_place && !many(tally)) {
+            other.merge(tally);
+        } else {
+            kept.push((value.clone(), tally.clone()));
+        }
+    }
+    if other != Tally::default() {
+        kept.push((OTHER.into(), other));
+    }
+    kept
+}
+
+/// Those with most first, and the rest at the end. By insertion, of some hundred: the library's sorting is 5 kB in the component.
+fn by_most(tallies: Vec<(String, Tally)>, most: impl Fn(&Tally) -> u64) -> Vec<(String, Tally)> {
+    let mut sorted: Vec<(String, Tally)> = Vec::with_capacity(tallies.len());
+    for (value, tally) in tallies {
+        let before = |(other, known): &(String, Tally)| other != OTHER && (value == OTHER || most(known) >= most(&tally));
+        let at = sorted.iter().position(|known| !before(known)).unwrap_or(sorted.len());
+        sorted.insert(at, (value, tally));
+    }
+    sorted
+}
+
+/// Viewers at this moment by the values of a dimension, most first.
+pub(crate) fn viewers_by(dimension: Dimension, tallies: &[(String, Tally)], at_ms: u64) -> Vec<Json> {
+    let viewers = |tally: &Tally| (tally.cells.viewers_milli(at_ms) + 500) / 1000;
+    by_most(add_up_few(dimension, tallies, |tally| viewers(tally) >= FEW), viewers)
+        .into_iter()
+        .filter(|(_, tally)| viewers(tally) > 0)
+        .map(|(value, tally)| Json::object().with("value", value).with("viewers", viewers(&tally)))
+        .collect()
+}
+
+impl Ingest {
+    /// As an object; null where nothing was measured.
+    #[must_use]
+    pub fn json(&self, at_ms: u64) -> Json {
+        if self.time_ms == 0 {
+            return Json::Null;
+        }
+        Json::object()
+            .with("at", format_utc(at_ms))
+            .with("bitrate_bps", self.bytes * 8000 / self.time_ms)
+            .with("frames_per_s_milli", self.frames * 1_000_000 / self.time_ms)
+            .with("drift_ms", self.drift_ms)
+            .with("late_parts", self.late_parts)
+            .with("put_ms", Json::object().with("p50", self.put_p50_ms).with("p99", self.put_p99_ms))
+    }
+}
