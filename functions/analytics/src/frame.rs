@@ -34,7 +34,8 @@ pub fn frames(mut body: &[u8]) -> Option<Vec<Frame>> {
         let headers = lines.take(HEADERS_MAX).filter_map(|line| line.split_once(": "));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let (path, query) = (path.to_owned(), query.to_owned());
-        frames.push(Frame { request: Request { method: "POST".into(), path, query, headers, body: report.to_vec(), waited: None } });
+        frames
+            .push(Frame { request: Request { method: "POST".into(), path, query, headers, body: report.to_vec(), ..Request::default() } });
     }
     Some(frames)
 }
