@@ -278,7 +278,7 @@ impl<B: Bucket> Desk<B> {
         };
         let facts = read(object.as_ref().map(|object| &*object.bytes));
         for (kind, what) in events.iter().filter(|(kind, _)| !facts.is_told(*kind)) {
-            let id = event_id(*kind, stream, session, end.or(facts.ended_utc_ms()).unwrap_or(session.utc_ms()));
+            let id = event_id(*kind, stream, session, end.or_else(|| facts.ended_utc_ms()).unwrap_or_else(|| session.utc_ms()));
             self.happened(&event_document(*kind, &id, Some(stream), what.clone())).await?;
         }
         self.change(key, |bytes| {

@@ -456,10 +456,7 @@ impl<'a> Session<'a> {
             }
             self.log.finish(FINISH_TIME_MAX).await
         };
-        let left = match timeout(FINISH_TIME_MAX, last).await {
-            Ok(result) => result,
-            Err(_) => return Ok(()),
-        };
+        let Ok(left) = timeout(FINISH_TIME_MAX, last).await else { return Ok(()) };
         if let (Ok(()), Some(session)) = (&left, self.log.session()) {
             self.herald.say(News::Left { session });
         }

@@ -55,7 +55,7 @@ async fn senders_that_are_killed_lose_no_event() {
         expected.insert(id.to_string());
         if number % (EVENTS / KILLS) == 2 {
             // Whichever holds the lease, in the middle of whatever it does.
-            let killed = senders.iter_mut().nth((number % 2) as usize).unwrap();
+            let killed = senders.get_mut((number % 2) as usize).unwrap();
             killed.abort();
             *killed = sender();
         }
