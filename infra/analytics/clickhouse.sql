@@ -1,7 +1,7 @@
 -- Lines of players' reports, for whoever has outgrown windows: any slicing, single sessions, other times.
 --   clickhouse-client --multiquery < clickhouse.sql
--- and at the edge: tidegate-host --raw-url 'https://HOST:8443/?query=INSERT%20INTO%20tidegate.beacons%20FORMAT%20JSONEachRow&async_insert=1&wait_for_async_insert=1'
--- with TIDEGATE_RAW_AUTHORIZATION='Basic …'. A report is sent again until an edge has taken it, so a line may stand here twice until parts merge.
+-- Filled by INSERT INTO tidegate.beacons FORMAT JSONEachRow, a line for each event. No part of Tidegate sends these lines yet: a proxy in front of
+-- `/live/<stream>/beacon` can. A player sends a report again until it is taken, so a line may stand here twice until parts merge.
 CREATE DATABASE IF NOT EXISTS tidegate;
 
 CREATE TABLE IF NOT EXISTS tidegate.beacons

@@ -27,6 +27,8 @@ pub struct Config {
     pub network_header: Option<String>,
     /// The header, in lower case, in which it says a viewer's address, as `cloudfront-viewer-address`; the first of several counts.
     pub address_header: Option<String>,
+    /// Databases (MMDB) that say where addresses are and in which network, for viewers of whom no header says it.
+    pub geo: Vec<PathBuf>,
     /// What this host is called where figures tell hosts apart.
     pub name: String,
     /// What the functions find in their environment, beside `TIDEGATE_UPSTREAM`.
@@ -53,6 +55,7 @@ impl Config {
             country_header: None,
             network_header: None,
             address_header: None,
+            geo: Vec::new(),
             name: "edge".into(),
             environment: Vec::new(),
             private_origins: Vec::new(),

@@ -9,6 +9,7 @@ use crate::{
     Config, ImportError, Metrics, Reload, TlsError,
     addresses::Addresses,
     front,
+    geo::{Geo, GeoError},
     guest::Guest,
     objects::{FetchError, Objects},
     reports::{Handover, Reports},
@@ -79,6 +80,9 @@ pub enum HostError {
     /// A name that no header has.
     #[error("`{0}` is no name of a header: write it in lower case, as cloudfront-viewer-country")]
     HeaderName(String),
+    /// No database of addresses.
+    #[error(transparent)]
+    Geo(#[from] GeoError),
     /// The upstream cannot be used.
     #[error(transparent)]
     Upstream(#[from] FetchError),
@@ -111,6 +115,7 @@ impl Host {
         };
         let [country_header, network_header, address_header] =
             [header(&config.country_header)?, header(&config.network_header)?, header(&config.address_header)?];
+        let geo = Geo::open(&config.geo)?;
         let metrics = Arc::new(Metrics::default());
         let stop = CancellationToken::new();
         let objects = Objects::new(config.upstream.clone(), &config.limits, metrics.clone(), stop.clone())?;
@@ -128,6 +133,7 @@ impl Host {
         let edge = Edge {
             answers,
             reports,
+            geo,
             objects,
             statics: config.statics.clone(),
             shield: config.shield_secret.as_deref().map(Shield::new),

@@ -13,6 +13,7 @@ mod body;
 mod coding;
 mod config;
 mod front;
+mod geo;
 mod guest;
 mod host;
 mod lru;
@@ -31,6 +32,7 @@ mod urgency;
 mod wire;
 
 pub use config::{Config, Limits, PreferWait, Upstream};
+pub use geo::GeoError;
 pub use guest::{ImportError, check_imports};
 pub use host::{Host, HostError};
 pub use metrics::Metrics;

@@ -60,6 +60,10 @@ struct Flags {
     /// The header in which it says a viewer's address, in lower case; without one the connection's counts.
     #[arg(long, env = "TIDEGATE_ADDRESS_HEADER")]
     address_header: Option<String>,
+    /// A database (MMDB) of countries or networks of addresses, for viewers of whom no header says where they are; may be given again.
+    /// `infra/geo` gets one.
+    #[arg(long, value_name = "FILE")]
+    geo: Vec<PathBuf>,
     /// What this host is called where figures about viewers tell hosts apart.
     #[arg(long, env = "TIDEGATE_EDGE", default_value = "edge")]
     name: String,
@@ -137,6 +141,7 @@ fn config(flags: Flags) -> anyhow::Result<Config> {
         country_header: flags.country_header,
         network_header: flags.network_header,
         address_header: flags.address_header,
+        geo: flags.geo,
         name: flags.name,
         environment: flags.environment,
         private_origins: flags.private_origins,

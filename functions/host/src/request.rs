@@ -11,6 +11,7 @@ use crate::{
     addresses::Addresses,
     answer::{Answer, Viewer},
     body::Body,
+    geo::Geo,
     guest::Call,
     objects::Objects,
     reports::{Reporter, Reports, is_report},
@@ -43,6 +44,8 @@ pub(crate) struct Edge {
     pub(crate) network_header: Option<HeaderName>,
     /// The same, for the address.
     pub(crate) address_header: Option<HeaderName>,
+    /// Where addresses are, for viewers of whom no header says it.
+    pub(crate) geo: Geo,
     pub(crate) reports: Reports,
     pub(crate) stop: CancellationToken,
 }
@@ -144,17 +147,16 @@ impl Edge {
             return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the report is too long, or broke off");
         };
         let named = |name: &Option<HeaderName>| name.as_ref().and_then(|name| head.headers.get(name)?.to_str().ok());
-        let address = match named(&self.address_header) {
-            Some(text) => address(text),
-            None => Some(peer.address),
-        };
+        let address = self.address(&head.headers, peer);
+        let place = address.map(|address| self.geo.find(address)).unwrap_or_default();
+        let whole = place.whole();
         let reporter = Reporter {
             headers: &head.headers,
             address,
             secure: peer.secure,
             host: head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| Some(head.uri.authority()?.as_str())),
-            country: named(&self.country_header),
-            network: named(&self.network_header),
+            country: named(&self.country_header).or(whole.as_deref()),
+            network: named(&self.network_header).or(place.network.as_deref()),
         };
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         let status = self.reports.take(path, &reporter, &body.to_bytes()).await;
@@ -168,6 +170,14 @@ impl Edge {
         Arc::new(Answer::text(status, headers, Bytes::new()))
     }
 
+    /// Where a viewer comes from: what something before this host says, else the connection.
+    fn address(&self, headers: &HeaderMap, peer: &Peer) -> Option<IpAddr> {
+        match self.address_header.as_ref().and_then(|name| headers.get(name)?.to_str().ok()) {
+            Some(text) => address(text),
+            None => Some(peer.address),
+        }
+    }
+
     /// A request that is this viewer's alone.
     async fn call(&self, request: Request<Incoming>, peer: &Peer) -> Arc<Answer> {
         let (head, body) = request.into_parts();
@@ -177,6 +187,8 @@ impl Edge {
         let host = headers.get(header::HOST).cloned();
         let host = host.or_else(|| HeaderValue::from_str(head.uri.authority()?.as_str()).ok());
         let country = self.country_header.as_ref().and_then(|name| headers.get(name).cloned());
+        let known = || HeaderValue::try_from(self.geo.find(self.address(&headers, peer)?).country?).ok();
+        let country = country.or_else(known);
         let scheme = HeaderValue::from_static(if peer.secure { "https" } else { "http" });
         for name in [header::HOST, header::ACCEPT_ENCODING, header::RANGE, header::IF_NONE_MATCH, header::EXPECT] {
             headers.remove(name);

@@ -95,6 +95,9 @@ pub struct UpOptions {
     /// Where Prometheus reads the worker's figures (`/metrics`); nowhere unless it is given.
     #[arg(long, value_name = "ADDRESS", env = "TIDEGATE_METRICS")]
     pub metrics: Option<SocketAddr>,
+    /// A database (MMDB) that says in which country viewers' addresses are; `infra/geo` gets one. May be given again.
+    #[arg(long, value_name = "FILE")]
+    pub geo: Vec<PathBuf>,
     /// A webhook on this machine or in a private network that may be reached; all others have to have public addresses.
     #[arg(long, value_name = "HOST:PORT", env = "TIDEGATE_WEBHOOKS_PRIVATE", value_delimiter = ',')]
     pub webhook_private: Vec<String>,

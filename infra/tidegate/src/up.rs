@@ -99,6 +99,7 @@ async fn serve(
         cache_dir: Some(place::cache()?.join("components")),
         tls: options.tls.then(|| Tls::SelfMade { folder: data.join("tls") }),
         statics: watch::statics(&web.player, &streams, &rtmp)?,
+        geo: options.geo.clone(),
         name: "local".into(),
         ..tidegate_host::Config::new(options.listen, bucket.upstream.clone(), web.component)
     })
