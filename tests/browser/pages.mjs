@@ -29,7 +29,8 @@ export async function pages(answer) {
       response.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }).end(made);
       return;
     }
-    const body = chunks.length > 0 ? JSON.parse(Buffer.concat(chunks)) : undefined;
+    const isJson = request.headers["content-type"]?.includes("json");
+    const body = chunks.length > 0 && isJson ? JSON.parse(Buffer.concat(chunks)) : undefined;
     asked.push({ method: request.method, path: pathname, query: url.search, body, headers: request.headers });
     if (pathname.startsWith("/api/") && !pathname.endsWith("/viewers") && request.headers.authorization !== `Bearer ${TOKEN}`) {
       response.writeHead(401, { "content-type": "application/problem+json" }).end('{"title":"an API token is needed","detail":"the API token is not known"}');

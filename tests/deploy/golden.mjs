@@ -44,6 +44,8 @@ export async function bucket() {
 }
 
 // Node's own client, since fetch rewrites addresses and headers.
+const ANSWER_MS = 10_000;
+
 export function reach({ port, method = "GET", path, headers = {} }) {
   return new Promise((resolve, reject) => {
     const request = http.request({ host: "127.0.0.1", port, method, path, headers }, (response) => {
@@ -52,6 +54,8 @@ export function reach({ port, method = "GET", path, headers = {} }) {
       response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() }));
     });
     request.on("error", reject);
+    // A process that is just starting may take a connection and forget it.
+    request.setTimeout(ANSWER_MS, () => request.destroy(new Error(`${path}: no answer within ${ANSWER_MS} ms`)));
     request.end();
   });
 }

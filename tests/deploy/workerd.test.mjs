@@ -3,6 +3,7 @@
 // TIDEGATE_WORKERD names workerd, TIDEGATE_WORKER the folder that functions/workerd/build made.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -11,7 +12,8 @@ import { sign } from "../../functions/workerd/sign.mjs";
 import { bucket, cases, check, ends, freePort, objects, reach, until } from "./golden.mjs";
 
 const { TIDEGATE_WORKERD, TIDEGATE_WORKER } = process.env;
-after(() => ends.forEach((end) => end()));
+// One that fails must not keep the others alive.
+after(() => Promise.allSettled(ends.map(async (end) => end())));
 
 async function worker(variables) {
   const port = await freePort();
@@ -54,7 +56,12 @@ test("golden cases are the same bytes from a MinIO that checks signatures", { ti
     env: { ...process.env, MINIO_ROOT_USER: keys.TIDEGATE_ACCESS_KEY, MINIO_ROOT_PASSWORD: keys.TIDEGATE_SECRET_KEY },
     stdio: "ignore",
   });
-  ends.push(() => child.kill(), () => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 200 }));
+  ends.push(async () => {
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  });
   const upstream = `http://127.0.0.1:${port}/bucket`;
   const put = async (url, body) => {
     const init = { method: "PUT", headers: new Headers(), body };
