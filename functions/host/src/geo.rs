@@ -73,7 +73,7 @@ impl Geo {
                 place.country = record.country.iso_code.or(record.country_code);
                 place.region = record.subdivisions.into_iter().next().and_then(|region| region.iso_code);
             }
-            place.network = place.network.or(record.autonomous_system_number.or(record.asn).map(|number| format!("AS{number}")));
+            place.network = place.network.or_else(|| Some(format!("AS{}", record.autonomous_system_number.or(record.asn)?)));
         }
         place
     }

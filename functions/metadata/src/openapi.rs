@@ -85,7 +85,9 @@ fn operation(route: &Route) -> Json {
         }
     };
     let problem = Json::object().with("$ref", "#/components/schemas/Problem");
-    let problem = Json::object().with("application/problem+json", Json::object().with("schema", problem));
+    // What the host refuses before any function sees it (an address that is too long, too many requests at once) is a line of text.
+    let line = Json::object().with("schema", Json::object().with("type", "string"));
+    let problem = Json::object().with("application/problem+json", Json::object().with("schema", problem)).with("text/plain", line);
     let problem = Json::object().with("description", "What is wrong, and what to do").with("content", problem);
     let responses = Json::object().with(&route.status.to_string(), answer).with("4XX", problem.clone()).with("503", problem);
     operation.set("responses", responses);
