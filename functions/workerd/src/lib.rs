@@ -1,8 +1,8 @@
 //! The functions for JavaScript workers (workerd, Cloudflare): one WASM module without WASI and without glue.
 //!
-//! `worker.mjs` beside this crate is the shell: it begins a call with a request, does what [`poll`] says, and hands back what came of it. What
+//! `worker.mjs` beside this crate is the shell: it begins a call with a request, does what `poll` says, and hands back what came of it. What
 //! is to be read, written or loaded is said as the HTTP request that does it. Both sides write the head of a message as lines and then, after
-//! a zero, its bytes: JavaScript into the memory that [`room`] names, this module into the memory that [`poll`] names.
+//! a zero, its bytes: JavaScript into the memory that `room` names, this module into the memory that `poll` names.
 //!
 //! In scope: the functions as JavaScript sees them. Out of scope: where the bucket is, signatures, what a request means.
 //!
