@@ -6,7 +6,8 @@ import path from "node:path";
 import { after, test } from "node:test";
 import { bucket, check, ends, freePort, reach, until } from "./golden.mjs";
 
-after(() => ends.forEach((end) => end()));
+// One that fails must not keep the others alive.
+after(() => Promise.allSettled(ends.map(async (end) => end())));
 
 test("golden cases are the same bytes in Spin", { timeout: 300_000 }, async () => {
   const [folder, port, upstream] = [mkdtempSync(path.join(tmpdir(), "tidegate-spin-")), await freePort(), await bucket()];
