@@ -15,8 +15,8 @@ use tracing::{debug, info, warn};
 
 use crate::store::{Bucket, Condition, Etag, Listing, PutError, StoreError};
 
-/// How often open minutes are looked at.
-const LOOK: Duration = Duration::from_secs(2);
+/// How often open minutes are listed: edges write them every 5 s, and what is listed is paid for.
+const LOOK: Duration = Duration::from_secs(3);
 /// How often somebody who does not hold the lease asks for it, and how often its holder says that it is there.
 const LEASE_EVERY_MS: u64 = 5_000;
 /// A holder that has not said so for this long is gone.

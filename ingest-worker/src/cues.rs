@@ -18,8 +18,8 @@ pub(crate) struct Cues {
     _task: AbortOnDropHandle<()>,
 }
 
-/// How often the next one is looked for: 7,200 GETs per live hour, and how late a cue for the next picture may be.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How often the next one is looked for: 3,600 GETs per live hour, and how late a cue for the next picture may be.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// A pause where the store does not answer.
 const PAUSE: Duration = Duration::from_secs(2);
 /// Cues that wait for the session to take them.

@@ -12,7 +12,8 @@ use tidegate_stream::{Json, Key, KeyHash, Ledger, MetaKey, format_utc};
 ///
 /// It works in rounds. A round takes or keeps the lease, hands new events out, writes down what has to be sent *before* it is sent, sends
 /// what is due, and writes down what came of it. All it knows lies in one object, so that another sender goes on wherever this one was
-/// killed; at worst it sends again what was taken just before.
+/// killed; at worst it sends again what was taken just before. While its lease holds nobody else writes that object, and it need not be
+/// read again: a round in which nothing has happened is one GET.
 #[derive(Debug)]
 pub struct Sender {
     name: String,
@@ -20,6 +21,14 @@ pub struct Sender {
     start: Option<World>,
     past: Vec<Came>,
     next: Option<Act>,
+    held: Option<Held>,
+}
+
+/// What a sender that has the lease knows without reading it again.
+#[derive(Clone, Debug)]
+struct Held {
+    progress: Progress,
+    condition: Condition,
 }
 
 /// When a delivery that failed is tried again.
@@ -97,8 +106,8 @@ pub enum Came {
 pub const POST_TIME_MS: u64 = 10_000;
 /// A lease lasts this long, in ms, from its last renewal: longer than a round with slow webhooks.
 const LEASE_MS: u64 = 30_000;
-/// How often the next event is looked for, in ms.
-const LOOK_MS: u64 = 500;
+/// How often the next event is looked for, in ms: 3,600 GETs an hour, however many streams there are.
+const LOOK_MS: u64 = 1000;
 /// A pause where the store does not answer, in ms.
 const STORE_PAUSE_MS: u64 = 2000;
 /// Events that one round hands out.
@@ -143,7 +152,7 @@ impl Sender {
     /// Makes a sender with a name that no other has.
     #[must_use]
     pub fn new(name: String, schedule: Schedule) -> Self {
-        Self { name, schedule, start: None, past: Vec::new(), next: None }
+        Self { name, schedule, start: None, past: Vec::new(), next: None, held: None }
     }
 
     /// Says what comes next; until [`Self::handle`] is called it says the same.
@@ -153,8 +162,15 @@ impl Sender {
         }
         let world = self.start.get_or_insert_with(|| world.clone());
         let mut round = Round { name: &self.name, schedule: &self.schedule, world, past: &self.past, at: 0 };
-        let next = match round.run() {
-            Ok(ms) | Err(Stop::Rest(ms)) => Act::Rest { ms },
+        let next = match round.run(self.held.as_ref()) {
+            Ok((ms, held)) => {
+                self.held = held;
+                Act::Rest { ms }
+            }
+            Err(Stop::Rest(ms)) => {
+                self.held = None;
+                Act::Rest { ms }
+            }
             Err(Stop::Need(act)) => *act,
         };
         self.next = Some(next.clone());
@@ -215,23 +231,20 @@ impl<'a> Round<'a> {
         }
     }
 
-    fn run(&mut self) -> Go<u64> {
+    /// How long to rest, and what is known from here on.
+    fn run(&mut self, held: Option<&Held>) -> Go<(u64, Option<Held>)> {
         let now = self.world.now_utc_ms;
-        let there = self.fetch(MetaKey::Sender)?;
-        let mut progress = match &there {
-            Some((bytes, _)) => Progress::parse(bytes).ok_or(Stop::Rest(STORE_PAUSE_MS))?,
-            None => Progress::default(),
+        let held = held.filter(|held| held.progress.until_utc_ms >= now + LEASE_MS / 2);
+        let (mut progress, mut condition) = match held {
+            Some(held) => (held.progress.clone(), held.condition.clone()),
+            None => match self.lease()? {
+                Ok(Held { progress, condition }) => (progress, condition),
+                Err(rest_ms) => return Ok((rest_ms, None)),
+            },
         };
-        if progress.holder != self.name && progress.until_utc_ms > now {
-            return Ok(progress.until_utc_ms.saturating_sub(now).min(LEASE_MS) + self.jitter(LOOK_MS, 0));
-        }
-        let mut condition = there.map_or(Condition::Absent, |(_, condition)| condition);
-        // The lease is written when it is new or half over, not in each idle round: that is 2 writes a minute.
-        let is_old = progress.holder != self.name || progress.until_utc_ms < now + LEASE_MS / 2;
-        progress.holder = self.name.into();
-        if is_old {
-            progress.until_utc_ms = now + LEASE_MS;
-            condition = self.keep(&progress, condition)?;
+        let next_event = |progress: &Progress| MetaKey::Entry { ledger: Ledger::Events, number: progress.next };
+        if progress.waiting.is_empty() && self.fetch(next_event(&progress))?.is_none() {
+            return Ok((LOOK_MS, Some(Held { progress, condition })));
         }
         let webhooks = match self.fetch(MetaKey::Webhooks)? {
             Some((bytes, _)) => Json::parse(bytes).map_err(|_| Stop::Rest(STORE_PAUSE_MS))?,
@@ -246,7 +259,7 @@ impl<'a> Round<'a> {
             if progress.waiting.iter().filter(|waiting| waiting.tries == 0).count() >= DELIVERIES_A_ROUND {
                 break;
             }
-            let Some((bytes, _)) = self.fetch(MetaKey::Entry { ledger: Ledger::Events, number: progress.next })? else { break };
+            let Some((bytes, _)) = self.fetch(next_event(&progress))? else { break };
             let event = Json::parse(bytes).unwrap_or(Json::Null);
             for webhook in webhooks.iter().filter(|webhook| wants(webhook, &event)) {
                 let waiting = Waiting { event: progress.next, webhook: webhook.text_of("id").into(), tries: 0, due_utc_ms: now };
@@ -268,11 +281,29 @@ impl<'a> Round<'a> {
         if !due.is_empty() {
             self.send(&mut progress, &due, webhooks)?;
             // Time has passed, but less than the lease lasts.
-            self.keep(&progress, condition)?;
-            return Ok(0);
+            condition = self.keep(&progress, condition)?;
+            return Ok((0, Some(Held { progress, condition })));
         }
         let next_due = progress.waiting.iter().map(|waiting| waiting.due_utc_ms.saturating_sub(now)).min();
-        Ok(next_due.unwrap_or(LOOK_MS).min(LOOK_MS))
+        Ok((next_due.unwrap_or(LOOK_MS).min(LOOK_MS), Some(Held { progress, condition })))
+    }
+
+    /// Takes the lease or makes it longer; or how long to rest where somebody else has it.
+    fn lease(&mut self) -> Go<Result<Held, u64>> {
+        let now = self.world.now_utc_ms;
+        let there = self.fetch(MetaKey::Sender)?;
+        let mut progress = match &there {
+            Some((bytes, _)) => Progress::parse(bytes).ok_or(Stop::Rest(STORE_PAUSE_MS))?,
+            None => Progress::default(),
+        };
+        if progress.holder != self.name && progress.until_utc_ms > now {
+            return Ok(Err(progress.until_utc_ms.saturating_sub(now).min(LEASE_MS) + self.jitter(LOOK_MS, 0)));
+        }
+        let condition = there.map_or(Condition::Absent, |(_, condition)| condition);
+        progress.holder = self.name.into();
+        progress.until_utc_ms = now + LEASE_MS;
+        let condition = self.keep(&progress, condition)?;
+        Ok(Ok(Held { progress, condition }))
     }
 
     fn send(&mut self, progress: &mut Progress, due: &[Waiting], webhooks: &[Json]) -> Go<()> {

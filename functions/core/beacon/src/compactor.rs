@@ -55,8 +55,11 @@ const DAY_MS: u64 = 86_400_000;
 const SETTLE_MS: u64 = 10_000;
 /// How many minutes back somebody may still write: what the store did not take at once.
 const LATE_MINUTES: u64 = 10;
-/// Minutes looked at again and again; older ones once a minute.
+/// Minutes that are listed every [`YOUNG_MS`]; older ones once a minute.
 const YOUNG_MINUTES: u64 = 2;
+const YOUNG_MS: u64 = 10_000;
+/// A minute is listed at each look for so long after its end: then instances close it, and what it says of this moment would be missed.
+const CLOSING_MS: u64 = 15_000;
 /// Minutes that one look goes through after a time in which nobody looked.
 const BEHIND_MINUTES: usize = 60;
 /// An instance that has not closed its minute so long after it is gone.
@@ -88,7 +91,9 @@ impl Compactor {
         let mut minutes = Vec::new();
         for minute in first..=now {
             let known = self.minutes.entry(minute).or_default();
-            let again_ms = if minute + YOUNG_MINUTES >= now { 0 } else { MINUTE_MS };
+            let is_closing = minute + 1 == now && now_ms % MINUTE_MS < CLOSING_MS;
+            let is_young = minute + YOUNG_MINUTES >= now;
+            let again_ms = if is_closing { 0 } else if is_young { YOUNG_MS } else { MINUTE_MS };
             if known.listed_ms == 0 || now_ms >= known.listed_ms + again_ms {
                 known.listed_ms = now_ms;
                 minutes.push(minute);

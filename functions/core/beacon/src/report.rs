@@ -86,7 +86,7 @@ pub(crate) fn encode<'a>(
     };
     let mut out = Vec::from([VERSION, ending]);
     put(&mut out, instance.0);
-    put_text(&mut out, edge.get(..EDGE_BYTES_MAX).unwrap_or(edge));
+    put_text(&mut out, &edge[..edge.floor_char_boundary(EDGE_BYTES_MAX)]);
     put(&mut out, minute);
     put(&mut out, written_utc_ms);
     put(&mut out, windows.len() as u64);

@@ -75,7 +75,10 @@ impl Rollup {
         let mut at = 0u64;
         for _ in 0..reader.count()? {
             at = at.checked_add(reader.number()?).ok_or(Broken)?;
-            rollup.windows.entry(at).or_default().merge(&Window::read(&mut reader)?);
+            // Each time once: added up, believable counts would pass their bound.
+            if rollup.windows.insert(at, Window::read(&mut reader)?).is_some() {
+                return Err(Broken);
+            }
         }
         Ok(rollup)
     }

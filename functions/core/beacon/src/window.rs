@@ -268,13 +268,13 @@ impl Window {
             ..Self::default()
         };
         for _ in 0..reader.count()? {
-            let code = reader.word(VALUE_BYTES_MAX)?;
-            *entry(&mut window.errors, &code, usize::MAX) += reader.number()?.min(COUNT_MAX);
+            let code = next_name(reader, &window.errors)?;
+            window.errors.push((code, reader.number()?.min(COUNT_MAX)));
         }
         for values in &mut window.by {
             for _ in 0..reader.count()? {
-                let value = reader.word(VALUE_BYTES_MAX)?;
-                entry(values, &value, usize::MAX).merge(&Tally::read(reader)?);
+                let value = next_name(reader, values)?;
+                values.push((value, Tally::read(reader)?));
             }
         }
         let mut numbers = [0; 7];
@@ -292,6 +292,12 @@ impl Window {
             *number = (*number).min(COUNT_MAX);
         }
     }
+}
+
+/// Names are written in order and once: added up under one name, believable counts would pass their bound.
+fn next_name<T>(reader: &mut Reader<'_>, before: &[(String, T)]) -> Result<String, Broken> {
+    let name = reader.word(VALUE_BYTES_MAX)?;
+    if before.last().is_some_and(|(last, _)| *last >= name) { Err(Broken) } else { Ok(name) }
 }
 
 /// Beyond, a count is not believed. A million of them fit into 64 bits.

@@ -170,6 +170,39 @@ fn only_one_sends_and_the_other_goes_on_where_it_was_killed() {
     assert_eq!(outside.taken.len(), 1);
 }
 
+/// Nothing is read again while the lease holds; after half of it, it is made longer.
+#[test]
+fn a_round_in_which_nothing_has_happened_is_one_get() {
+    let mut outside = Outside::new(&[("a", &[])]);
+    outside.happen(0, EventKind::StreamLive);
+    let mut sender = sender("x");
+    outside.run(&mut sender, 40);
+    let mut acts = Vec::new();
+    let from = outside.now_utc_ms;
+    while outside.now_utc_ms < from + 60_000 {
+        acts.push(outside.step(&mut sender));
+    }
+    let looks = acts.iter().filter(|act| matches!(act, Act::Fetch { key: Key::Meta(MetaKey::Entry { .. }) })).count();
+    let others = acts.iter().filter(|act| !matches!(act, Act::Rest { .. })).count() - looks;
+    assert!((55..=65).contains(&looks) && (4..=10).contains(&others), "{looks} looks and {others} other acts in a minute");
+    outside.happen(1, EventKind::StreamIdle);
+    outside.run(&mut sender, 10);
+    assert_eq!(outside.taken.len(), 2);
+}
+
+/// A sender that slept longer than its lease finds out that another has gone on, before it sends.
+#[test]
+fn a_sender_that_overslept_sends_nothing_twice() {
+    let mut outside = Outside::new(&[("a", &[])]);
+    let (mut first, mut second) = (sender("x"), sender("y"));
+    outside.run(&mut first, 10);
+    outside.now_utc_ms += 40_000;
+    outside.happen(0, EventKind::StreamLive);
+    outside.run(&mut second, 20);
+    outside.run(&mut first, 20);
+    assert_eq!(outside.taken.len(), 1);
+}
+
 #[test]
 fn signature_is_that_of_openssl() {
     // printf '1700000000.{"id":"x"}' | openssl dgst -sha256 -hmac whsec_test

@@ -1,4 +1,4 @@
-use tidegate_beacon::{Collector, Viewer, Window};
+use tidegate_beacon::{Collector, Ending, Report, Rollup, Viewer, Window};
 use tidegate_stream::{InstanceId, StreamId};
 
 use crate::sessions::{START_MS, demo, drain, viewer};
@@ -72,10 +72,37 @@ fn names_and_streams_are_bounded_in_number_and_length() {
         collector.count(&StreamId::parse("s0").unwrap(), &line, &viewer, n, START_MS);
     }
     let put = collector.next(START_MS, false).unwrap();
-    let report = tidegate_beacon::Report::decode(&put.bytes).unwrap();
+    let report = Report::decode(&put.bytes).unwrap();
     assert_eq!(report.windows.len(), 4000);
     let (_, window) = report.windows.iter().find(|(stream, _)| stream.as_str() == "s0").unwrap();
     assert!(window.errors.len() <= 33 && window.by.iter().all(|values| values.len() <= 257));
     assert!(window.by.iter().flatten().all(|(value, _)| value.len() <= 48 && !value.contains('\n')));
     assert_eq!(window.all.errors, 2000);
+}
+
+/// Found by fuzzing: each count was within its bound, and their sum was written as what does not read as the same.
+#[test]
+fn one_name_twice_is_refused() {
+    let mut window = Window { errors: vec![("media".into(), 1), ("network".into(), 1 << 44)], ..Window::default() };
+    let report = |window: &Window| {
+        let windows = vec![(demo(), window.clone())];
+        Report { instance: InstanceId(1), edge: "a".into(), minute: 1, written_utc_ms: 1, ending: Ending::Open, windows }.encode()
+    };
+    assert!(Report::decode(&report(&window)).is_ok());
+    window.errors[0] = window.errors[1].clone();
+    assert!(Report::decode(&report(&window)).is_err());
+    let rollup = Rollup { windows: [(7, Window::default()), (8, Window::default())].into(), ..Rollup::default() };
+    let mut bytes = rollup.encode();
+    assert!(Rollup::decode(&bytes).is_ok());
+    let second = bytes.iter().rposition(|byte| *byte == 1).unwrap();
+    bytes[second] = 0;
+    assert!(Rollup::decode(&bytes).is_err());
+}
+
+/// The name of a host is cut between letters.
+#[test]
+fn a_long_name_of_an_edge_still_reads() {
+    let edge = format!("{}é", "x".repeat(63));
+    let report = Report { instance: InstanceId(1), edge, minute: 1, written_utc_ms: 1, ending: Ending::Open, windows: Vec::new() };
+    assert_eq!(Report::decode(&report.encode()).unwrap().edge, "x".repeat(63));
 }
