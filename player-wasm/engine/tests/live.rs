@@ -69,6 +69,21 @@ fn rung_follows_the_link_down_and_up() {
     assert!(chosen < 16, "{chosen} changes");
 }
 
+/// Parts of the lowest rung fit in a congestion window and are over at once; nothing else says that the link is fast again.
+#[test]
+fn a_viewer_of_small_parts_comes_back_up_after_a_throttled_link() {
+    for (part_s, low_bps) in [(0.2, 200_000), (0.2, 400_000), (0.5, 200_000)] {
+        let video = vec![("low", low_bps), ("medium", 1_000_000), ("high", 3_000_000)];
+        let mut sim = Sim::new(Origin { part_s, video, ..Origin::default() }, Config::default());
+        let throttled_s = sim.now_s() + 25.0..sim.now_s() + 50.0;
+        sim.link_bps = Box::new(move |now_s| if throttled_s.contains(&now_s) { 0.45e6 } else { 20e6 });
+        sim.run(50.0, |_| {});
+        assert_eq!(sim.engine.stats().rung, 0, "{:?}", levels(&sim));
+        sim.run(10.0, |_| {});
+        assert!(sim.engine.stats().rung > 0, "parts of {part_s} s: {:?}", levels(&sim));
+    }
+}
+
 #[test]
 fn a_rung_that_the_viewer_wants_is_kept_until_it_is_given_back() {
     let mut sim = Sim::new(Origin::default(), Config::default());

@@ -93,7 +93,13 @@ impl Compactor {
             let known = self.minutes.entry(minute).or_default();
             let is_closing = minute + 1 == now && now_ms % MINUTE_MS < CLOSING_MS;
             let is_young = minute + YOUNG_MINUTES >= now;
-            let again_ms = if is_closing { 0 } else if is_young { YOUNG_MS } else { MINUTE_MS };
+            let again_ms = if is_closing {
+                0
+            } else if is_young {
+                YOUNG_MS
+            } else {
+                MINUTE_MS
+            };
             if known.listed_ms == 0 || now_ms >= known.listed_ms + again_ms {
                 known.listed_ms = now_ms;
                 minutes.push(minute);
