@@ -47,8 +47,9 @@ export function loadEngine(): Promise<Make> {
 async function fromWasm(): Promise<Make> {
   usesScript = false;
   const from = source.wasm ?? new URL("./tidegate_player.wasm", import.meta.url);
-  // A policy without 'wasm-unsafe-eval' refuses the smallest module too, before anything is loaded.
-  await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
+  // A policy without 'wasm-unsafe-eval' refuses the smallest module too, before anything is loaded. Not by a promise: the page is
+  // being laid out, and its turn would come tens of milliseconds later.
+  new WebAssembly.Module(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
   const isAddress = typeof from === "string" || from instanceof URL;
   const own = source.wasm === undefined && WASM_INTEGRITY ? { integrity: WASM_INTEGRITY } : {};
   const bytes = isAddress ? await (await found(fetch(from, own))).arrayBuffer() : from;

@@ -127,8 +127,7 @@ function describe(): void {
     item.textContent = tag;
     return item;
   }));
-  element("since").hidden = !info.since || state === "offline" || state === "ended";
-  element("since").textContent = info.since ? `Live since ${date(info.since)}` : "";
+  since();
 }
 
 function more(open: boolean): void {
@@ -144,13 +143,21 @@ async function viewers(): Promise<void> {
   const count = body && typeof body === "object" && "viewers" in body && typeof body.viewers === "number" ? body.viewers : undefined;
   if (answer && [401, 403, 404].includes(answer.status)) counts = false;
   element("viewers").hidden = count === undefined || !info?.live;
-  element("viewer-count").textContent = count === undefined ? "" : `${count.toLocaleString()} watching`;
+  element("viewer-count").textContent = count === undefined ? "" : `${count < 1000 ? count : count.toLocaleString()} watching`;
 }
 
 function show(next: typeof state, text = ""): void {
   state = next;
   trouble = text;
+  since();
   curtain();
+}
+
+/** Only beside a picture: the first date of a page takes a browser 50 ms, in which the player could not go on. */
+function since(): void {
+  const at = state === "playing" ? info?.since : undefined;
+  element("since").hidden = !at;
+  if (at) element("since").textContent = `Live since ${date(at)}`;
 }
 
 /** What stands in front of the picture where there is none. */
