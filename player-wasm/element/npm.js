@@ -10,6 +10,7 @@ const { name, version, description, license } = JSON.parse(readFileSync("package
 const EVENTS = {
   statuschange: "`status` has changed.",
   levelchange: "Another quality is loaded; `detail` has rung, rungs, bandwidth and height.",
+  daterange: "The picture has reached what an owner says of it; `detail` has id, class, startDate, duration, text and attributes.",
   streamtypechange: "`streamType` has changed.",
   targetlivewindowchange: "`targetLiveWindow` has changed.",
   offline: "There is nothing at the address yet; the player keeps asking.",

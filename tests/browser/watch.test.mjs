@@ -49,6 +49,26 @@ test("the picture stays near the live edge by the clock in its pixels", { timeou
   assert.ok(result.p95 < 5_000, `p95 is ${result.p95} ms`);
 });
 
+test("what an owner says of a moment reaches the page with its picture", { timeout: 60_000 }, async (t) => {
+  const heard = page.evaluate(() => new Promise((resolve) => {
+    const player = document.getElementById("player");
+    const hear = ({ detail }) => resolve({ ...detail, startDate: detail.startDate.getTime(), shown: player.stats.programDateTime });
+    player.addEventListener("daterange", hear, { once: true });
+  }));
+  const text = 'Which way, "left" or 100 % right?\nSay now.';
+  const answer = await fetch(new URL("/api/v1/streams/demo/cues", platform.watch), {
+    method: "POST",
+    headers: { authorization: `Bearer ${platform.token}`, "content-type": "application/json" },
+    body: JSON.stringify({ text, class: "com.example.poll", duration_ms: 1500 }),
+  });
+  assert.equal(answer.status, 201, await answer.clone().text());
+  const { id } = await answer.json();
+  const range = await heard;
+  assert.deepEqual([range.id, range.class, range.text, range.duration], [id, "com.example.poll", text, 1.5]);
+  t.diagnostic(`heard ${range.shown - range.startDate} ms after the picture`);
+  assert.ok(Math.abs(range.shown - range.startDate) < 1_500, "with the picture, and not with the playlist");
+});
+
 test("a slow link lowers the quality, a fast one raises it again, and the picture goes on", { timeout: 180_000 }, async (t) => {
   const link = await page.context().newCDPSession(page);
   const limit = (kbps) => {

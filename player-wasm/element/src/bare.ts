@@ -3,6 +3,7 @@
 import { TidegatePlayer } from "./element.js";
 
 export { TidegatePlayer };
+export type { DateRange } from "./dateranges.js";
 export { type EngineSource, engineKind, setEngine } from "./load.js";
 
 if (globalThis.customElements && !customElements.get("tidegate-player")) {

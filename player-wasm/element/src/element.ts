@@ -253,6 +253,9 @@ export class TidegatePlayer extends Base {
         this.#describe(event.live ? "live" : "on-demand", !event.live ? NaN : playback.stats?.grows ? Number.POSITIVE_INFINITY : reach);
         break;
       }
+      case "daterange":
+        this.#say("daterange", event.range);
+        break;
       case "playing":
         this.#restarts = 0;
         this.#become("playing");

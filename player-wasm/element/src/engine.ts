@@ -1,5 +1,7 @@
 // The engine in WebAssembly: loading it, and the shape of what it says. Codes and places are those of player-wasm/src.
 
+import type { DateRange } from "./dateranges.js";
+
 /** 0 is video (or video with sound), 1 is sound, 2 is captions. */
 export type Track = 0 | 1 | 2;
 
@@ -87,6 +89,7 @@ export type EngineEvent =
   | { name: "offline" | "playing" | "ended" | "newSession" | "tracks" | "trouble" }
   | { name: "level"; rung: number; rungs: number; bandwidth: number; height: number }
   | { name: "seekable"; from: number; to: number; live: boolean }
+  | { name: "daterange"; range: DateRange }
   | { name: "error"; reason: (typeof REASONS)[number] };
 
 /** Figures of the engine; times in s, rates in bit/s, `null` where something is not known. */

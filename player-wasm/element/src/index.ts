@@ -9,6 +9,7 @@ export type { Stats, Status, StreamType } from "./element.js";
 export type { Decision } from "./engine.js";
 export type { ErrorReason, PlayerError } from "./errors.js";
 export type { AudioTrack, AudioTrackList, VideoRendition, VideoRenditionList } from "./lists.js";
+export type { DateRange } from "./dateranges.js";
 export { type EngineSource, engineKind, setEngine } from "./load.js";
 
 TidegatePlayer.makeControls = makeControls;

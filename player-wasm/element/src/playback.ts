@@ -2,6 +2,7 @@
 
 import { Cmcd, type CmcdOptions, type State } from "./cmcd.js";
 import { Captions, type Choosable, readChoosable } from "./captions.js";
+import { DateRanges } from "./dateranges.js";
 import { type Decision, Do, Engine, type EngineEvent, type EngineStats, Question, REASONS, Told, type Track, readDecisions, readStats } from "./engine.js";
 import { loadEngine } from "./load.js";
 import { Media, isPlayableByParts } from "./media.js";
@@ -33,6 +34,7 @@ export class Playback {
   #media: Media;
   #engine: Engine | undefined;
   #captions: Captions | undefined;
+  #ranges: DateRanges;
   /** Requests that failed since the last one that did not, and since when the picture stands. */
   #failures = 0;
   #standing: number | undefined;
@@ -48,6 +50,7 @@ export class Playback {
   constructor(video: HTMLVideoElement, said: (event: EngineEvent) => void) {
     this.#video = video;
     this.#said = said;
+    this.#ranges = new DateRanges(video, (range) => said({ name: "daterange", range }));
     this.#media = new Media(video, {
       opened: (supported) => this.#tell(Told.Opened, Number(supported)),
       buffered: (track, times) => this.#tellWith(new Uint8Array(times.buffer), "", Told.Buffered, track),
@@ -82,6 +85,7 @@ export class Playback {
     this.#timer = setInterval(() => {
       this.#tellPlayhead();
       this.#tell(Told.Tick);
+      this.#ranges.place(this.#video.currentTime, this.stats?.programDateTime ?? null);
       for (const { id, bytes, total, ttfb, elapsed } of this.#net.running()) {
         this.#tell(Told.Progress, id, bytes, ttfb, elapsed, total || 0);
       }
@@ -127,6 +131,7 @@ export class Playback {
     this.#net.close();
     this.#media.close();
     this.#captions?.close();
+    this.#ranges.close();
     this.#engine = undefined;
   }
 
@@ -237,6 +242,7 @@ export class Playback {
           this.#address(text(0)),
           (from, list) => {
             this.#failures = 0;
+            this.#ranges.read(list);
             this.#tellWith(from, list, Told.PlaylistLoaded, id);
           },
           (status) => this.#failed(id, status),

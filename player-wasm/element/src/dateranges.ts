@@ -1,0 +1,111 @@
+// What owners say of a stretch of time (EXT-X-DATERANGE): a text track of kind "metadata", so that a page hears of it when the
+// picture gets there and not when the playlist does.
+
+/** A stretch of time; texts and numbers as the playlist has them, by the names of the playlist. */
+export interface DateRange {
+  id: string;
+  class: string;
+  startDate: Date;
+  /** In s; 0 for a moment. */
+  duration: number;
+  /** What a cue of our API says; empty in other ranges. */
+  text: string;
+  attributes: Record<string, string | number>;
+}
+
+const LINE = "#EXT-X-DATERANGE:";
+/** The text of a cue, percent-encoded where a playlist could not hold it. */
+const TEXT = "X-COM-TIDEGATE-TEXT";
+const LABEL = "daterange";
+/** Ranges that are remembered; more at once are no live stream's. */
+const KEPT = 256;
+/** A moment is put on the track for this long, in s, so that no browser plays past it. */
+const MOMENT_S = 0.5;
+
+export class DateRanges {
+  #video: HTMLVideoElement;
+  #reached: (range: DateRange) => void;
+  #known = new Map<string, string>();
+  #waiting: DateRange[] = [];
+  #track: TextTrack | undefined;
+
+  constructor(video: HTMLVideoElement, reached: (range: DateRange) => void) {
+    this.#video = video;
+    this.#reached = reached;
+  }
+
+  /** Takes what a playlist says and has not said before. */
+  read(list: string): void {
+    if (!list.includes(LINE)) return;
+    for (const line of list.split("\n")) {
+      const range = line.startsWith(LINE) ? parse(line.slice(LINE.length)) : undefined;
+      if (!range || this.#known.get(range.id) === line) continue;
+      this.#known.delete(range.id);
+      this.#known.set(range.id, line);
+      this.#waiting.push(range);
+      const [oldest] = this.#known.keys();
+      if (this.#known.size > KEPT && oldest !== undefined) this.#forget(oldest);
+    }
+  }
+
+  /** Puts what waits on the track, now that the picture at `currentTime` is known to be of a time in ms. */
+  place(currentTime: number, programDateTime: number | null): void {
+    if (this.#waiting.length === 0 || programDateTime === null) return;
+    const track = this.#made();
+    for (const range of this.#waiting.splice(0)) {
+      this.#remove(range.id);
+      const start = currentTime + (range.startDate.getTime() - programDateTime) / 1000;
+      const end = start + Math.max(range.duration, MOMENT_S);
+      if (end <= currentTime) continue;
+      const cue = new VTTCue(Math.max(start, 0), end, range.text || JSON.stringify(range.attributes));
+      cue.id = range.id;
+      cue.onenter = () => this.#reached(range);
+      track.addCue(cue);
+    }
+  }
+
+  close(): void {
+    for (const cue of [...(this.#track?.cues ?? [])]) this.#track?.removeCue(cue);
+    this.#known.clear();
+    this.#waiting = [];
+  }
+
+  /** One for all playbacks of an element, since such tracks cannot be taken away. Those that can lose what was added before they load. */
+  #made(): TextTrack {
+    const isOurs = ({ kind, label }: TextTrack) => kind === "metadata" && label === LABEL;
+    this.#track ??= [...this.#video.textTracks].find(isOurs) ?? this.#video.addTextTrack("metadata", LABEL);
+    // Disabled it would never hear of the time.
+    this.#track.mode = "hidden";
+    return this.#track;
+  }
+
+  #forget(id: string): void {
+    this.#known.delete(id);
+    this.#remove(id);
+  }
+
+  #remove(id: string): void {
+    const cue = [...(this.#track?.cues ?? [])].find((cue) => cue.id === id);
+    if (cue) this.#track?.removeCue(cue);
+  }
+}
+
+/** Reads an attribute list (RFC 8216bis, 4.2); without an id or a date it is none. */
+export function parse(list: string): DateRange | undefined {
+  const attributes: DateRange["attributes"] = {};
+  for (const [, name = "", quoted, plain = ""] of list.matchAll(/([A-Z0-9-]+)=(?:"([^"]*)"|([^,"]+))/g)) {
+    const number = Number(plain);
+    attributes[name] = quoted ?? (Number.isNaN(number) || plain.startsWith("0x") ? plain : number);
+  }
+  const text = (name: string) => (typeof attributes[name] === "string" ? (attributes[name] as string) : "");
+  const [startDate, endDate] = [new Date(text("START-DATE")), new Date(text("END-DATE"))];
+  if (!text("ID") || Number.isNaN(startDate.getTime())) return undefined;
+  let said = text(TEXT);
+  try {
+    said = decodeURIComponent(said);
+  } catch {
+    // Not ours, or cut: shown as it is.
+  }
+  const told = Number(attributes["DURATION"] ?? (endDate.getTime() - startDate.getTime()) / 1000);
+  return { id: text("ID"), class: text("CLASS"), startDate, duration: told > 0 ? told : 0, text: said, attributes };
+}
