@@ -18,7 +18,7 @@ use crate::store::{Bucket, Condition, Etag, Listing, PutError, StoreError};
 /// How often open minutes are listed: edges write them every 5 s, and what is listed is paid for.
 const LOOK: Duration = Duration::from_secs(3);
 /// How often somebody who does not hold the lease asks for it, and how often its holder says that it is there.
-const LEASE_EVERY_MS: u64 = 5_000;
+const LEASE_EVERY_MS: u64 = 8_000;
 /// A holder that has not said so for this long is gone.
 const LEASE_MS: u64 = 20_000;
 /// How often the hours of a day are written. A successor looks 10 minutes back, so it is less.

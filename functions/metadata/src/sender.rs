@@ -106,8 +106,8 @@ pub enum Came {
 pub const POST_TIME_MS: u64 = 10_000;
 /// A lease lasts this long, in ms, from its last renewal: longer than a round with slow webhooks.
 const LEASE_MS: u64 = 30_000;
-/// How often the next event is looked for, in ms: 3,600 GETs an hour, however many streams there are.
-const LOOK_MS: u64 = 1000;
+/// How often the next event is looked for, in ms: 1,800 GETs an hour, however many streams there are.
+const LOOK_MS: u64 = 2000;
 /// A pause where the store does not answer, in ms.
 const STORE_PAUSE_MS: u64 = 2000;
 /// Events that one round hands out.
