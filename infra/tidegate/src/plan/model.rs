@@ -180,6 +180,9 @@ pub(crate) fn puts_per_stream_hour(renditions: f64, part_s: f64, segment_s: f64)
     records + bundles + heads + chapters + renditions * segments / STATIC_SEGMENTS + PUTS_AROUND
 }
 
+/// A worker looks for the next cue of a session once a second.
+const CUE_LOOKS_PER_HOUR: f64 = 3600.0;
+
 /// Everything that follows a stream: nodes that read its log.
 fn followers(wanted: &Wanted) -> f64 {
     let nodes = if wanted.edge == Edge::Host { hosts(wanted).max(2.0) } else { 0.0 };
@@ -190,7 +193,7 @@ fn followers(wanted: &Wanted) -> f64 {
 fn store(wanted: &Wanted, sum: &mut Sum) -> Store {
     let renditions = wanted.ladder_kbps.len() as f64 + 1.0;
     let puts = wanted.streams * puts_per_stream_hour(renditions, wanted.part_s, wanted.segment_s);
-    let mut gets = wanted.streams * followers(wanted) * 3600.0 / wanted.part_s;
+    let mut gets = wanted.streams * (followers(wanted) * 3600.0 / wanted.part_s + CUE_LOOKS_PER_HOUR);
     if wanted.edge != Edge::Host {
         gets += fills_per_hour(wanted);
     }
@@ -359,7 +362,7 @@ mod tests {
     fn readers_of_the_bucket_do_not_grow_with_viewers() {
         let gets = |viewers| value(&plan(&wanted(1.0, viewers)), "bucket", "GET");
         assert_eq!(gets(10.0), gets(10_000_000.0));
-        assert_eq!(gets(10.0), 2.0 * 7200.0, "two hosts, one GET in each part interval");
+        assert_eq!(gets(10.0), 2.0 * 7200.0 + 3600.0, "two hosts, one GET in each part interval, and the worker's looks for cues");
     }
 
     #[test]
