@@ -45,6 +45,7 @@ export async function start(program, args) {
     watch: line("Watch"),
     playlist: line("Playlist"),
     bucket: line("Bucket"),
+    rtmp: line("OBS"),
     dashboard: line("Dashboard"),
     token: line("API token"),
     startMs: performance.now() - begun,

@@ -92,6 +92,11 @@ pub(crate) fn media(pieces: Vec<Piece>, content_type: &'static str, urgency: Urg
     Answer::Send { pieces, headers }
 }
 
+/// What stands where media is missing.
+pub(crate) fn gap(fragment: Vec<u8>, content_type: &'static str) -> Answer {
+    Answer::Respond { status: 200, headers: headers(content_type, Keep::Forever), body: fragment }
+}
+
 /// One line about why there is nothing.
 pub(crate) fn refusal(status: u16, why: impl core::fmt::Display) -> Answer {
     // What a moment ago was not there may be there now; a store that is busy must not be asked by every cache at once.

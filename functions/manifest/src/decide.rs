@@ -11,7 +11,7 @@ pub(crate) enum Target {
     /// The multivariant playlist, at the address of the stream or at that of the session.
     Multivariant { of_stream: bool, stretch: Option<Stretch> },
     /// The DASH presentation, in the same way.
-    Mpd { of_stream: bool, kind: MpdKind },
+    Mpd { of_stream: bool, kind: MpdKind, stretch: Option<Stretch> },
     /// A media playlist, or that of the key frames.
     Media { rendition: RenditionId, directives: Directives, stretch: Option<Stretch>, i_frames: bool, reach: Reach },
     /// A segment.
@@ -30,7 +30,9 @@ pub(crate) enum Decision {
 
 /// What can be said before the log has been read to its end.
 pub(crate) fn decide(timeline: &Timeline, target: &Target, document: Option<&StreamDocument>, now_utc_ms: u64) -> Decision {
-    if let Target::Multivariant { stretch: Some(stretch), .. } | Target::Media { stretch: Some(stretch), .. } = target
+    if let Target::Multivariant { stretch: Some(stretch), .. }
+    | Target::Media { stretch: Some(stretch), .. }
+    | Target::Mpd { stretch: Some(stretch), .. } = target
         && timeline.start_utc_us().is_some()
         && let Err(error) = stretch.check(timeline)
     {
@@ -40,20 +42,24 @@ pub(crate) fn decide(timeline: &Timeline, target: &Target, document: Option<&Str
         Target::Multivariant { of_stream, stretch } => {
             (!timeline.periods().is_empty()).then(|| multivariant_of(timeline, *of_stream, stretch.as_ref(), document))
         }
-        // An MPD shows the newest that there is.
-        Target::Mpd { of_stream, kind } => timeline.ended().then(|| mpd(timeline, *of_stream, *kind)),
+        Target::Mpd { of_stream, kind, stretch } => match stretch.as_ref().map(|stretch| stretch.find(timeline)) {
+            Some(Shown::Clip(clip)) if is_complete(timeline, &clip) => Some(mpd(timeline, *of_stream, *kind, Some(clip))),
+            Some(Shown::Gone) => Some(gone()),
+            Some(Shown::Clip(_) | Shown::NotYet) => None,
+            // An MPD shows the newest that there is.
+            None => timeline.ended().then(|| mpd(timeline, *of_stream, *kind, None)),
+        },
         Target::Media { rendition, directives, stretch, i_frames, reach } => with_rendition(timeline, rendition, |rendition| {
             let playlist = Playlist { rendition, skip: directives.skip, i_frames: *i_frames, clip: None, reach: *reach };
             match stretch.as_ref().map(|stretch| stretch.find(timeline)) {
                 Some(Shown::Clip(clip)) => {
                     let playlist = Playlist { clip: Some(clip), ..playlist };
-                    let newest = timeline.last().map_or(AsOf::End, AsOf::Part);
-                    if clip.is_complete(newest) || timeline.ended() {
+                    if is_complete(timeline, &clip) {
                         return Some(playlist.answer(timeline, AsOf::End, false));
                     }
                     playlist.decide(timeline, wanted(directives), now_utc_ms)
                 }
-                Some(Shown::Gone) => Some(refusal(404, "the start of this stretch is no longer kept")),
+                Some(Shown::Gone) => Some(gone()),
                 Some(Shown::NotYet) => None,
                 None => playlist.decide(timeline, wanted(directives), now_utc_ms),
             }
@@ -80,18 +86,22 @@ pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited
             Verdict::Wait(wait) if !gave_up => wait_for(wait),
             Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => refusal(404, "the session has no media yet"),
         },
-        Target::Mpd { of_stream, kind } => match first_segment(timeline, &Directives::default(), now_utc_ms) {
+        Target::Mpd { of_stream, kind, stretch } => match first_segment(timeline, &Directives::default(), now_utc_ms) {
             Verdict::Wait(wait) if !gave_up => wait_for(wait),
             Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) if timeline.periods().is_empty() => {
                 refusal(404, "the session has no media yet")
             }
-            Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => mpd(timeline, *of_stream, *kind),
+            Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => match stretch.as_ref().map(|stretch| stretch.find(timeline)) {
+                Some(Shown::Clip(clip)) => mpd(timeline, *of_stream, *kind, Some(clip)),
+                Some(Shown::NotYet | Shown::Gone) => not_begun(),
+                None => mpd(timeline, *of_stream, *kind, None),
+            },
         },
         Target::Media { rendition, directives, stretch, i_frames, reach } => {
             let Some((index, _)) = timeline.session().rendition(rendition) else { return no_rendition(rendition) };
             let clip = match stretch.as_ref().map(|stretch| stretch.find(timeline)) {
                 Some(Shown::Clip(clip)) => Some(clip),
-                Some(Shown::NotYet | Shown::Gone) => return refusal(404, "this stretch has not begun yet"),
+                Some(Shown::NotYet | Shown::Gone) => return not_begun(),
                 None => None,
             };
             let playlist = Playlist { rendition: index, skip: directives.skip, i_frames: *i_frames, clip, reach: *reach };
@@ -186,10 +196,25 @@ fn prefix(timeline: &Timeline, of_stream: bool) -> String {
     if of_stream { format!("{}/", timeline.session().id) } else { String::new() }
 }
 
-fn mpd(timeline: &Timeline, of_stream: bool, kind: MpdKind) -> Answer {
+fn mpd(timeline: &Timeline, of_stream: bool, kind: MpdKind, clip: Option<Clip>) -> Answer {
     let prefix = prefix(timeline, of_stream);
-    let text = tidegate_dash::mpd(timeline, &tidegate_dash::Options { kind, prefix: &prefix, time_uri: "/time" });
-    answer::mpd(text, if of_stream || !timeline.ended() { Keep::MOMENT } else { Keep::ENDED })
+    let ended = clip.map_or(timeline.ended(), |clip| is_complete(timeline, &clip));
+    let clip = clip.map(|clip| tidegate_dash::Clip { first: clip.first, last: clip.last.filter(|_| ended) });
+    let text = tidegate_dash::mpd(timeline, &tidegate_dash::Options { kind, prefix: &prefix, time_uri: "/time", clip });
+    answer::mpd(text, if of_stream || !ended { Keep::MOMENT } else { Keep::ENDED })
+}
+
+/// Whether nothing more will be added to a stretch.
+fn is_complete(timeline: &Timeline, clip: &Clip) -> bool {
+    timeline.ended() || clip.is_complete(timeline.last().map_or(AsOf::End, AsOf::Part))
+}
+
+fn gone() -> Answer {
+    refusal(404, "the start of this stretch is no longer kept")
+}
+
+fn not_begun() -> Answer {
+    refusal(404, "this stretch has not begun yet")
 }
 
 /// Which playlist of a rendition is asked for.
@@ -242,7 +267,8 @@ fn segment(timeline: &Timeline, rendition: usize, msn: Msn, now_utc_ms: u64) -> 
         true => segment.parts.iter().filter_map(|part| piece_of_record(timeline, part, rendition)).collect(),
         false => piece_of_bundle(timeline, segment, rendition).into_iter().collect::<Vec<_>>(),
     };
-    Some(media_or_gap(timeline, rendition, pieces, format_args!("segment {msn}")))
+    let place = || tidegate_dash::segment_place(timeline, segment, rendition);
+    Some(media_or_gap(timeline, rendition, pieces, msn, place))
 }
 
 /// While its parts are known, a segment is sent out of the records that hold them: they are in every cache on the way, and the
@@ -257,21 +283,25 @@ fn from_records(timeline: &Timeline, segment: &Segment, now_utc_ms: u64) -> bool
 const RECORDS_AFTER_END_MS: u64 = 30_000;
 
 fn part_of(timeline: &Timeline, rendition: usize, at: Position) -> Option<Answer> {
-    let part = timeline.segment(at.msn).and_then(|segment| segment.parts.get(at.part.0 as usize));
-    let Some(part) = part else {
+    let segment = timeline.segment(at.msn);
+    let Some((segment, part)) = segment.and_then(|segment| Some((segment, segment.parts.get(at.part.0 as usize)?))) else {
         let is_past = timeline.is_closed(at.msn) || timeline.ended();
         return is_past.then(|| refusal(404, format_args!("segment {} has no part {}, or no longer", at.msn, at.part)));
     };
     let pieces = piece_of_record(timeline, part, rendition).into_iter().collect();
-    Some(media_or_gap(timeline, rendition, pieces, format_args!("part {} of segment {}", at.part, at.msn)))
+    let place = || tidegate_dash::part_place(timeline, segment, part, rendition);
+    Some(media_or_gap(timeline, rendition, pieces, at.msn, place))
 }
 
-fn media_or_gap(timeline: &Timeline, rendition: usize, pieces: Vec<Piece>, what: std::fmt::Arguments<'_>) -> Answer {
-    if pieces.is_empty() {
-        return refusal(404, format_args!("{what} is a gap"));
-    }
+/// In HLS a gap is marked and nobody asks for it. DASH players ask for every number, and what they cannot load ends them: they get a
+/// fragment that says that there is nothing, append it, and go on behind it.
+fn media_or_gap(timeline: &Timeline, rendition: usize, pieces: Vec<Piece>, msn: Msn, place: impl FnOnce() -> (u64, u64)) -> Answer {
     let kind = timeline.session().renditions.get(rendition).map(|rendition| rendition.kind);
     let content_type = if kind == Some(RenditionKind::Audio) { "audio/mp4" } else { "video/mp4" };
+    if pieces.is_empty() {
+        let (start, duration) = place();
+        return answer::gap(tidegate_cmaf::write_gap(msn.0 as u32, start, duration), content_type);
+    }
     answer::media(pieces, content_type, urgency(timeline, rendition))
 }
 

@@ -186,11 +186,15 @@ impl Plan {
                 };
             }
             Some(Path::Mpd { stream, kind }) => {
-                return Self::Newest(stream, Target::Mpd { of_stream: true, kind: within(kind, request.reach) });
+                return match Stretch::parse(&request.query) {
+                    Ok(stretch) => Self::Newest(stream, Target::Mpd { of_stream: true, kind: within(kind, request.reach), stretch }),
+                    Err(error) => Self::Done(refusal(400, error)),
+                };
             }
-            Some(Path::SessionMpd { stream, session, kind }) => {
-                (stream, session, Target::Mpd { of_stream: false, kind: within(kind, request.reach) })
-            }
+            Some(Path::SessionMpd { stream, session, kind }) => match Stretch::parse(&request.query) {
+                Ok(stretch) => (stream, session, Target::Mpd { of_stream: false, kind: within(kind, request.reach), stretch }),
+                Err(error) => return Self::Done(refusal(400, error)),
+            },
             Some(Path::SessionMultivariant { stream, session }) => match Stretch::parse(&request.query) {
                 Ok(stretch) => (stream, session, Target::Multivariant { of_stream: false, stretch }),
                 Err(error) => return Self::Done(refusal(400, error)),

@@ -364,6 +364,22 @@ fn dash_players_get_the_same_session() {
 }
 
 #[test]
+fn a_clip_is_a_presentation_too() {
+    let mut world = World::after(4 * 10 + 2);
+    let mut state = State::new();
+    let clip = world.get(&mut state, "~/manifest.mpd?start=5&end=11.5");
+    assert!(text(&clip).contains("type=\"static\" mediaPresentationDuration=\"PT8S\""), "{}", text(&clip));
+    assert!(text(&clip).contains("startNumber=\"2\"") && header(&clip, "cache-control") == "public, max-age=3600");
+    let growing = world.get(&mut state, "/live/demo/low-latency.mpd?start=5");
+    assert!(text(&growing).contains("type=\"dynamic\"") && header(&growing, "cache-control") == "public, max-age=1");
+    (0..40).for_each(|_| world.write_part(false));
+    assert_eq!(text(&world.get(&mut State::new(), "~/manifest.mpd?start=5&end=11.5")), text(&clip));
+    for (query, expected) in [("start=99", 404), ("start=5&end=4", 400), ("start=x", 400), ("start=2026-09-21T14:13:25Z&end=3.5", 400)] {
+        assert_eq!(status(&world.get(&mut State::new(), &format!("~/manifest.mpd?{query}"))), expected, "{query}");
+    }
+}
+
+#[test]
 fn init_segments_are_sent_as_they_are() {
     let world = World::after(1);
     let (answer, reads) = world.run(&mut State::new(), get(&world.full("~/init/source/0101010101010101.mp4")), 0);

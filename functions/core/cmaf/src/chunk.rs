@@ -48,6 +48,7 @@ const FLAG_SIZE: u32 = 0x00_0200;
 const FLAG_FLAGS: u32 = 0x00_0400;
 const FLAG_CTS: u32 = 0x00_0800;
 const FLAG_BASE_IS_MOOF: u32 = 0x02_0000;
+const DURATION_IS_EMPTY: u32 = 0x01_0000;
 const DEFAULT_DURATION: u32 = 0x00_0008;
 const DEFAULT_SIZE: u32 = 0x00_0010;
 const DEFAULT_FLAGS: u32 = 0x00_0020;
@@ -108,6 +109,24 @@ pub fn write_chunk(head: &ChunkHead, samples: &[Sample<'_>]) -> Result<Vec<u8>, 
         }
     });
     Ok(out)
+}
+
+/// Writes a fragment that says that there are no samples for so long (`duration-is-empty`, ISO/IEC 14496-12, 8.8.7).
+#[must_use]
+pub fn write_gap(sequence: u32, decode_time: u64, duration: u64) -> Vec<u8> {
+    let mut out = Vec::with_capacity(96);
+    boxed(&mut out, b"moof", |out| {
+        full_box(out, b"mfhd", 0, 0, |out| u32(out, sequence));
+        boxed(out, b"traf", |out| {
+            full_box(out, b"tfhd", 0, FLAG_BASE_IS_MOOF | DURATION_IS_EMPTY | DEFAULT_DURATION, |out| {
+                u32(out, TRACK_ID);
+                u32(out, u32::try_from(duration).unwrap_or(u32::MAX));
+            });
+            full_box(out, b"tfdt", 1, 0, |out| u64(out, decode_time));
+        });
+    });
+    boxed(&mut out, b"mdat", |_| {});
+    out
 }
 
 impl Layout {

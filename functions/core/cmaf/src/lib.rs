@@ -42,7 +42,7 @@ mod tests;
 
 pub use aac::Aac;
 pub use avc::Avc;
-pub use chunk::{ChunkError, ChunkHead, Sample, write_chunk};
+pub use chunk::{ChunkError, ChunkHead, Sample, write_chunk, write_gap};
 pub use config::{CodecConfig, ConfigError};
 pub use emsg::{EMSG_ID3, EventMessage, id3_text, write_event_message};
 pub use init::write_init;

@@ -167,3 +167,13 @@ fn the_head_of_a_track_reads_whatever_its_codec() {
     assert_eq!(read_track_head(&init).unwrap().entry, *b"Opus");
     assert_eq!(read_init(&init), Err(ReadError::Codec(*b"Opus")));
 }
+
+/// `tests/browser/gap.test.mjs` gives the same bytes to players.
+#[test]
+fn a_gap_is_a_fragment_without_samples() {
+    let gap = write_gap(3, 92_160, 30_720);
+    let hex: alloc::string::String = gap.iter().map(|byte| alloc::format!("{byte:02x}")).collect();
+    assert_eq!(hex, include_str!("gap.hex").trim());
+    let chunk = read_chunk(&gap, &Defaults::default()).unwrap();
+    assert_eq!((chunk.sequence, chunk.decode_time, chunk.samples.len()), (3, 92_160, 0));
+}

@@ -1,6 +1,6 @@
 //! DASH presentations, rendered from the timeline.
 //!
-//! In scope: the MPD of a session, live or as a recording ([`mpd`]): whole segments over the whole window, or the newest segments by
+//! In scope: the MPD of a session, live, as a recording or a stretch of it ([`mpd`]): whole segments over the whole window, or the newest segments by
 //! their parts (segment sequences of ISO/IEC 23009-1, 5.3.9.7), which are the parts of the HLS playlists under the same addresses.
 //! Out of scope: HTTP, when an MPD is due, HLS.
 //!
@@ -16,7 +16,8 @@ mod mpd;
 mod set;
 mod xml;
 
-pub use mpd::{Options, mpd};
+pub use mpd::{Clip, Options, mpd};
+pub use set::{part_place, segment_place};
 
 #[cfg(test)]
 mod tests;

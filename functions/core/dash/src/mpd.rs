@@ -1,6 +1,6 @@
 use alloc::{string::String, vec::Vec};
 
-use tidegate_stream::{AsOf, MpdKind, Period, RenditionKind, Segment, Timeline};
+use tidegate_stream::{AsOf, MpdKind, Msn, Period, RenditionKind, Segment, Timeline};
 
 use crate::{
     events::event_streams,
@@ -17,6 +17,23 @@ pub struct Options<'a> {
     pub prefix: &'a str,
     /// Where the wall clock is to be had.
     pub time_uri: &'a str,
+    /// This stretch alone, by whole segments.
+    pub clip: Option<Clip>,
+}
+
+/// A stretch of a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clip {
+    /// Its first segment.
+    pub first: Msn,
+    /// Its last segment, once nothing more will be added to it.
+    pub last: Option<Msn>,
+}
+
+impl Clip {
+    fn shows(&self, msn: Msn) -> bool {
+        msn >= self.first && self.last.is_none_or(|last| msn <= last)
+    }
 }
 
 /// How far from the live edge to play, in target durations (as HOLD-BACK) …
@@ -42,11 +59,11 @@ pub(crate) struct Listed<'a> {
 #[must_use]
 pub fn mpd(timeline: &Timeline, options: &Options<'_>) -> String {
     let session = timeline.session();
-    let ended = timeline.ended();
-    let by_parts = options.kind == MpdKind::LowLatency && !ended;
+    let ended = timeline.ended() || options.clip.is_some_and(|clip| clip.last.is_some());
+    let by_parts = options.kind == MpdKind::LowLatency && !ended && options.clip.is_none();
     let target_us = u64::from(session.target_duration_s) * 1_000_000;
     let part_us = u64::from(session.part_target_us());
-    let periods = listed(timeline, by_parts);
+    let periods = listed(timeline, options.clip, by_parts, ended);
     let depth_us: u64 = periods.iter().map(|listed| length_us(timeline, listed)).sum();
     let mut xml = Xml::new();
     xml.start("MPD").attribute("xmlns", "urn:mpeg:dash:schema:mpd:2011");
@@ -76,7 +93,7 @@ pub fn mpd(timeline: &Timeline, options: &Options<'_>) -> String {
         xml.start("PlaybackRate").attribute("min", RATES.0).attribute("max", RATES.1).end().end();
     }
     for listed in &periods {
-        period(&mut xml, timeline, listed, by_parts, &periods);
+        period(&mut xml, timeline, listed, (by_parts, ended), &periods);
     }
     if !ended {
         // The clock of the edge, which is what the dates of the worker are compared with.
@@ -85,7 +102,7 @@ pub fn mpd(timeline: &Timeline, options: &Options<'_>) -> String {
     xml.finish()
 }
 
-fn period(xml: &mut Xml, timeline: &Timeline, listed: &Listed<'_>, by_parts: bool, all: &[Listed<'_>]) {
+fn period(xml: &mut Xml, timeline: &Timeline, listed: &Listed<'_>, (by_parts, ended): (bool, bool), all: &[Listed<'_>]) {
     xml.start("Period").attribute("id", listed.period.index).attribute("start", Duration(listed.start_us));
     event_streams(xml, timeline, listed, all);
     let renditions = || timeline.session().renditions.iter().enumerate();
@@ -95,16 +112,16 @@ fn period(xml: &mut Xml, timeline: &Timeline, listed: &Listed<'_>, by_parts: boo
     let audio = of(RenditionKind::Audio).filter(has_track).map(|index| Vec::from([index]));
     let sets = (!video.is_empty()).then_some(video).into_iter().chain(audio);
     for (id, renditions) in sets.enumerate() {
-        Set { timeline, listed, id, renditions: &renditions, by_parts }.write(xml);
+        Set { timeline, listed, id, renditions: &renditions, by_parts, ended }.write(xml);
     }
     xml.end();
 }
 
 /// The segments of the window by their periods.
-fn listed(timeline: &Timeline, by_parts: bool) -> Vec<Listed<'_>> {
+fn listed(timeline: &Timeline, clip: Option<Clip>, by_parts: bool, ended: bool) -> Vec<Listed<'_>> {
     let newest = timeline.last().map(|last| last.msn).unwrap_or_default();
-    let shown =
-        timeline.window(newest).filter(|segment| if by_parts { !segment.parts.is_empty() } else { timeline.is_closed(segment.msn) });
+    let is_there = |segment: &Segment| if by_parts { !segment.parts.is_empty() } else { timeline.is_closed(segment.msn) };
+    let shown = timeline.window(newest).filter(|segment| is_there(segment) && clip.is_none_or(|clip| clip.shows(segment.msn)));
     let mut periods: Vec<Listed<'_>> = Vec::new();
     for segment in shown {
         match periods.last_mut().filter(|listed| listed.period.index == segment.period) {
@@ -113,7 +130,7 @@ fn listed(timeline: &Timeline, by_parts: bool) -> Vec<Listed<'_>> {
                 let Some(period) = timeline.period(segment.period) else { continue };
                 let wall_us = period.utc_us.saturating_sub(timeline.start_utc_us().unwrap_or(0));
                 // While a session lives, its periods stand where the wall clock had them; a recording has no holes.
-                let (start_us, offset_us) = if timeline.ended() {
+                let (start_us, offset_us) = if ended {
                     let first = periods.first().map_or_else(|| start_us(timeline, segment), |first| first.offset_us);
                     let offset_us = if periods.is_empty() { first } else { period.start_us };
                     (offset_us.saturating_sub(first), offset_us)

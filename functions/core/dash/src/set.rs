@@ -1,6 +1,6 @@
 use alloc::format;
 
-use tidegate_stream::{FrameRate, Path, Segment, SegmentTrack, Timeline, Track, TrackKind};
+use tidegate_stream::{FrameRate, Part, Path, Segment, SegmentTrack, Timeline, Track, TrackKind};
 
 use crate::{
     mpd::Listed,
@@ -15,6 +15,8 @@ pub(crate) struct Set<'a> {
     pub(crate) renditions: &'a [usize],
     /// Segments are sequences of parts.
     pub(crate) by_parts: bool,
+    /// Nothing more comes.
+    pub(crate) ended: bool,
 }
 
 /// One `S` of a segment timeline.
@@ -45,7 +47,7 @@ impl Set<'_> {
             // Video can be joined at the first part of each segment, audio at any.
             xml.start("SegmentSequenceProperties").attribute("sapType", 1).attribute("cadence", if is_video { parts } else { 1 }).end();
         }
-        if let Some(newest) = self.listed.segments.last().filter(|_| !self.timeline.ended()) {
+        if let Some(newest) = self.listed.segments.last().filter(|_| !self.ended) {
             xml.start("ProducerReferenceTime").attribute("id", 0).attribute("type", "encoder");
             xml.attribute("wallClockTime", Date(newest.utc_us)).attribute("presentationTime", self.share(newest, lead, track).0).end();
         }
@@ -121,16 +123,8 @@ impl Set<'_> {
         closed.or_else(|| self.listed.segments.last()).map_or(1, |segment| segment.parts.len().max(1))
     }
 
-    /// Start and duration of a rendition's share of a segment in its ticks; those of another rendition where it has none.
     fn share(&self, segment: &Segment, rendition: usize, track: &Track) -> (u64, u64) {
-        if let Some(share) = segment.tracks.get(rendition).filter(|share| share.duration > 0) {
-            return (share.start, share.duration);
-        }
-        let other = |(index, share): (usize, &SegmentTrack)| {
-            let other = self.track(index).filter(|_| share.duration > 0)?;
-            Some((ticks(other.micros(share.start), track), ticks(other.micros(share.duration), track)))
-        };
-        segment.tracks.iter().enumerate().find_map(other).unwrap_or((0, 0))
+        place(&self.listed.period.tracks, rendition, track, segment.tracks.iter().map(|share| (share.start, share.duration)))
     }
 
     fn representation(&self, xml: &mut Xml, rendition: usize, lead: usize) {
@@ -173,6 +167,37 @@ fn write_run(xml: &mut Xml, entry: Entry, repeats: u64) {
         xml.attribute("k", entry.parts);
     }
     xml.end();
+}
+
+/// Start and duration of a rendition's share of a segment, in its ticks; those of another rendition where it has none.
+#[must_use]
+pub fn segment_place(timeline: &Timeline, segment: &Segment, rendition: usize) -> (u64, u64) {
+    let shares = segment.tracks.iter().map(|share| (share.start, share.duration));
+    place_in(timeline, segment, rendition, shares)
+}
+
+/// The same of a part of that segment.
+#[must_use]
+pub fn part_place(timeline: &Timeline, segment: &Segment, part: &Part, rendition: usize) -> (u64, u64) {
+    let shares = part.tracks.iter().map(|share| (share.start, share.duration.into()));
+    place_in(timeline, segment, rendition, shares)
+}
+
+fn place_in(timeline: &Timeline, segment: &Segment, rendition: usize, shares: impl Iterator<Item = (u64, u64)> + Clone) -> (u64, u64) {
+    let (Some(period), Some(track)) = (timeline.period(segment.period), timeline.track(segment, rendition)) else { return (0, 0) };
+    place(&period.tracks, rendition, track, shares)
+}
+
+fn place(tracks: &[Option<Track>], rendition: usize, track: &Track, mut shares: impl Iterator<Item = (u64, u64)> + Clone) -> (u64, u64) {
+    if let Some(own) = shares.clone().nth(rendition).filter(|(_, duration)| *duration > 0) {
+        return own;
+    }
+    let mut all = tracks.iter();
+    let other = |(start, duration)| {
+        let other = all.next()?.as_ref().filter(|_| duration > 0)?;
+        Some((ticks(other.micros(start), track), ticks(other.micros(duration), track)))
+    };
+    shares.find_map(other).unwrap_or((0, 0))
 }
 
 /// us in ticks of a track, rounded to the nearest.

@@ -7,7 +7,7 @@ use alloc::{
 };
 
 use proptest::prelude::*;
-use tidegate_stream::{AttributeValue, Event, MpdKind, RecordBody, Scte35, Scte35Kind, Timeline};
+use tidegate_stream::{AttributeValue, Event, MpdKind, Msn, RecordBody, Scte35, Scte35Kind, Timeline};
 
 use self::sample::{Log, START_US, Shape, session};
 use super::*;
@@ -25,7 +25,7 @@ macro_rules! golden {
 }
 
 fn render(timeline: &Timeline, kind: MpdKind) -> String {
-    mpd(timeline, &Options { kind, prefix: "", time_uri: "/time" })
+    mpd(timeline, &Options { kind, prefix: "", time_uri: "/time", clip: None })
 }
 
 fn with_events(log: &mut Log, record: usize, events: Vec<Event>) {
@@ -35,7 +35,8 @@ fn with_events(log: &mut Log, record: usize, events: Vec<Event>) {
 
 #[test]
 fn a_live_session_lists_whole_segments() {
-    let text = mpd(&Log::regular(4 * 9 + 2).timeline(), &Options { kind: MpdKind::Whole, prefix: "session/", time_uri: "/time" });
+    let text =
+        mpd(&Log::regular(4 * 9 + 2).timeline(), &Options { kind: MpdKind::Whole, prefix: "session/", time_uri: "/time", clip: None });
     golden!("live", text);
 }
 
@@ -74,6 +75,22 @@ fn a_discontinuity_starts_a_period_and_events_stand_in_theirs() {
 #[test]
 fn a_window_that_slid_keeps_the_times_of_its_period() {
     golden!("slid", render(&Log::windowed(4 * 20 + 2, 12).timeline(), MpdKind::Whole));
+}
+
+#[test]
+fn a_clip_is_static_once_it_is_complete_and_then_the_same_for_ever() {
+    let clip = |log: &Log, last| {
+        mpd(
+            &log.timeline(),
+            &Options { kind: MpdKind::LowLatency, prefix: "", time_uri: "/time", clip: Some(Clip { first: Msn(2), last }) },
+        )
+    };
+    let complete = clip(&Log::regular(4 * 9 + 2), Some(Msn(4)));
+    golden!("clip", complete);
+    assert_eq!(clip(&Log::regular(4 * 9 + 2), Some(Msn(4))), clip(&Log::regular(4 * 19).ended(), Some(Msn(4))));
+    let growing = clip(&Log::regular(4 * 9 + 2), None);
+    assert!(growing.contains("type=\"dynamic\"") && growing.contains("startNumber=\"2\""), "{growing}");
+    assert_eq!(segments(&growing).iter().map(|(number, ..)| *number).collect::<Vec<_>>(), [2, 3, 4, 5, 6, 7, 8]);
 }
 
 #[test]
@@ -151,7 +168,7 @@ proptest! {
             let timeline = log.after(known);
             let now = segments(&render(&timeline, MpdKind::Whole));
             for (number, start, duration) in &now {
-                let segment = timeline.segment(tidegate_stream::Msn(*number)).unwrap();
+                let segment = timeline.segment(Msn(*number)).unwrap();
                 prop_assert_eq!((segment.tracks[0].start, segment.tracks[0].duration), (*start, *duration));
                 if let Some(old) = before.iter().find(|old| old.0 == *number) {
                     prop_assert_eq!(old, &(*number, *start, *duration));

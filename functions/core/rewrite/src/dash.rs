@@ -12,11 +12,7 @@ use self::{
     select::{DEPTH, select},
     xml::{Piece, Pieces, attributes, local, push_escaped, unescape},
 };
-use crate::{
-    Class, Error, Places, Rules, SteeringTag,
-    place::Base,
-    uri::{Parts, append_query, resolve},
-};
+use crate::{Class, Error, Parts, Places, Rules, SteeringTag, append_query, place::Base, resolve};
 
 /// Rewrites a DASH manifest: filters, addresses, steering. `steering` takes the place of a ContentSteering that is there.
 ///

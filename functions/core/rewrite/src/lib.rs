@@ -34,7 +34,8 @@ pub use place::{Class, Place, Places};
 pub use rules::{Ads, BadRules, Filter, Interstitial, Rules, Start};
 pub use sniff::{Format, sniff};
 pub use steering::{Pathway, SteeringAnswer, SteeringTag};
-pub use uri::{Parts, append_query, resolve};
+pub use tidegate_stream::uri::{Parts, resolve};
+pub use uri::append_query;
 
 /// Why a playlist cannot be given to viewers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]

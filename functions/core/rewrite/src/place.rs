@@ -1,6 +1,6 @@
 use alloc::{string::String, vec::Vec};
 
-use crate::uri::{Parts, append_query, resolve};
+use crate::{Parts, append_query, resolve};
 
 /// What an address in a playlist leads to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -75,7 +75,7 @@ impl SteeringAnswer {
         let order = pathways.get(first).into_iter().chain(pathways.iter().enumerate().filter(|(at, _)| *at != first).map(|(_, p)| p));
         let priority = order.map(|pathway| pathway.id.clone()).collect();
         let base_id = pathways.first().map(|pathway| pathway.id.clone()).unwrap_or_default();
-        let host_of = |pathway: &Pathway| crate::uri::Parts::of(&pathway.base).authority.map(String::from);
+        let host_of = |pathway: &Pathway| crate::Parts::of(&pathway.base).authority.map(String::from);
         let clones = pathways.iter().skip(1).filter(|_| clones).filter_map(|pathway| {
             let replacement = Replacement { host: host_of(pathway)? };
             Some(Clone_ { base_id: base_id.clone(), id: pathway.id.clone(), replacement })

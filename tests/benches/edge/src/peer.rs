@@ -1,5 +1,6 @@
 //! The programs that are measured, and those that measure them, each on a core of its own.
 use std::{
+    io::{BufRead as _, BufReader, Write as _},
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
@@ -10,8 +11,9 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::process;
 
-/// How long a program may take to listen.
-const READY: Duration = Duration::from_secs(20);
+/// How long a program may take to listen, and to give its first answer: the host compiles its component first.
+const READY: Duration = Duration::from_secs(120);
+const PORTS_TRIED: usize = 20;
 
 /// A server that is measured; it ends with this.
 pub struct Server {
@@ -43,32 +45,65 @@ pub enum Http {
 }
 
 impl Server {
-    /// Starts a program on core 0 that listens at the address it is told.
-    pub fn start(command: impl FnOnce(&str) -> anyhow::Result<Command>) -> anyhow::Result<Self> {
-        let address = format!("127.0.0.1:{}", free_port()?);
-        let mut command = command(&address)?;
-        let child = command.stdin(Stdio::null()).spawn().with_context(|| format!("{command:?} does not start"))?;
-        let server = Self { child, address };
-        let begin = Instant::now();
-        while TcpStream::connect(&server.address).is_err() {
-            ensure!(begin.elapsed() < READY, "{command:?} does not listen");
-            std::thread::sleep(Duration::from_millis(20));
+    /// Starts a program on core 0 that listens at the address it is told, and at the port after it if it likes. Others may take a port
+    /// between its choice and its use: then it ends, and gets other ports.
+    pub fn start(command: impl Fn(&str) -> anyhow::Result<Command>) -> anyhow::Result<Self> {
+        let mut last = String::new();
+        for _ in 0..PORTS_TRIED {
+            let address = format!("127.0.0.1:{}", free_ports()?);
+            let mut command = command(&address)?;
+            let child = command.stdin(Stdio::null()).spawn().with_context(|| format!("{command:?} does not start"))?;
+            let mut server = Self { child, address };
+            let begin = Instant::now();
+            loop {
+                if let Some(status) = server.child.try_wait()? {
+                    last = format!("{command:?} ended with {status}");
+                    break;
+                }
+                if TcpStream::connect(&server.address).is_ok() {
+                    return Ok(server);
+                }
+                ensure!(begin.elapsed() < READY, "{command:?} does not listen");
+                std::thread::sleep(Duration::from_millis(20));
+            }
         }
-        Ok(server)
+        bail!("{last}")
     }
 
-    /// The host with this component and upstream.
-    pub fn host(program: &str, component: &str, endpoint: &str, more: &[&str]) -> anyhow::Result<Self> {
+    /// Waits until a path is answered with 200.
+    pub fn until_ok(&self, path: &str) -> anyhow::Result<()> {
+        let begin = Instant::now();
+        loop {
+            let status = self.status(path);
+            if matches!(status, Ok(200)) {
+                return Ok(());
+            }
+            ensure!(begin.elapsed() < READY, "{path} is not answered: {status:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn status(&self, path: &str) -> anyhow::Result<u16> {
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(READY))?;
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n").as_bytes())?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line)?;
+        Ok(line.split(' ').nth(1).context("no status")?.parse()?)
+    }
+
+    /// The host with this component and upstream. What it has compiled is kept in a folder, so that only the first one compiles.
+    pub fn host(program: &str, component: &str, endpoint: &str, cache: &Path, more: &[&str]) -> anyhow::Result<Self> {
         Self::start(|address| {
             let mut command = on_core(0, program);
             command.args(["--listen", address, "--endpoint", endpoint, "--component", component, "--log", "warn"]).args(more);
-            command.args(["--per-address", "200000"]);
+            command.args(["--per-address", "200000", "--cache"]).arg(cache.join("compiled"));
             Ok(command)
         })
     }
 
-    /// nginx with the files of a folder, as Debian sets it up, but for its logs.
-    pub fn nginx(folder: &Path) -> anyhow::Result<Self> {
+    /// nginx with the files of a folder on a core, as Debian sets it up, but for its logs.
+    pub fn nginx(folder: &Path, core: u32) -> anyhow::Result<Self> {
         Self::start(|address| {
             let file = folder.join(format!("nginx-{}.conf", address.replace(':', "-")));
             let folder = folder.display();
@@ -84,7 +119,7 @@ impl Server {
                 second(address)?,
             );
             std::fs::write(&file, text)?;
-            let mut command = on_core(0, "nginx");
+            let mut command = on_core(core, "nginx");
             command.arg("-c").arg(file);
             Ok(command)
         })
@@ -143,8 +178,16 @@ fn second(address: &str) -> anyhow::Result<String> {
     Ok(format!("{host}:{}", port.parse::<u16>()? + 1))
 }
 
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+/// Two ports in a row that nobody has; the first of them.
+fn free_ports() -> anyhow::Result<u16> {
+    for _ in 0..PORTS_TRIED {
+        let first = TcpListener::bind("127.0.0.1:0")?;
+        let port = first.local_addr()?.port();
+        if port.checked_add(1).is_some_and(|next| TcpListener::bind(("127.0.0.1", next)).is_ok()) {
+            return Ok(port);
+        }
+    }
+    bail!("there are no two free ports in a row")
 }
 
 /// A program that stays on one core.

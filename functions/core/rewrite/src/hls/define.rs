@@ -4,7 +4,7 @@ use alloc::{
 };
 
 use super::line::Line;
-use crate::{attribute::attributes, uri::Parts};
+use crate::{Parts, attribute::attributes};
 
 /// Variables of one playlist: more are not kept, and what they stand for stays as it is.
 const MOST: usize = 64;

@@ -27,12 +27,14 @@ fn compare(program: &str, component: &str, folder: &Path, endpoint: &str, sessio
     let (part, segment) = (PART_BYTES, 4 * PART_BYTES);
     fs::write(folder.join("part.m4s"), vec![b'v'; part])?;
     fs::write(folder.join("segment.m4s"), vec![b'v'; segment])?;
-    let host = Server::host(program, component, endpoint, &[])?;
-    let nginx = Server::nginx(folder)?;
+    let host = Server::host(program, component, endpoint, folder, &[])?;
+    let nginx = Server::nginx(folder, 0)?;
     for (what, bytes, own, file) in [
         ("part", part, format!("{session}/source/8.1.m4s"), "/part.m4s"),
         ("segment", segment, format!("{session}/source/7.m4s"), "/segment.m4s"),
     ] {
+        host.until_ok(&own)?;
+        nginx.until_ok(file)?;
         for http in [Http::One, Http::Two] {
             let rate = |load: Load| load.requests as f64 * bytes as f64 / load.cpu_seconds / 1e6;
             let (mut ours, mut theirs) = (Vec::new(), Vec::new());
