@@ -130,6 +130,14 @@ impl WallClock {
         Some(step)
     }
 
+    /// This media time is of no earlier date, and what follows goes on from there: a connection that is made anew may be prompter than the
+    /// one before it, and is then led back in the small steps of [`Self::settle`].
+    pub(crate) fn begin_after(&mut self, utc_us: i64, media_us: i64) {
+        if let Some(offset) = self.offset_us.as_mut().filter(|_| self.adopts.is_none()) {
+            *offset = (*offset).max(utc_us.saturating_sub(media_us));
+        }
+    }
+
     pub(crate) fn utc_us(&self, media_us: i64) -> i64 {
         self.offset_us.or(self.window_us).unwrap_or(0).saturating_add(media_us)
     }
@@ -196,6 +204,15 @@ mod tests {
         }
         assert_eq!(steps, [Some(-50_000), Some(-50_000), Some(-50_000), None, None, None]);
         assert_eq!(wall.utc_us(40_000), 3_050_000);
+        // What may not begin before a date goes back to its own in the same steps.
+        wall.begin_after(3_200_000, 40_000);
+        let mut dates = Vec::new();
+        for _ in 0..3 {
+            wall.saw(3_020_000, 40_000);
+            wall.settle();
+            dates.push(wall.utc_us(40_000));
+        }
+        assert_eq!(dates, [3_150_000, 3_100_000, 3_050_000]);
         // A clock that was set back by an hour takes no date back.
         wall.saw(3_020_000 - 3_600_000_000, 40_000);
         assert_eq!(wall.settle(), Some(-50_000));

@@ -328,8 +328,12 @@ impl Period {
             {
                 events.push(Event::ClockStep { by_us });
             }
-            let length_us = self.cut_us(cut.end) - self.cut_us(cut.start);
-            let utc_us = self.wall.utc_us(self.cut_us(cut.start)).max(self.floor_us);
+            let start_us = self.cut_us(cut.start);
+            let length_us = self.cut_us(cut.end) - start_us;
+            if cut.starts_segment {
+                self.wall.begin_after(self.floor_us, start_us);
+            }
+            let utc_us = self.wall.utc_us(start_us).max(self.floor_us);
             // A clock that is set back is followed at half the speed: a date never comes again.
             self.floor_us = utc_us + length_us / 2;
             self.pending.push_back(Pending { cut: *cut, utc_us, ready_at: now, is_last: false });

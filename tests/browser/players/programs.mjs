@@ -1,6 +1,6 @@
 // Players that are programs: ffplay, ffprobe, GStreamer and VLC, without a screen and at the pace of a viewer.
 import { spawn, spawnSync } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -38,9 +38,9 @@ export function programs() {
 }
 
 /** The first line that says what version it is. */
-function versionOf(name, args) {
-  const { error, stdout } = spawnSync(name, args, { encoding: "utf8" });
-  return error ? undefined : (/(\d+\.[\d.]+)/.exec(stdout)?.[1] ?? "");
+function versionOf(name, args, options = {}) {
+  const { error, stdout } = spawnSync(name, args, { encoding: "utf8", ...options });
+  return error ? undefined : (/version (\d+\.[\d.]+)/.exec(stdout)?.[1] ?? "");
 }
 
 function program(name, args, command) {
@@ -73,18 +73,21 @@ function count(name, mode, { args, count, env = {} }) {
 
 /** VLC says what it has shown over its text interface. */
 function vlc() {
-  const version = versionOf("vlc", ["--version"]) ?? undefined;
+  const version = versionOf("vlc", ["--version"], { ...nobody(), cwd: "/" });
   return { name: "VLC", version, missing: version === undefined ? "there is no vlc" : undefined, plays: LIVE, play: playVlc };
 }
+
+/** It does not run as root. */
+const nobody = () => (process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {});
 
 function playVlc(mode, address) {
   const [figure, wanted] = mode === "audio" ? ["buffers played", SOUND] : ["frames displayed", FRAMES];
   const home = mkdtempSync(join(tmpdir(), "tidegate-vlc-"));
+  const { uid, gid } = nobody();
+  if (uid) chownSync(home, uid, gid);
   const args = ["-I", "oldrc", "--rc-fake-tty", "--vout", "vdummy", "--aout", "dummy", "--no-video-title-show", "--no-snapshot-preview", address];
-  // It does not run as root.
-  const nobody = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
   return new Promise((resolve, reject) => {
-    const child = spawn("vlc", args, { stdio: ["pipe", "pipe", "pipe"], cwd: "/", env: { ...process.env, HOME: home, XDG_RUNTIME_DIR: home }, ...nobody });
+    const child = spawn("vlc", args, { stdio: ["pipe", "pipe", "pipe"], cwd: "/", env: { ...process.env, HOME: home, XDG_RUNTIME_DIR: home }, ...nobody() });
     let text = "";
     let frames = 0;
     const begun = performance.now();

@@ -110,7 +110,7 @@ impl Validator {
             How::FarPart { .. } => self.refusal(times, &own, url, &answer, rules::LL_BLOCK_FAR_PART),
             How::PartAlone => self.refusal(times, &own, url, &answer, rules::LL_BLOCK_PART_ALONE),
             How::Twin { msn, part } => self.twin(times, rendition, (msn, part), answer),
-            How::Delta { ranges, .. } => self.delta(times, rendition, ranges, url, &answer),
+            How::Delta { msn, part, ranges } => self.delta(times, rendition, (msn, part, ranges), url, &answer),
             How::Segment { .. } | How::Next { .. } | How::Old { .. } | How::Ended { .. } => {
                 self.whole_answer(times, rendition, how, url, &answer)
             }
@@ -201,17 +201,19 @@ impl Validator {
         }
     }
 
-    fn delta(&mut self, times: Times, rendition: usize, ranges: bool, url: &str, answer: &Answer) {
+    fn delta(&mut self, times: Times, rendition: usize, (msn, part, ranges): (u64, Option<u64>, bool), url: &str, answer: &Answer) {
         let own = self.url(rendition);
         if answer.status != 200 {
             self.found(times.now_us, &own, rules::LL_DELTA, 0, format!("{}: status {}", query(url), answer.status));
             return;
         }
-        let how = How::Delta { msn: 0, part: None, ranges };
+        let how = How::Delta { msn, part, ranges };
         let Some(list) = self.whole(times, rendition, how, answer) else { return };
         self.counts.deltas += u64::from(list.skip.is_some());
         let mut faults = Faults::default();
-        if let Some(before) = self.renditions.get(rendition).and_then(|known| known.list.as_ref()) {
+        // An answer as of what was asked for may be older than a playlist that came meanwhile.
+        let asked = Some((msn, part.or(Some(u64::MAX))));
+        if let Some(before) = self.renditions.get(rendition).and_then(|known| known.list.as_ref()).filter(|before| before.last() <= asked) {
             check::delta(before, &list, ranges, &mut faults);
         }
         for fault in &mut faults.0 {

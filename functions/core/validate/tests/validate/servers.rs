@@ -30,6 +30,14 @@ fn other_modes_without_fault_have_no_finding() {
         ("classic", Origin { classic: true, ..Origin::default() }),
         ("ends", Origin { ends_after_us: Some(20_000_000), ..Origin::default() }),
         ("recording", Origin { ends_after_us: Some(0), ..Origin::default() }),
+        (
+            "deltas on a slow machine, which come after newer playlists",
+            Origin::twisted(|asked, _, _, reply| {
+                if matches!(asked, Asked::List { skip: true, .. }) {
+                    (reply.first_us, reply.done_us) = (reply.first_us + 700_000, reply.done_us + 700_000);
+                }
+            }),
+        ),
         ("media playlist alone", Origin { url: "https://origin/live/high.m3u8", ..alone() }),
     ] {
         let report = origin.validate(40);
