@@ -198,7 +198,7 @@ fn prefix(timeline: &Timeline, of_stream: bool) -> String {
 
 fn mpd(timeline: &Timeline, of_stream: bool, kind: MpdKind, clip: Option<Clip>) -> Answer {
     let prefix = prefix(timeline, of_stream);
-    let ended = clip.map_or(timeline.ended(), |clip| is_complete(timeline, &clip));
+    let ended = clip.map_or_else(|| timeline.ended(), |clip| is_complete(timeline, &clip));
     let clip = clip.map(|clip| tidegate_dash::Clip { first: clip.first, last: clip.last.filter(|_| ended) });
     let text = tidegate_dash::mpd(timeline, &tidegate_dash::Options { kind, prefix: &prefix, time_uri: "/time", clip });
     answer::mpd(text, if of_stream || !ended { Keep::MOMENT } else { Keep::ENDED })

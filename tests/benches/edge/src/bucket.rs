@@ -113,7 +113,7 @@ impl Bucket {
             Some(Track { init: ConfigHash([init; 8]), codec: codec.to_owned(), timescale, bandwidth_bps: 3_000_000, kind })
         };
         let tracks = vec![track(1, "avc1.64001f", 30_000, video), track(2, "mp4a.40.2", 48_000, audio)];
-        let opens = (number.0 == 0).then_some(Period { index: 0, first_msn: msn, tracks });
+        let opens = (number.0 == 0).then_some(Period { index: 0, first_msn: msn, utc_us: writer.start_ms as i64 * 1000, start_us: 0, tracks });
         let media = [vec![b'v'; self.inner.part_bytes], vec![b'a'; 8_000]];
         let tracks = vec![
             TrackPart { len: media[0].len() as u32, start: number.0 * 15_000, duration: 15_000, independent: part.0 == 0, ..TrackPart::default() },

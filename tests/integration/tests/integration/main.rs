@@ -12,5 +12,4 @@ mod players;
 mod store;
 mod twins;
 mod up;
-mod validate;
 mod webhooks;
