@@ -12,4 +12,5 @@ mod players;
 mod store;
 mod twins;
 mod up;
+mod validate;
 mod webhooks;
