@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::{FutureExt as _, future::BoxFuture};
 use tidegate_packager::{Event, Found, Input, Output, Packager, Put, Role, Twin, TwinInput, TwinOutput};
-use tidegate_stream::{Key, SessionId, StreamId};
+use tidegate_stream::{Key, RecordNumber, SessionId, StreamId};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
@@ -48,6 +48,8 @@ pub(crate) struct Log {
     /// Viewers are about to be sent to the session that this worker writes.
     begun: bool,
     over: bool,
+    /// The newest record that the machine knows to be durable.
+    durable: Option<RecordNumber>,
 }
 
 enum Machine {
@@ -111,6 +113,7 @@ impl Log {
             events: VecDeque::new(),
             begun: false,
             over: false,
+            durable: None,
         }
     }
 
@@ -220,6 +223,11 @@ impl Log {
     async fn tell(&mut self, now_utc_us: i64, input: TwinInput) -> Result<(), WriterError> {
         let began = Instant::now();
         let Machine::Twin(twin) = &mut self.machine else { return Ok(()) };
+        let durable = self.writer.as_ref().and_then(Writer::durable);
+        if let Some(number) = durable.filter(|_| durable != self.durable) {
+            self.durable = durable;
+            twin.handle(now_utc_us, TwinInput::Durable(number));
+        }
         twin.handle(now_utc_us, input);
         while let Machine::Twin(twin) = &mut self.machine
             && let Some(output) = twin.poll()
@@ -257,6 +265,7 @@ impl Log {
             (self.access.writer)(WriterConfig { one_by_one: true, claim, max_waiting_bytes: self.access.max_waiting_bytes })
         });
         self.reading = None;
+        self.durable = None;
     }
 
     async fn write(&mut self, began: Instant, output: Output) -> Result<(), WriterError> {

@@ -66,32 +66,46 @@ impl Joint {
         if let Some(theirs) = &theirs {
             message::attach(&mut built.pieces, tracks, theirs.utc_us, &theirs.events);
         }
+        let is_last = self.theirs.is_empty();
         let pieces = built.pieces.iter_mut().zip(&mut self.ends).zip(&mut self.equal);
         if let Some(theirs) = theirs {
+            let mut goes = false;
             for (((piece, end), equal), (part, chunk)) in pieces.zip(theirs.tracks) {
                 let same = piece.part == part && piece.media == chunk;
                 *equal &= same || (theirs.part.0 == 0 && is_end_of(&piece.media, &chunk));
                 *end = part.start.saturating_add(part.duration.into());
+                if is_last {
+                    // One whose source broke off has ended its part early: the rest of it is missing.
+                    let ours = end_of(piece);
+                    goes |= ours > *end;
+                    *equal &= ours <= *end;
+                    *piece = Piece::missing(*end, ours, piece.config.take());
+                    *end = (*end).max(ours);
+                }
             }
-            return Fit::Known;
+            built.starts_segment &= !goes;
+            return if goes { Fit::Goes } else { Fit::Known };
         }
         built.starts_segment = false;
         let mut goes = false;
         for ((piece, end), equal) in pieces {
-            let ours = piece.part.start.saturating_add(piece.part.duration.into());
+            let ours = end_of(piece);
             // An empty share says nothing of where its track is.
             *equal &= piece.part.start == *end || piece.part.duration == 0;
             if !*equal {
                 // No longer than the part: PART-TARGET holds for gaps too.
                 let start = (*end).max(piece.part.start);
-                let missing = i64::try_from(ours.saturating_sub(start)).unwrap_or(0);
-                *piece = Piece::gap(i64::try_from(start).unwrap_or(i64::MAX), missing, piece.config.take());
+                *piece = Piece::missing(start, ours, piece.config.take());
             }
             goes |= piece.part.duration > 0;
             *end = (*end).max(ours);
         }
         if goes { Fit::Goes } else { Fit::Known }
     }
+}
+
+fn end_of(piece: &Piece) -> u64 {
+    piece.part.start.saturating_add(piece.part.duration.into())
 }
 
 /// Whether one chunk is the end of another: a worker whose connection begins with a key frame has not received the few frames of

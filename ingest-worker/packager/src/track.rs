@@ -206,6 +206,12 @@ impl Piece {
         Self { part, media: Vec::new(), config }
     }
 
+    /// Nothing from one time to another, in ticks.
+    pub(crate) fn missing(start: u64, end: u64, config: Option<Arc<Configured>>) -> Self {
+        let missing = i64::try_from(end.saturating_sub(start)).unwrap_or(0);
+        Self::gap(i64::try_from(start).unwrap_or(i64::MAX), missing, config)
+    }
+
     /// One chunk of these frames, the last of which lasts until `end`.
     pub(crate) fn chunk(frames: &[Queued], end: i64, stamp: Stamp) -> Option<Self> {
         let first = frames.first()?;

@@ -4,7 +4,7 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use tidegate_stream::Key;
+use tidegate_stream::{Key, RecordNumber};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
 
@@ -126,6 +126,8 @@ struct Shared {
 #[derive(Default)]
 struct State {
     queue: Queue,
+    /// The newest record that is durable.
+    durable: Option<RecordNumber>,
     failure: Option<WriterError>,
     log: Window,
     index: Window,
@@ -212,6 +214,12 @@ impl Writer {
         }
     }
 
+    /// The newest record that is durable; where records go one by one, all before it are too.
+    #[must_use]
+    pub fn durable(&self) -> Option<RecordNumber> {
+        self.shared.state().durable
+    }
+
     async fn until(&self, mut ready: impl FnMut(&Shared, &mut State) -> Option<Result<(), WriterError>>) -> Result<(), WriterError> {
         loop {
             let changed = self.shared.changed.notified();
@@ -236,8 +244,9 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn done(&self, ticket: Ticket, lane: Option<Lane>) {
+    fn done(&self, ticket: Ticket, lane: Option<Lane>, record: Option<RecordNumber>) {
         let mut state = self.state();
+        state.durable = state.durable.max(record);
         let took = state.queue.done(ticket).map(|submitted| now().saturating_sub(submitted));
         match (lane, took) {
             (Some(Lane::Log), Some(took)) => state.log.add(took),
@@ -247,7 +256,7 @@ impl Shared {
     }
 }
 
-type Flight = BoxFuture<'static, (Ticket, Option<Lane>, Result<(), WriterError>)>;
+type Flight = BoxFuture<'static, (Ticket, Option<Lane>, Option<RecordNumber>, Result<(), WriterError>)>;
 
 async fn drive<B: Bucket>(shared: Arc<Shared>, durable: Arc<Durable<B>>) {
     let mut flying: FuturesUnordered<Flight> = FuturesUnordered::new();
@@ -256,12 +265,12 @@ async fn drive<B: Bucket>(shared: Arc<Shared>, durable: Arc<Durable<B>>) {
             let Some(job) = shared.state().queue.start() else { break };
             flying.push(fly(Arc::clone(&durable), job.ticket, job.submission));
         }
-        let (ticket, lane, result) = tokio::select! {
+        let (ticket, lane, record, result) = tokio::select! {
             Some(landed) = flying.next() => landed,
             () = shared.submitted.notified() => continue,
         };
         match result {
-            Ok(()) => shared.done(ticket, lane),
+            Ok(()) => shared.done(ticket, lane, record),
             Err(failure) => {
                 shared.state().failure = Some(failure);
                 shared.changed.notify_waiters();
@@ -276,12 +285,15 @@ fn fly<B: Bucket>(durable: Arc<Durable<B>>, ticket: Ticket, submission: Submissi
     async move {
         match submission {
             Submission::Put(put) => {
-                let Put { lane, .. } = put;
-                (ticket, Some(lane), durable.put(&put).await)
+                let record = match &put.key {
+                    Key::Record { number, .. } => Some(*number),
+                    _ => None,
+                };
+                (ticket, Some(put.lane), record, durable.put(&put).await)
             }
             Submission::Delete(keys) => {
                 durable.delete(&keys).await;
-                (ticket, None, Ok(()))
+                (ticket, None, None, Ok(()))
             }
         }
     }

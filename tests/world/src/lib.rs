@@ -8,6 +8,7 @@
 //! In scope: what holds whatever fails and in whatever order. Out of scope: real sockets, processes, and encoders
 //! (`tests/integration`), and the quality of ABR (`tests/sim`).
 
+pub mod auditor;
 pub mod edge;
 pub mod plan;
 pub mod random;

@@ -1,6 +1,6 @@
 #![allow(clippy::disallowed_methods, reason = "a program: it reads its arguments and the clock")]
 #![allow(clippy::print_stdout, reason = "its figures are for a person")]
-//! Plays worlds: `--seeds N` (default 1000) from `--from N` (default 0), or `--seed N` alone and in full.
+//! Plays worlds: `--seeds N` (default 1000) from `--from N` (default 0), for at most `--minutes N`; or `--seed N` alone and in full.
 
 use std::{process::ExitCode, time::Instant};
 
@@ -13,13 +13,25 @@ fn main() -> ExitCode {
         let plan = Plan::new(seed);
         println!("{plan:#?}");
         let report = play(seed, plan);
-        println!("{report:#?}");
+        for (at_us, what) in &report.log {
+            println!("{:>7.3} s: {what}", *at_us as f64 / 1e6);
+        }
+        for (at_us, worker, what) in &report.said {
+            println!("{:>7.3} s: worker {worker}: {what}", *at_us as f64 / 1e6);
+        }
+        println!("{:#?}", Report { log: Vec::new(), said: Vec::new(), ..report.clone() });
         return if report.broken.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
     let (from, seeds) = (value("--from").unwrap_or(0), value("--seeds").unwrap_or(1000));
     let began = Instant::now();
+    let until_s = value("--minutes").map_or(u64::MAX, |minutes| minutes.saturating_mul(60));
+    let mut played = 0u64;
     let (mut total, mut failed, mut events, mut faults) = (Report::default(), 0u32, 0, 0);
     for seed in from..from + seeds {
+        if began.elapsed().as_secs() >= until_s {
+            break;
+        }
+        played += 1;
         let plan = Plan::new(seed);
         events += plan.events.len();
         faults += plan.faults.len();
@@ -45,7 +57,7 @@ fn main() -> ExitCode {
         }
     }
     println!(
-        "{seeds} worlds in {:.0} s: {failed} failed; {events} events and {faults} faults of the store, {} records, {} handovers, {} parts listed ({} gaps), {} playlists and {} pieces of media checked",
+        "{played} worlds in {:.0} s: {failed} failed; {events} events and {faults} faults of the store, {} records, {} handovers, {} parts listed ({} gaps), {} playlists and {} pieces of media checked",
         began.elapsed().as_secs_f64(),
         total.records,
         total.handovers,

@@ -17,6 +17,8 @@ pub struct Rules {
     media: HashMap<String, u64>,
     /// Texts of playlists that name their state.
     named: HashMap<String, u64>,
+    /// The newest address of those that name a state.
+    pub newest_named: Option<String>,
     lists: BTreeMap<String, List>,
     /// What was checked.
     pub playlists: u64,
@@ -69,7 +71,12 @@ impl Rules {
             Ok(Playlist::Multivariant(_)) => return,
             Err(error) => return self.must(false, || format!("{address}: {error}\n{text}")),
         };
-        if reply.keep == "public, max-age=12" && address.contains("_HLS_msn") {
+        let msn = address.split_once("_HLS_msn=").and_then(|(_, rest)| rest.split('&').next()?.parse::<u64>().ok());
+        let rewritten = msn.zip(self.rewritten).is_some_and(|(msn, from)| msn >= from);
+        if reply.keep == "public, max-age=12" && msn.is_some() && !rewritten {
+            if !self.named.contains_key(address) {
+                self.newest_named = Some(address.to_owned());
+            }
             let known = *self.named.entry(address.to_owned()).or_insert(sum);
             self.must(known == sum, || format!("{address} has two answers, the second at {now}:\n{text}"));
         }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use tidegate_stream::{Key, Record, RecordBody, RecordNumber};
+use tidegate_stream::{Key, Record, RecordBody, RecordNumber, SessionId, StreamId};
 
 use crate::random::Random;
 
@@ -70,6 +70,21 @@ pub enum Fault {
     SlowPuts(i64),
 }
 
+/// A record that was written.
+#[derive(Debug)]
+pub struct Written {
+    /// When.
+    pub at: i64,
+    /// Of which session.
+    pub session: String,
+    /// Its number.
+    pub number: RecordNumber,
+    /// By whom.
+    pub who: Who,
+    /// All of it.
+    pub bytes: Arc<Vec<u8>>,
+}
+
 /// The bucket and the network before it.
 #[derive(Debug)]
 pub struct Store {
@@ -79,8 +94,8 @@ pub struct Store {
     ops: Vec<(i64, u64, Who, Ask, Option<i64>)>,
     answers: HashMap<u64, (i64, Answer)>,
     next: u64,
-    /// Every record that was ever written, in the order of writing: session and number, bytes.
-    pub written: Vec<(String, RecordNumber, Arc<Vec<u8>>)>,
+    /// Every record that was ever written, in the order of writing.
+    pub written: Vec<Written>,
     /// Requests of workers: reads and writes.
     pub gets: u64,
     /// …
@@ -162,8 +177,8 @@ impl Store {
     pub fn step(&mut self, now: i64) {
         self.ops.sort_by_key(|(at, id, ..)| (*at, *id));
         while self.ops.first().is_some_and(|(at, ..)| *at <= now) {
-            let (at, id, _, ask, back) = self.ops.remove(0);
-            let answer = self.apply(ask);
+            let (at, id, who, ask, back) = self.ops.remove(0);
+            let answer = self.apply(at, who, ask);
             let answer = match back {
                 Some(way_us) => (at + way_us, answer),
                 None => (at + TIMEOUT_US, Answer::Failed),
@@ -180,7 +195,7 @@ impl Store {
         self.answers.remove(&id).map(|(_, answer)| answer)
     }
 
-    fn apply(&mut self, ask: Ask) -> Answer {
+    fn apply(&mut self, at: i64, who: Who, ask: Ask) -> Answer {
         match ask {
             Ask::Get(key) => match self.objects.get(&key) {
                 Some((bytes, etag)) => Answer::Object(Arc::clone(bytes), *etag),
@@ -193,11 +208,12 @@ impl Store {
                     Only::Match(etag) => there == Some(etag),
                 };
                 if !holds {
+                    self.not_for_two(who, &key, &bytes);
                     return Answer::Refused;
                 }
                 match Key::parse(&key) {
                     Some(Key::Record { session, number, .. }) => {
-                        let again = self.written.iter().any(|(of, known, _)| *of == session.to_string() && *known == number);
+                        let again = self.written.iter().any(|known| known.session == session.to_string() && known.number == number);
                         if again && !self.tampered.contains(&key) {
                             self.broken = Some(format!("record {number} has two owners"));
                         }
@@ -205,7 +221,7 @@ impl Store {
                             let from = part.msn.0.saturating_sub(1);
                             self.rewritten = Some(self.rewritten.map_or(from, |before| before.min(from)));
                         }
-                        self.written.push((session.to_string(), number, Arc::clone(&bytes)));
+                        self.written.push(Written { at, session: session.to_string(), number, who, bytes: Arc::clone(&bytes) });
                     }
                     Some(_) => {}
                     None => self.broken = Some(format!("{key} is no key")),
@@ -223,6 +239,15 @@ impl Store {
         }
     }
 
+    /// A refused record counts as written where it is there to the byte: only for the one who has written it.
+    fn not_for_two(&mut self, who: Who, key: &str, bytes: &Arc<Vec<u8>>) {
+        let Some(Key::Record { session, number, .. }) = Key::parse(key) else { return };
+        let first = self.written.iter().rev().find(|known| known.number == number && known.session == session.to_string());
+        if first.is_some_and(|first| first.who != who && first.bytes == *bytes) {
+            self.broken = Some(format!("two workers take record {number} for theirs"));
+        }
+    }
+
     /// Looks past the network.
     #[must_use]
     pub fn look(&self, key: &str) -> Option<&Arc<Vec<u8>>> {
@@ -231,8 +256,9 @@ impl Store {
 
     /// Somebody alters the newest record of a log, or removes it.
     pub fn tamper(&mut self, remove: bool) {
-        let newest = self.objects.keys().rev().find(|key| key.contains("/log/")).cloned();
-        let Some(key) = newest else { return };
+        let Some(Written { session, number, .. }) = self.written.last() else { return };
+        let (Ok(stream), Ok(session)) = (StreamId::parse("demo"), SessionId::parse(session)) else { return };
+        let key = Key::Record { stream, session, number: *number }.to_string();
         if remove {
             self.objects.remove(&key);
         } else if let Some((bytes, etag)) = self.objects.get(&key).cloned() {

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use tidegate_packager::{
     Condition, Config, Found, Input, Lane, Output, Put, RenditionConfig, Role, Twin, TwinConfig, TwinInput, TwinOutput,
 };
-use tidegate_stream::{Key, RenditionId, RenditionKind, SessionId, Snapshot, StreamId, WriterId};
+use tidegate_stream::{Key, RecordNumber, RenditionId, RenditionKind, SessionId, Snapshot, StreamId, WriterId};
 
 use crate::{
     source::Feed,
@@ -40,6 +40,8 @@ struct Writer {
     queue: VecDeque<Item>,
     next: u64,
     record_at: i64,
+    /// The newest record that has become durable, where the machine is not told yet.
+    durable: Option<RecordNumber>,
 }
 
 #[derive(Debug)]
@@ -175,7 +177,11 @@ impl Worker {
             };
             self.handle(now, store, TwinInput::Read { key, found });
         }
-        if let Some(lost) = self.write(now, store) {
+        let lost = self.write(now, store);
+        if let Some(number) = self.writer.durable.take() {
+            self.handle(now, store, TwinInput::Durable(number));
+        }
+        if let Some(lost) = lost {
             self.writer = Writer { record_at: now, ..Writer::default() };
             self.said.push((now, format!("lost {lost}")));
             self.handle(now, store, TwinInput::Lost(lost));
@@ -248,13 +254,17 @@ impl Worker {
                     item.flies = Some(Flight::Look(store.send(now, who, Ask::Get(key.to_string()))));
                 }
                 (Flight::Put(_), _) => {
-                    if matches!(key, Key::Record { .. }) {
+                    if let Key::Record { number, .. } = key {
                         self.writer.record_at = now;
+                        self.writer.durable = Some(*number);
                     }
                     done.push(item.id);
                 }
                 (Flight::Look(_), Answer::Object(there, etag)) => {
                     if there == *bytes {
+                        if let Key::Record { number, .. } = key {
+                            self.writer.durable = Some(*number);
+                        }
                         done.push(item.id);
                     } else {
                         match condition {

@@ -1,14 +1,15 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use tidegate_cmaf::{Defaults, read_chunk};
-use tidegate_stream::{Hash, Key, Part, Record, SessionId, Snapshot, StreamId, Timeline};
+use tidegate_stream::{Hash, Key, Part, Record, RecordBody, SessionId, Snapshot, StreamId, Timeline};
 
 use crate::{
+    auditor::Auditor,
     edge::Edge,
     plan::{CALM_US, Event, Mode, Plan},
     rules::Rules,
     source::{Feed, encoder_of},
-    store::Store,
+    store::{Store, Written},
     viewer::Viewer,
     worker::Worker,
 };
@@ -34,6 +35,8 @@ pub struct Report {
     pub behind_s: Option<f64>,
     /// The longest time between two records, in us.
     pub longest_us: i64,
+    /// The records in the order in which they were written, for a report.
+    pub log: Vec<(i64, String)>,
     /// What the workers said, for a report.
     pub said: Vec<(i64, usize, String)>,
 }
@@ -47,7 +50,7 @@ const VIEWER_US: i64 = 2_500_000;
 const PLAYS_US: i64 = 4_000_000;
 /// After this both workers have received a segment and more.
 const WHOLE_US: i64 = 5_000_000;
-/// How far behind a viewer may be at the end, by dates that are as wrong as the clocks of the workers.
+/// How far behind a viewer may be at the end.
 const BEHIND_S: f64 = 6.0;
 const ENCODER: u64 = 77;
 
@@ -58,6 +61,7 @@ struct World {
     workers: Vec<Worker>,
     edges: Vec<Edge>,
     viewers: Vec<Viewer>,
+    auditor: Auditor,
     rules: Rules,
     restarts: Vec<(i64, usize)>,
     /// In the mode of one push: which worker the encoder is connected to.
@@ -76,6 +80,7 @@ pub fn play(seed: u64, plan: Plan) -> Report {
         workers: Vec::new(),
         edges: vec![Edge::new(0), Edge::new(1)],
         viewers: Vec::new(),
+        auditor: Auditor::default(),
         rules: Rules::default(),
         restarts: Vec::new(),
         pushed: 0,
@@ -120,6 +125,7 @@ impl World {
             for viewer in &mut self.viewers {
                 viewer.step(self.now, STEP_US, &mut self.edges, &mut self.rules);
             }
+            self.auditor.step(self.now, &mut self.edges, &mut self.rules);
             for edge in &mut self.edges {
                 edge.step(self.now, &mut self.store);
             }
@@ -206,6 +212,9 @@ impl World {
             report.said.extend(worker.said.iter().map(|(at, what)| (at - T0, worker.place, what.clone())));
         }
         report.said.sort();
+        let written = self.store.written.iter();
+        report.log =
+            written.map(|Written { at, session, number, bytes, .. }| (at - T0, format!("{session} {number} {}", told(bytes)))).collect();
         let broken = self.store.broken.take().or_else(|| self.rules.broken.take());
         let broken = broken.or_else(|| self.logs(report)).or_else(|| self.no_gap(report)).or_else(|| self.viewers_play(report.sessions));
         report.broken = broken;
@@ -214,7 +223,7 @@ impl World {
     /// Every log that was written is one chain, its times never go back, and each record has one writer.
     fn logs(&self, report: &mut Report) -> Option<String> {
         let mut logs: BTreeMap<&str, BTreeMap<u64, &Arc<Vec<u8>>>> = BTreeMap::new();
-        for (session, number, bytes) in &self.store.written {
+        for Written { session, number, bytes, .. } in &self.store.written {
             logs.entry(session).or_default().entry(number.0).or_insert(bytes);
         }
         let stream = StreamId::parse("demo").ok()?;
@@ -246,6 +255,10 @@ impl World {
                 }
                 ends.resize(part.tracks.len(), (segment.period, 0));
                 for (end, track) in ends.iter_mut().zip(&part.tracks) {
+                    // A hole is said to be one: it is a part without media.
+                    if end.0 == segment.period && end.1 > 0 && track.start > end.1 && track.duration > 0 && !tampered {
+                        return Some(format!("{session}: a hole that is not listed at record {number}: {} after {}", track.start, end.1));
+                    }
                     if end.0 == segment.period && track.start < end.1 && track.duration > 0 {
                         return Some(format!("{session}: media time goes back at record {number}: {} after {}", track.start, end.1));
                     }
@@ -271,7 +284,10 @@ impl World {
         if sessions > 1 {
             return None;
         }
-        let clocks_agree = self.plan.skew_us.iter().all(|skew_us| skew_us.abs() < 4_000_000);
+        let skew_us = self.plan.skew_us.iter().map(|skew_us| skew_us.abs()).max().unwrap_or(0);
+        let clocks_agree = skew_us < 4_000_000;
+        // By dates of a clock that is slow everybody is late.
+        let behind_max_s = BEHIND_S + skew_us as f64 / 1e6;
         for viewer in &self.viewers {
             let at = |time: i64| viewer.seen.iter().rev().find(|(seen, _)| *seen <= time).map_or(0.0, |(_, place)| *place);
             let moved = at(end) - at(end - PLAYS_US);
@@ -279,12 +295,23 @@ impl World {
                 let calm = CALM_US as f64 / 1e6;
                 return Some(format!("after {calm} s in which all works the picture moved {moved:.2} s in 4 s: {}", viewer.report()));
             }
-            if clocks_agree && viewer.behind_s().is_none_or(|behind_s| behind_s > BEHIND_S) {
+            if clocks_agree && viewer.behind_s().is_none_or(|behind_s| behind_s > behind_max_s) {
                 return Some(format!("the viewer is {:?} s behind: {}", viewer.behind_s(), viewer.report()));
             }
         }
         None
     }
+}
+
+/// What a record says, for a report.
+fn told(bytes: &[u8]) -> String {
+    let Ok((Record { writer, body, .. }, _)) = Record::decode(bytes) else { return "does not read".into() };
+    let RecordBody::Part(part) = body else { return format!("{body:?} by {:x}", writer.0) };
+    let tracks: Vec<_> =
+        part.tracks.iter().map(|track| format!("{}+{}{}", track.start, track.duration, if track.len == 0 { " gap" } else { "" })).collect();
+    let opens = if part.opens.is_some() { ", a period begins" } else { "" };
+    let date_us = part.utc_us - T0;
+    format!("segment {}.{} by {:x} at {date_us}: {}{opens}", part.msn.0, part.part.0, writer.0, tracks.join(", "))
 }
 
 /// A rendition whose segment was begun by one encoder, and whose part in this record another has made.

@@ -5,7 +5,11 @@ use tidegate_world::{Event, Mode, Plan, Report, play, store::Fault, store::Who};
 const SECOND: i64 = 1_000_000;
 
 fn report(plan: Plan) -> Report {
-    let report = play(1, plan);
+    report_of(1, plan)
+}
+
+fn report_of(seed: u64, plan: Plan) -> Report {
+    let report = play(seed, plan);
     assert_eq!(report.broken, None, "{:#?}", report.said);
     report
 }
@@ -86,20 +90,22 @@ fn a_store_that_is_away_costs_nothing_but_time() {
     assert_eq!((report.sessions, report.parts.1), (1, 0), "{:#?}", report.said);
 }
 
-// It held on the branch where it was written, and not since that was merged with what became of edges and sessions meanwhile: ARCHITECTURE.md, Figures.
 #[test]
-#[ignore = "open: two sessions where one is promised, when the store has come back and its writes are slower than a takeover"]
 fn a_minute_without_the_store_and_a_minute_of_a_slow_one_cost_no_segment_and_viewers_are_back_30_s_later() {
     let part_us = 520_000;
     let (away, trouble) = ((5 * SECOND, 65 * SECOND), (65 * SECOND, 125 * SECOND));
     let faults =
         vec![(away.0, away.1, Fault::Away), (trouble.0, trouble.1, Fault::Busy(5)), (trouble.0, trouble.1, Fault::SlowPuts(5 * part_us))];
-    let report = report(Plan { faults, ..Plan::calm(Mode::Exact, 155 * SECOND) });
-    // A record for each part, and an end to each silence.
-    assert_eq!((report.sessions, report.parts.1), (1, 0), "{:#?}", report.said);
-    let media = 155 * SECOND / 500_000;
-    assert!(report.records as i64 >= media - 4, "{} records of {media}", report.records);
-    assert!(report.behind_s.is_some_and(|behind_s| behind_s < 2.5), "{:?}", report.behind_s);
+    // In some of them the one that stands by takes the silence of slow writes for an end and is wrong about it, more than a minute
+    // after the newest date in the log.
+    for seed in 1..=3 {
+        let report = report_of(seed, Plan { faults: faults.clone(), ..Plan::calm(Mode::Exact, 155 * SECOND) });
+        // A record for each part, and an end to each silence.
+        assert_eq!((report.sessions, report.parts.1), (1, 0), "seed {seed}: {:#?}", report.said);
+        let media = 155 * SECOND / 500_000;
+        assert!(report.records as i64 >= media - 4, "seed {seed}: {} records of {media}", report.records);
+        assert!(report.behind_s.is_some_and(|behind_s| behind_s < 2.5), "seed {seed}: {:?}", report.behind_s);
+    }
 }
 
 #[test]
@@ -123,6 +129,25 @@ fn clocks_that_are_ten_minutes_apart_do_not_matter() {
     let events = vec![(5_600_000, Event::KillOwner(2 * SECOND))];
     let report = report(Plan { events, skew_us: [0, 600 * SECOND], ..plan });
     assert_eq!((report.sessions, report.handovers, report.parts.1), (1, 1, 0), "{:#?}", report.said);
+}
+
+#[test]
+fn what_a_source_that_broke_off_has_left_out_of_its_last_part_is_listed_as_a_gap() {
+    // It is back, ends the part that it had begun, and dies before the next one; the other one was not run meanwhile.
+    let events =
+        [(6_625_000, Event::PauseStandby(5_863_000)), (9_027_000, Event::Break(0, 2_684_000)), (12_355_000, Event::KillOwner(SECOND))];
+    let report = with(Mode::Exact, &events, &[]);
+    assert_eq!((report.sessions, report.handovers), (1, 1), "{:#?}", report.said);
+    // Of three renditions, what is left of a segment of four parts.
+    assert!((1..=9).contains(&report.parts.1), "{report:?}");
+}
+
+#[test]
+fn a_record_that_is_removed_under_an_owner_is_no_silence() {
+    // The one that stands by has not read it: the store does not answer it for a while.
+    let report = with(Mode::Exact, &[(6_630_000, Event::Remove)], &[(5 * SECOND, 8 * SECOND, Fault::Cut(Who::Worker(1)))]);
+    assert_eq!((report.sessions, report.handovers), (1, 0), "{:#?}", report.said);
+    assert!(report.said.iter().any(|(_, worker, said)| *worker == 1 && said.starts_with("Damaged")), "{:#?}", report.said);
 }
 
 #[test]

@@ -32,6 +32,10 @@ pub(super) struct Follow {
     at_end: bool,
     /// When it was last seen to be missing.
     missing_us: i64,
+    /// The record after it is missing too: nobody has removed the next one under an owner that writes on.
+    pub(super) probed: bool,
+    /// The record after it is there. If the next one is missing still, somebody has removed it.
+    pub(super) suspect: bool,
 }
 
 #[derive(Debug)]
@@ -90,6 +94,8 @@ impl Follow {
             waits: false,
             at_end: false,
             missing_us: now,
+            probed: false,
+            suspect: false,
         }
     }
 
@@ -140,6 +146,8 @@ impl Follow {
         self.timeline.apply(&record, media, Some(Record::hash(object))).map_err(Damage::Apply)?;
         self.record_us = now;
         self.seen_us = now;
+        self.probed = false;
+        self.suspect = false;
         self.left = record.body == RecordBody::Leave;
         self.lived |= self.waits;
         self.at_end = core::mem::take(&mut self.waits);
@@ -241,8 +249,11 @@ impl Follow {
     }
 
     /// How long a silence has to be. A log that was old when it was found, as far as the clocks of two workers agree, need not be
-    /// watched for as long: one part that does not come is enough.
-    pub(super) fn patience_us(&self, silence_us: i64, now: i64) -> i64 {
+    /// watched for as long: one part that does not come is enough. Whoever was wrong about it a moment ago waits for longer.
+    pub(super) fn patience_us(&self, silence_us: i64, losses: u32, now: i64) -> i64 {
+        if losses > 0 {
+            return silence_us << losses;
+        }
         let part_us = i64::from(self.timeline.session().part_target_us());
         let is_old = self.last_utc_us().is_some_and(|utc_us| now.saturating_sub(utc_us) > 2 * silence_us + part_us);
         if is_old && !self.lived { part_us + part_us / 4 } else { silence_us }

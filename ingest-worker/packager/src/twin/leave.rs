@@ -88,7 +88,10 @@ impl Twin {
                 self.session = None;
                 self.look(Look::Current);
             }
-            Stage::Owner(_) => self.look(Look::Head { beyond: None }),
+            Stage::Owner(_) => {
+                self.losses.add(self.now);
+                self.look(Look::Head { beyond: None });
+            }
             Stage::Leaving { after, .. } => self.is_left(after),
             Stage::Looking(_) | Stage::Standby(_) | Stage::Over => {}
         }

@@ -34,6 +34,14 @@ const HEAL_US: i64 = 10_000_000;
 
 impl Twin {
     pub(super) fn look(&mut self, look: Look) {
+        let alive_us = match &self.stage {
+            Stage::Owner(_) | Stage::Leaving { .. } => Some(self.now),
+            Stage::Standby(follow) if follow.lived => Some(follow.seen_us),
+            Stage::Standby(_) | Stage::Looking(_) | Stage::Over => None,
+        };
+        if let (Some(at), Some(session)) = (alive_us, &self.session) {
+            self.alive = Some((session.clone(), at));
+        }
         if !matches!(self.stage, Stage::Looking(_)) {
             self.outputs.push_back(TwinOutput::Role(Role::Looking));
         }
@@ -56,6 +64,7 @@ impl Twin {
                 self.session.clone().map(|session| Key::Chapter { stream: stream(), session, index: *next })
             }
             Stage::Looking(Look::Open { numbers, .. }) => numbers.front().and_then(|number| record(*number)),
+            Stage::Standby(follow) if self.is_to_probe(follow) => record(after(follow.timeline.next_record())),
             Stage::Standby(follow) => record(follow.timeline.next_record()),
             Stage::Leaving { next, .. } => record(*next),
             Stage::Owner(_) | Stage::Over => None,
@@ -87,6 +96,12 @@ impl Twin {
             }
             (Stage::Looking(Look::Chapters { .. }), Key::Chapter { .. }) => self.read_chapter(object.as_deref()),
             (Stage::Looking(Look::Open { .. }), Key::Record { .. }) => self.read_open(object.as_deref()),
+            (Stage::Standby(follow), Key::Record { number, .. }) if number > follow.timeline.next_record() => {
+                follow.probed = object.is_none();
+                // Both may have been written since it was looked for.
+                follow.suspect = object.is_some();
+                self.read_at = self.now;
+            }
             (Stage::Standby(_), Key::Record { number, .. }) => self.read_record(number, object.as_deref()),
             (Stage::Leaving { after, .. }, Key::Record { .. }) => match object {
                 Some(_) => {
@@ -194,6 +209,9 @@ impl Twin {
         let part_us = i64::from(follow.timeline.session().part_target_us());
         let told_us = core::mem::replace(&mut follow.told_us, self.now);
         let Some(object) = object else {
+            if follow.suspect {
+                return self.damaged(number);
+            }
             if self.now.saturating_sub(told_us) > STALE_US {
                 return self.look(Look::Head { beyond: None });
             }
@@ -222,12 +240,19 @@ impl Twin {
                     self.forget();
                 }
             }
-            Err(Damage::Decode(_) | Damage::Apply(_)) => {
-                self.outputs.push_back(TwinOutput::Damaged(number));
-                let until = self.now.saturating_add(HEAL_US);
-                self.look(Look::Head { beyond: Some((number, until)) });
-                self.read_at = self.now.saturating_add(RETRY_US);
-            }
+            Err(Damage::Decode(_) | Damage::Apply(_)) => self.damaged(number),
         }
     }
+
+    /// Somebody has changed this record or removed it: the log is taken up again beyond it.
+    fn damaged(&mut self, number: RecordNumber) {
+        self.outputs.push_back(TwinOutput::Damaged(number));
+        let until = self.now.saturating_add(HEAL_US);
+        self.look(Look::Head { beyond: Some((number, until)) });
+        self.read_at = self.now.saturating_add(RETRY_US);
+    }
+}
+
+fn after(number: RecordNumber) -> RecordNumber {
+    RecordNumber(number.0.saturating_add(1))
 }

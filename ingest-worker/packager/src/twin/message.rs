@@ -25,6 +25,8 @@ pub enum TwinInput {
         /// What is there.
         found: Found,
     },
+    /// This record and all before it are durable.
+    Durable(RecordNumber),
     /// Somebody else has written this object first; nothing that was given out after it is written.
     Lost(Key),
     /// This worker goes, or its source is over: another one may go on.

@@ -17,7 +17,7 @@ mod takeover;
 
 use alloc::{boxed::Box, collections::VecDeque};
 
-use tidegate_stream::{Key, RecordNumber, SessionId};
+use tidegate_stream::{Key, RecordNumber, SessionId, Timeline};
 
 pub use self::message::{Found, Role, TwinConfig, TwinInput, TwinOutput};
 use crate::{
@@ -40,6 +40,13 @@ pub struct Twin {
     read_at: i64,
     now: i64,
     sessions: u64,
+    /// The first record that is not known to be durable.
+    undurable: RecordNumber,
+    /// Where the frames of records began, as far as they are not durable: a place in all that came, and the next record then.
+    marks: VecDeque<(u64, RecordNumber)>,
+    /// The session that is known to have gone on, and until when.
+    alive: Option<(SessionId, i64)>,
+    losses: Losses,
     /// Before this no session is begun: one has just ended.
     begin_at: i64,
     outputs: VecDeque<TwinOutput>,
@@ -67,8 +74,29 @@ const STALE_US: i64 = 20_000_000;
 const PAUSE_US: i64 = 5_000_000;
 /// What is held where the log is nowhere in it.
 const HELD_US: i64 = 12_000_000;
-/// Key frames that an owner holds, should it lose the log.
+/// Key frames that an owner holds before what is not durable, should it lose the log.
 const OWNER_KEYS: usize = 3;
+/// A worker that took a log over and lost it again to one that was only slow waits twice as long the next time, and again, …
+const LOSSES_MAX: u32 = 3;
+/// … until it has lost nothing for so long.
+const FORGIVEN_US: i64 = 30_000_000;
+
+/// How often a worker was wrong about the silence of another.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Losses {
+    count: u32,
+    last_us: i64,
+}
+
+impl Losses {
+    fn add(&mut self, now: i64) {
+        *self = Self { count: (self.count(now) + 1).min(LOSSES_MAX), last_us: now };
+    }
+
+    fn count(&self, now: i64) -> u32 {
+        if now.saturating_sub(self.last_us) < FORGIVEN_US { self.count } else { 0 }
+    }
+}
 
 impl Twin {
     /// Looks for a session; nothing is written before it is known that there is none to go on with.
@@ -85,6 +113,10 @@ impl Twin {
             read_at: 0,
             now: 0,
             sessions: 0,
+            undurable: RecordNumber(0),
+            marks: VecDeque::new(),
+            alive: None,
+            losses: Losses::default(),
             begin_at: 0,
             outputs: VecDeque::new(),
         }
@@ -113,6 +145,7 @@ impl Twin {
                     self.read(key, found);
                 }
             }
+            TwinInput::Durable(RecordNumber(number)) => self.undurable = self.undurable.max(RecordNumber(number.saturating_add(1))),
             TwinInput::Lost(key) => self.lost(&key),
             TwinInput::Leave { wait_us, ends } => self.leave(wait_us, if ends { After::End } else { After::Go }),
         }
@@ -166,7 +199,15 @@ impl Twin {
         let is_key = self.held.push(self.now, input);
         self.drain();
         if is_key {
+            self.mark();
             self.forget();
+        }
+    }
+
+    /// Remembers which records the newest key frame begins.
+    fn mark(&mut self) {
+        if let (Stage::Owner(packager), Some(key)) = (&self.stage, self.held.keys().next_back()) {
+            self.marks.push_back((key.at, packager.timeline().map_or(RecordNumber(0), Timeline::next_record)));
         }
     }
 
@@ -174,7 +215,12 @@ impl Twin {
     fn forget(&mut self) {
         match &self.stage {
             Stage::Owner(_) => {
-                let oldest = self.held.keys().rev().nth(OWNER_KEYS).copied();
+                // Should it lose the log, it goes on from the record that is not durable: after a time without the store that is long ago.
+                while self.marks.get(1).is_some_and(|(_, number)| *number <= self.undurable) {
+                    self.marks.pop_front();
+                }
+                let Some((needed, _)) = self.marks.front().copied() else { return };
+                let oldest = self.held.keys().rev().filter(|key| key.at <= needed).nth(OWNER_KEYS - 1).copied();
                 if let Some(key) = oldest {
                     self.held.forget_before(&key);
                 }

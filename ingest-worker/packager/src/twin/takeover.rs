@@ -1,9 +1,10 @@
 use alloc::{boxed::Box, vec::Vec};
 
-use tidegate_stream::{Key, SessionId, Timeline, WriterId};
+use tidegate_stream::{Key, RecordNumber, SessionId, Timeline, WriterId};
 
 use super::{
     POLL_LATE_US, Role, SILENCE_US_MIN, STALE_US, Stage, Twin, TwinOutput,
+    follow::Follow,
     leave::After,
     look::Look,
     place::{self, Place},
@@ -31,7 +32,7 @@ impl Twin {
         let Stage::Standby(follow) = &self.stage else { return };
         let silence = silence_us(&follow.timeline);
         let silent_us = follow.silent_us();
-        if !follow.is_left() && silent_us < follow.patience_us(silence, self.now) {
+        if !follow.is_left() && (silent_us < self.patience_us(follow) || !follow.probed) {
             return;
         }
         if self.now.saturating_sub(follow.seen_us) > STALE_US {
@@ -44,10 +45,23 @@ impl Twin {
             Err(_) if silent_us < silence * PATIENCE_SILENCES && self.is_lived() => {}
             Err(_) => {
                 let Stage::Standby(follow) = &self.stage else { return };
-                let age_us = self.now.saturating_sub(follow.last_utc_us().unwrap_or(0));
+                // A store that was away for longer makes no session old that this worker knows to have gone on.
+                let alive = self.alive.as_ref().filter(|(session, _)| Some(session) == self.session.as_ref());
+                let alive_us = alive.map(|(_, at)| *at).max(follow.last_utc_us()).unwrap_or(0);
+                let age_us = self.now.saturating_sub(alive_us);
                 if self.is_lived() || age_us <= self.config.reconnect_us { self.go_on(None) } else { self.begin() }
             }
         }
+    }
+
+    fn patience_us(&self, follow: &Follow) -> i64 {
+        follow.patience_us(silence_us(&follow.timeline), self.losses.count(self.now), self.now)
+    }
+
+    /// Whether it is time to see that there is nothing behind the record that is missing. An owner writes one record after another: if
+    /// there is, somebody has removed the one before, and its owner is well.
+    pub(super) fn is_to_probe(&self, follow: &Follow) -> bool {
+        !follow.probed && !follow.suspect && follow.silent_us().saturating_add(POLL_LATE_US) > self.patience_us(follow)
     }
 
     /// The log has moved while this worker watched it.
@@ -87,11 +101,13 @@ impl Twin {
         let (media, joint) = (follow.media(), place.as_ref().map(|_| follow.joint()));
         let anchor = place.as_ref().map(|place| place.anchor.clone());
         let ahead_us = follow.ahead_us(self.now);
+        let next = follow.timeline.next_record();
         let resume = Resume { timeline: follow.timeline, media, joint, anchor, known, ahead_us };
         let packager = Packager::resume(self.now, config, resume);
         if let Some(key) = key {
             self.held.forget_before(&key);
         }
+        self.owes_from(next);
         self.replay(packager, inputs);
     }
 
@@ -124,7 +140,15 @@ impl Twin {
                 let _ = packager.handle(self.now, Input::Absent { rendition });
             }
         }
+        self.owes_from(RecordNumber(0));
         self.replay(packager, inputs);
+    }
+
+    /// All that is held goes into records from here on.
+    fn owes_from(&mut self, next: RecordNumber) {
+        self.undurable = next;
+        self.marks.clear();
+        self.marks.extend(self.held.keys().next().map(|key| (key.at, next)));
     }
 
     pub(super) fn replay(&mut self, mut packager: Packager, inputs: Vec<(i64, Input)>) {
