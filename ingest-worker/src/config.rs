@@ -73,8 +73,10 @@ pub struct StoreConfig {
     pub endpoint: String,
     /// The region; empty to take it from the environment.
     pub region: String,
-    /// Memory of a stream for what the store does not take, in MB; beyond it the source has to wait.
+    /// Memory of a stream for what the store does not take, in MB; beyond it that waits on disk.
     pub hold_mb: u32,
+    /// Disk of a stream for it, in MB; beyond both the source has to wait.
+    pub spool_mb: u32,
 }
 
 impl From<StoreConfig> for store::StoreConfig {
@@ -181,7 +183,7 @@ impl Default for PackageConfig {
 
 impl Default for StoreConfig {
     fn default() -> Self {
-        Self { bucket: "tidegate".into(), endpoint: String::new(), region: String::new(), hold_mb: 192 }
+        Self { bucket: "tidegate".into(), endpoint: String::new(), region: String::new(), hold_mb: 192, spool_mb: 1024 }
     }
 }
 
@@ -220,6 +222,7 @@ impl Config {
         within("package.dvr_window_s", self.package.dvr_window_s, 10..=86_400, "10 to 86400")?;
         within("transcode.rung_back_s", self.transcode.rung_back_s, 1..=3600, "1 to 3600")?;
         within("store.hold_mb", self.store.hold_mb, 8..=4096, "8 to 4096")?;
+        within("store.spool_mb", self.store.spool_mb, 0..=65_536, "0 to 65536")?;
         if self.package.segment_ms < 2 * self.package.part_ms {
             return Err(ConfigError::Value {
                 key: "package.segment_ms",

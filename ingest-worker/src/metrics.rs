@@ -105,7 +105,8 @@ impl Metrics {
         family("session_puts", "gauge", "PUT requests of the newest session, hedges and retries included.", &|m| m.store().puts);
         family("session_put_hedges", "gauge", "Of these, sent a second time because the first took long.", &|m| m.store().hedges);
         family("session_put_retries", "gauge", "Of these, sent again because the store could not.", &|m| m.store().retries);
-        family("waiting_bytes", "gauge", "Bytes that are not durable yet.", &|m| m.store().waiting_bytes as u64);
+        family("waiting_bytes", "gauge", "Bytes in memory that are not durable yet.", &|m| m.store().waiting_bytes as u64);
+        family("spooled_bytes", "gauge", "Bytes on disk that are not durable yet.", &|m| m.store().spooled_bytes);
         let mut summary = |name: &str, help: &str, values: &dyn Fn(&StreamMetrics) -> Vec<Quantile>| {
             let _ = writeln!(text, "# HELP tidegate_ingest_{name} {help}\n# TYPE tidegate_ingest_{name} summary");
             for (stream, metrics) in streams.iter() {

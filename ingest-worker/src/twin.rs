@@ -27,8 +27,10 @@ pub(crate) struct Access {
     pub(crate) writer: Box<dyn Fn(WriterConfig) -> Writer + Send + Sync>,
     /// Reads an object.
     pub(crate) read: Box<dyn Fn(Key) -> Reading + Send + Sync>,
-    /// How much a writer may hold.
+    /// How much a writer may hold in memory, …
     pub(crate) max_waiting_bytes: usize,
+    /// … and on disk.
+    pub(crate) max_spooled_bytes: u64,
 }
 
 type Reading = BoxFuture<'static, Result<Option<Object>, StoreError>>;
@@ -72,13 +74,14 @@ const TICK: Duration = Duration::from_millis(20);
 
 impl Access {
     /// For this store.
-    pub(crate) fn new<B: Bucket + Clone>(store: B, max_waiting_bytes: usize) -> Self {
+    pub(crate) fn new<B: Bucket + Clone>(store: B, max_waiting_bytes: usize, max_spooled_bytes: u64) -> Self {
         let reads = store.clone();
         let read = move |key: Key| {
             let store = reads.clone();
             async move { store.get(&key).await }.boxed()
         };
-        Self { writer: Box::new(move |config| Writer::new(store.clone(), config)), read: Box::new(read), max_waiting_bytes }
+        let writer = move |config| Writer::new(store.clone(), config);
+        Self { writer: Box::new(writer), read: Box::new(read), max_waiting_bytes, max_spooled_bytes }
     }
 }
 
@@ -91,7 +94,8 @@ impl Log {
         access: Arc<Access>,
         metrics: Arc<StreamMetrics>,
     ) -> Self {
-        let config = WriterConfig { max_waiting_bytes: access.max_waiting_bytes, ..WriterConfig::default() };
+        let Access { max_waiting_bytes, max_spooled_bytes, .. } = *access;
+        let config = WriterConfig { max_waiting_bytes, max_spooled_bytes, ..WriterConfig::default() };
         let writer = (access.writer)(config);
         Self { writer: Some(writer), ..Self::new(stream, Machine::Alone(session, Box::new(packager)), access, metrics) }
     }
@@ -262,7 +266,8 @@ impl Log {
         self.begun |= writes;
         self.writer = writes.then(|| {
             let claim = self.claim.clone();
-            (self.access.writer)(WriterConfig { one_by_one: true, claim, max_waiting_bytes: self.access.max_waiting_bytes })
+            let Access { max_waiting_bytes, max_spooled_bytes, .. } = *self.access;
+            (self.access.writer)(WriterConfig { one_by_one: true, claim, max_waiting_bytes, max_spooled_bytes })
         });
         self.reading = None;
         self.durable = None;

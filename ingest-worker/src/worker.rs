@@ -77,7 +77,7 @@ impl Worker {
         };
         let (rtmp, rtmp_addr) = listening.await.map_err(|error| cannot_listen(addr, "RTMP", &error))?;
         let announcer = Announcer::new(store.clone());
-        let access = Arc::new(Access::new(store, (config.store.hold_mb as usize) << 20));
+        let access = Arc::new(Access::new(store, (config.store.hold_mb as usize) << 20, u64::from(config.store.spool_mb) << 20));
         let shared = Arc::new(Shared { config, ffmpeg, metrics: Arc::default(), access, announcer });
         Ok(Self { shared, rtmp, rtmp_addr, metrics_listener, stop: CancellationToken::new(), tasks: TaskTracker::new() })
     }

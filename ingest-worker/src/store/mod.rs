@@ -8,6 +8,7 @@ mod failure;
 mod latency;
 mod queue;
 mod s3;
+mod spool;
 mod submission;
 mod writer;
 

@@ -5,7 +5,10 @@ use std::{
 
 use tidegate_stream::Key;
 
-use super::submission::{Lane, Put, PutCondition, Submission};
+use super::{
+    spool::Spooled,
+    submission::{Lane, Put, PutCondition, Submission},
+};
 
 /// What is submitted and not durable, and what of it may be started. Knows no clock and no store.
 ///
@@ -25,6 +28,8 @@ pub(super) struct Queue {
 struct Item {
     ticket: Ticket,
     submission: Submission,
+    /// Where its bytes are, if they are not in memory.
+    spooled: Option<Spooled>,
     submitted: Duration,
     flies: bool,
 }
@@ -38,6 +43,8 @@ pub(super) struct Ticket(u64);
 pub(super) struct Job {
     pub(super) ticket: Ticket,
     pub(super) submission: Submission,
+    /// Where its bytes are, if they are not in memory.
+    pub(super) spooled: Option<Spooled>,
 }
 
 /// Enough to cover a store that takes two part intervals for a record, and few enough that a restart loses little.
@@ -66,9 +73,14 @@ impl Queue {
     /// Adds a submission; `now` comes back when it is durable. An older state of the same document that has not been started
     /// is dropped, unless a barrier was submitted since: then something relies on it.
     pub(super) fn push(&mut self, now: Duration, submission: Submission) {
+        self.push_spooled(now, submission, None);
+    }
+
+    /// Adds one whose bytes are elsewhere, if they are.
+    pub(super) fn push_spooled(&mut self, now: Duration, submission: Submission, spooled: Option<Spooled>) {
         self.bytes += cost(&submission);
         let replaces = matches!(&submission, Submission::Put(Put { condition: PutCondition::Replace, .. }));
-        self.items.push_back(Item { ticket: Ticket(self.next), submission, submitted: now, flies: false });
+        self.items.push_back(Item { ticket: Ticket(self.next), submission, spooled, submitted: now, flies: false });
         self.next += 1;
         if replaces {
             self.supersede();
@@ -114,7 +126,7 @@ impl Queue {
         let at = room.into_iter().filter(|(_, room)| *room).filter_map(|(way, _)| first(way).filter(free)).min()?;
         let item = self.items.get_mut(at)?;
         item.flies = true;
-        Some(Job { ticket: item.ticket, submission: item.submission.clone() })
+        Some(Job { ticket: item.ticket, submission: item.submission.clone(), spooled: item.spooled.take() })
     }
 
     /// Removes what is durable; returns when it was submitted.

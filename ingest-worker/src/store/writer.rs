@@ -3,17 +3,20 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::{FutureExt as _, StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
 use tidegate_stream::{Key, RecordNumber};
 use tokio::sync::Notify;
 use tokio_util::task::AbortOnDropHandle;
+use tracing::warn;
 
 use super::{
     bucket::{Bucket, Condition},
     clock::{now, timeout},
     durable::Durable,
     latency::{Quantiles, Window},
-    queue::{Queue, Ticket},
+    queue::{Job, Queue, Ticket},
+    spool::Spool,
     submission::{Lane, Put, Submission},
 };
 
@@ -29,8 +32,10 @@ pub struct Writer {
 /// How a writer is made.
 #[derive(Clone, Debug)]
 pub struct WriterConfig {
-    /// How many bytes may wait to be durable; a submission beyond it waits.
+    /// How many bytes may wait in memory to be durable; what is beyond it waits on disk, …
     pub max_waiting_bytes: usize,
+    /// … up to so many bytes; a submission beyond both waits.
+    pub max_spooled_bytes: u64,
     /// Another worker may write the same log: a record is sent when the one before it is durable. Else some are on their way at
     /// once, and one of them could come to lie where the log of the other goes on.
     pub one_by_one: bool,
@@ -44,7 +49,7 @@ const MAX_WAITING_BYTES: usize = 64 << 20;
 
 impl Default for WriterConfig {
     fn default() -> Self {
-        Self { max_waiting_bytes: MAX_WAITING_BYTES, one_by_one: false, claim: Condition::Any }
+        Self { max_waiting_bytes: MAX_WAITING_BYTES, max_spooled_bytes: 0, one_by_one: false, claim: Condition::Any }
     }
 }
 
@@ -100,8 +105,10 @@ pub struct Stats {
     pub superseded: u64,
     /// Submissions that are not durable yet.
     pub waiting: usize,
-    /// What they take.
+    /// What they take of memory.
     pub waiting_bytes: usize,
+    /// What they take of the disk.
+    pub spooled_bytes: u64,
     /// From the submission of a record until it was durable.
     pub log: Quantiles,
     /// From the submission of anything else until it was durable.
@@ -118,6 +125,7 @@ struct Sent {
 
 struct Shared {
     config: WriterConfig,
+    spool: Arc<Spool>,
     state: Mutex<State>,
     submitted: Notify,
     changed: Notify,
@@ -131,6 +139,10 @@ struct State {
     failure: Option<WriterError>,
     log: Window,
     index: Window,
+    /// It is said that the disk is in use, …
+    spools: bool,
+    /// … and that it cannot be used.
+    spool_fails: bool,
 }
 
 impl Writer {
@@ -139,7 +151,8 @@ impl Writer {
     pub fn new(bucket: impl Bucket, config: WriterConfig) -> Self {
         let claim = config.claim.clone();
         let state = State { queue: Queue::new(config.one_by_one), ..State::default() };
-        let shared = Arc::new(Shared { config, state: Mutex::new(state), submitted: Notify::new(), changed: Notify::new() });
+        let spool = Spool::new(config.max_spooled_bytes);
+        let shared = Arc::new(Shared { config, spool, state: Mutex::new(state), submitted: Notify::new(), changed: Notify::new() });
         let durable = Arc::new(Durable::new(bucket, claim));
         let driver = tokio::spawn(drive(Arc::clone(&shared), Arc::clone(&durable)));
         let meter = move || {
@@ -154,12 +167,8 @@ impl Writer {
     pub async fn submit(&self, submission: Submission) -> Result<(), WriterError> {
         let mut submission = Some(submission);
         self.until(|shared, state| {
-            if submission.as_ref().is_none_or(|submission| state.queue.fits(submission, shared.config.max_waiting_bytes)) {
-                submission.take().into_iter().for_each(|submission| state.queue.push(now(), submission));
-                shared.submitted.notify_one();
-                return Some(Ok(()));
-            }
-            None
+            submission = submission.take().and_then(|submission| shared.take(state, submission));
+            submission.is_none().then_some(Ok(()))
         })
         .await
     }
@@ -170,12 +179,7 @@ impl Writer {
         if let Some(failure) = &state.failure {
             return Err(failure.clone());
         }
-        if !state.queue.fits(&submission, self.shared.config.max_waiting_bytes) {
-            return Ok(Some(submission));
-        }
-        state.queue.push(now(), submission);
-        self.shared.submitted.notify_one();
-        Ok(None)
+        Ok(self.shared.take(&mut state, submission))
     }
 
     /// Waits until everything submitted is durable, but not longer than this.
@@ -209,6 +213,7 @@ impl Writer {
             superseded: state.queue.superseded(),
             waiting: state.queue.len(),
             waiting_bytes: state.queue.bytes(),
+            spooled_bytes: self.shared.spool.held(),
             log: state.log.quantiles(),
             index: state.index.quantiles(),
         }
@@ -244,6 +249,34 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes a submission into memory or on disk; gives it back where there is no room in either.
+    fn take(&self, state: &mut State, submission: Submission) -> Option<Submission> {
+        if state.queue.fits(&submission, self.config.max_waiting_bytes) {
+            state.queue.push(now(), submission);
+            self.submitted.notify_one();
+            return None;
+        }
+        let Submission::Put(put) = submission else { return Some(submission) };
+        match self.spool.put(&put.bytes) {
+            Ok(Some(spooled)) => {
+                if !std::mem::replace(&mut state.spools, true) {
+                    warn!(key = %put.key, "the store has not taken what memory has room for: the rest waits on disk");
+                }
+                state.queue.push_spooled(now(), Submission::Put(Put { bytes: Bytes::new(), ..put }), Some(spooled));
+                self.submitted.notify_one();
+                None
+            }
+            Ok(None) => Some(Submission::Put(put)),
+            Err(error) => {
+                // The source waits, as where there is no disk at all.
+                if !std::mem::replace(&mut state.spool_fails, true) {
+                    warn!(%error, "what waits for the store cannot be put on disk: see to the room in the folder for temporary files");
+                }
+                Some(Submission::Put(put))
+            }
+        }
+    }
+
     fn done(&self, ticket: Ticket, lane: Option<Lane>, record: Option<RecordNumber>) {
         let mut state = self.state();
         state.durable = state.durable.max(record);
@@ -263,7 +296,7 @@ async fn drive<B: Bucket>(shared: Arc<Shared>, durable: Arc<Durable<B>>) {
     loop {
         loop {
             let Some(job) = shared.state().queue.start() else { break };
-            flying.push(fly(Arc::clone(&durable), job.ticket, job.submission));
+            flying.push(fly(Arc::clone(&durable), job));
         }
         let (ticket, lane, record, result) = tokio::select! {
             Some(landed) = flying.next() => landed,
@@ -281,10 +314,20 @@ async fn drive<B: Bucket>(shared: Arc<Shared>, durable: Arc<Durable<B>>) {
     }
 }
 
-fn fly<B: Bucket>(durable: Arc<Durable<B>>, ticket: Ticket, submission: Submission) -> Flight {
+fn fly<B: Bucket>(durable: Arc<Durable<B>>, Job { ticket, submission, spooled }: Job) -> Flight {
     async move {
         match submission {
-            Submission::Put(put) => {
+            Submission::Put(mut put) => {
+                if let Some(spooled) = spooled {
+                    match spooled.bytes() {
+                        Ok(bytes) => put.bytes = bytes,
+                        Err(error) => {
+                            let why = format!("it waited on disk and cannot be read back: {error}");
+                            let refused = WriterError::Refused { object: put.key.to_string(), why };
+                            return (ticket, Some(put.lane), None, Err(refused));
+                        }
+                    }
+                }
                 let record = match &put.key {
                     Key::Record { number, .. } => Some(*number),
                     _ => None,

@@ -313,6 +313,27 @@ fn newest_state_alone_is_written_after_an_outage() {
 }
 
 #[test]
+fn what_memory_has_no_room_for_waits_on_disk_and_is_written_in_order() {
+    virtual_time::run(async {
+        let fake = Fake::scripted((0..20).map(|_| unavailable()));
+        let config = WriterConfig { max_waiting_bytes: 1, max_spooled_bytes: 1 << 20, one_by_one: true, ..WriterConfig::default() };
+        let writer = Writer::new(fake.clone(), config);
+        for number in 1..=30 {
+            assert_eq!(writer.try_submit(record(number)), Ok(None), "record {number}");
+        }
+        let stats = writer.stats();
+        assert!(stats.spooled_bytes > 0, "{stats:?}");
+        let stats = writer.finish(10 * MINUTE).await.unwrap();
+        assert_eq!((stats.waiting, stats.spooled_bytes), (0, 0));
+        let done: Vec<String> = fake.asked().into_iter().filter(|asked| asked.starts_with("done")).collect();
+        assert_eq!(done, (1..=30).map(|number| format!("done {number}")).collect::<Vec<_>>());
+        let Submission::Put(last) = record(30) else { panic!() };
+        assert_eq!(fake.body(&last.key), Some(last.bytes));
+        assert_eq!(writer.durable(), Some(RecordNumber(30)));
+    });
+}
+
+#[test]
 fn submit_waits_for_room() {
     virtual_time::run(async {
         let fake = Fake::scripted([Fate::After(300)]);
