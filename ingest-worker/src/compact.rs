@@ -1,22 +1,27 @@
 //! Adds up what edges have counted: one process at a time, by a lease in the bucket. What is done is decided in `tidegate-beacon`;
 //! here objects are listed, read and written.
 
+mod table;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
-use tidegate_beacon::{Compactor, Report, Rollup, Settled};
+use tidegate_beacon::{Cells, Compactor, Report, Rollup, Settled};
 use tidegate_stream::{AnalyticsKey, InstanceId, Json, Key, StreamId};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use self::table::Table;
 use crate::store::{Bucket, Condition, Etag, Listing, PutError, StoreError};
 
 /// How often open minutes are listed: edges write them every 5 s, and what is listed is paid for.
 const LOOK: Duration = Duration::from_secs(3);
+/// The pause between looks of one who is behind.
+const CATCH_UP: Duration = Duration::from_millis(50);
 /// How often somebody who does not hold the lease asks for it, and how often its holder says that it is there.
 const LEASE_EVERY_MS: u64 = 8_000;
 /// A holder that has not said so for this long is gone.
@@ -27,6 +32,10 @@ const DAY_EVERY_MS: u64 = 300_000;
 const LISTED_MAX: usize = 2_000;
 /// Hours of streams that are kept in memory between two minutes.
 const HOURS_KEPT: usize = 4_000;
+/// Streams of one table.
+const TABLE_STREAMS_MAX: usize = 20_000;
+/// A table is made in memory.
+const TABLE_BYTES_MAX: usize = 128 << 20;
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 86_400_000;
@@ -44,13 +53,12 @@ pub async fn compact<B: Bucket + Listing>(store: B, stop: CancellationToken) {
         let now_ms = now_ms();
         let due = lease.as_ref().is_none_or(|(_, at_ms)| now_ms >= at_ms + LEASE_EVERY_MS);
         if due {
-            let settled = work.as_ref().map(|work| work.compactor.settled());
-            match hold(&store, &holder, settled, now_ms).await {
-                Ok(Some((etag, begin))) => {
+            match hold(&store, &holder, work.as_ref().map(|work| &work.compactor), now_ms).await {
+                Ok(Some((etag, begin, tabled))) => {
                     if work.is_none() {
                         info!(minute = begin, "adding up what viewers report");
                     }
-                    work.get_or_insert_with(|| Work::new(begin));
+                    work.get_or_insert_with(|| Work::new(begin, tabled, now_ms));
                     lease = Some((etag, now_ms));
                 }
                 Ok(None) => {
@@ -60,13 +68,20 @@ pub async fn compact<B: Bucket + Listing>(store: B, stop: CancellationToken) {
                 Err(error) => warn!(%error, "the lease for figures of viewers cannot be had"),
             }
         }
+        let mut failed = false;
         if let (Some(work), Some((_, held_ms))) = (&mut work, &lease)
             && now_ms < held_ms + LEASE_MS / 2
             && let Err(error) = work.look(&store, now_ms).await
         {
             warn!(%error, "figures of viewers are late");
+            failed = true;
         }
-        let pause = if work.is_some() { LOOK } else { Duration::from_millis(LEASE_EVERY_MS) };
+        let pause = match &work {
+            // After a time in which nobody looked.
+            Some(work) if !failed && work.compactor.is_behind(now_ms) => CATCH_UP,
+            Some(_) => LOOK,
+            None => Duration::from_millis(LEASE_EVERY_MS),
+        };
         tokio::select! {
             () = stop.cancelled() => break,
             () = sleep(pause) => {}
@@ -74,7 +89,7 @@ pub async fn compact<B: Bucket + Listing>(store: B, stop: CancellationToken) {
     }
     // The next one need not wait until the lease is over.
     if let (Some(work), Some((etag, _))) = (work, lease) {
-        let document = lease_document("", work.compactor.settled(), 0);
+        let document = lease_document("", work.compactor.settled(), work.compactor.tabled(), 0);
         let _ = store.put(&AnalyticsKey::Lease.into(), document, Condition::Match(etag)).await;
     }
 }
@@ -83,12 +98,13 @@ fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
-fn lease_document(holder: &str, settled: u64, until_ms: u64) -> Bytes {
-    Json::object().with("holder", holder).with("minute", settled).with("until_ms", until_ms).to_bytes().into()
+fn lease_document(holder: &str, settled: u64, tabled: u64, until_ms: u64) -> Bytes {
+    let document = Json::object().with("holder", holder).with("minute", settled).with("table_hour", tabled);
+    document.with("until_ms", until_ms).to_bytes().into()
 }
 
-/// Takes or keeps the lease; the minute after which to go on, or `None` where somebody else has it.
-async fn hold<B: Bucket>(store: &B, holder: &str, settled: Option<u64>, now_ms: u64) -> Result<Option<(Etag, u64)>, StoreError> {
+/// Takes or keeps the lease; the minute and the hour after which to go on, or `None` where somebody else has it.
+async fn hold<B: Bucket>(store: &B, holder: &str, mine: Option<&Compactor>, now_ms: u64) -> Result<Option<(Etag, u64, u64)>, StoreError> {
     let key: Key = AnalyticsKey::Lease.into();
     let there = store.get(&key).await?;
     let (condition, known) = match &there {
@@ -99,10 +115,12 @@ async fn hold<B: Bucket>(store: &B, holder: &str, settled: Option<u64>, now_ms: 
     if known.as_ref().is_some_and(|known| !is_ours && known.number_of("until_ms") > now_ms) {
         return Ok(None);
     }
-    let begin = known.map_or_else(|| (now_ms / MINUTE_MS).saturating_sub(FIRST_MINUTES), |known| known.number_of("minute"));
-    let begin = settled.map_or(begin, |settled| settled.max(begin));
-    match store.put(&key, lease_document(holder, begin, now_ms + LEASE_MS), condition).await {
-        Ok(etag) => Ok(Some((etag, begin))),
+    let begin = known.as_ref().map_or_else(|| (now_ms / MINUTE_MS).saturating_sub(FIRST_MINUTES), |known| known.number_of("minute"));
+    let begin = mine.map_or(begin, |mine| mine.settled().max(begin));
+    let tabled = known.filter(|known| known.get("table_hour").is_some()).map(|known| known.number_of("table_hour"));
+    let tabled = mine.map_or_else(|| Compactor::new(begin, tabled).tabled(), Compactor::tabled);
+    match store.put(&key, lease_document(holder, begin, tabled, now_ms + LEASE_MS), condition).await {
+        Ok(etag) => Ok(Some((etag, begin, tabled))),
         Err(PutError::Exists | PutError::Changed) => Ok(None),
         Err(PutError::Unavailable(why)) => Err(StoreError::Unavailable(why)),
         Err(PutError::Refused(why)) => Err(StoreError::Refused(why)),
@@ -121,9 +139,9 @@ struct Work {
 }
 
 impl Work {
-    fn new(settled: u64) -> Self {
-        let compactor = Compactor::new(settled);
-        Self { compactor, open: BTreeMap::new(), hours: BTreeMap::new(), changed: BTreeSet::new(), days_ms: now_ms(), salted_day: 0 }
+    fn new(settled: u64, tabled: u64, now_ms: u64) -> Self {
+        let compactor = Compactor::new(settled, Some(tabled));
+        Self { compactor, open: BTreeMap::new(), hours: BTreeMap::new(), changed: BTreeSet::new(), days_ms: now_ms, salted_day: 0 }
     }
 
     async fn look<B: Bucket + Listing>(&mut self, store: &B, now_ms: u64) -> Result<(), StoreError> {
@@ -139,6 +157,10 @@ impl Work {
         if now_ms >= self.days_ms + DAY_EVERY_MS {
             self.write_days(store).await?;
             self.days_ms = now_ms;
+        }
+        if let Some(hour) = self.compactor.table_due() {
+            self.write_tables(store, hour).await?;
+            self.compactor.table_written();
         }
         self.delete_salts(store, now_ms).await
     }
@@ -250,6 +272,19 @@ impl Work {
         Ok(())
     }
 
+    /// The table of an hour that is over, and of a day that is over with it.
+    async fn write_tables<B: Bucket + Listing>(&mut self, store: &B, hour: u64) -> Result<(), StoreError> {
+        let key = |stream, hour| AnalyticsKey::Hour { stream, hour };
+        write_table(store, AnalyticsKey::HourTable { hour }, &AnalyticsKey::hour_folder(hour), (hour, key), MINUTE_MS).await?;
+        let day = hour * HOUR_MS / DAY_MS;
+        if (hour + 1) * HOUR_MS % DAY_MS == 0 {
+            self.write_days(store).await?;
+            let key = |stream, day| AnalyticsKey::Day { stream, day };
+            write_table(store, AnalyticsKey::DayTable { day }, &AnalyticsKey::day_folder(day), (day, key), HOUR_MS).await?;
+        }
+        Ok(())
+    }
+
     /// From then on nobody can tell who watched two days ago.
     async fn delete_salts<B: Bucket>(&mut self, store: &B, now_ms: u64) -> Result<(), StoreError> {
         let day = now_ms / DAY_MS;
@@ -260,6 +295,40 @@ impl Work {
         }
         Ok(())
     }
+}
+
+/// Puts the rollups of all streams of a stretch of time into one file; none where there are none.
+async fn write_table<B: Bucket + Listing>(
+    store: &B,
+    table_key: AnalyticsKey,
+    folder: &str,
+    (number, key_of): (u64, impl Fn(StreamId, u64) -> AnalyticsKey),
+    row_ms: u64,
+) -> Result<(), StoreError> {
+    let refused = |error: parquet::errors::ParquetError| StoreError::Refused(format!("figures do not fit into a table: {error}"));
+    let mut table = Table::new(row_ms).map_err(refused)?;
+    let mut streams = 0;
+    for (key, _) in store.list(folder, TABLE_STREAMS_MAX).await? {
+        let Key::Analytics(AnalyticsKey::Hour { stream, .. } | AnalyticsKey::Day { stream, .. }) = key else { continue };
+        if table.len() > TABLE_BYTES_MAX {
+            warn!(%table_key, streams, "a table of figures is full; the other streams are left out");
+            break;
+        }
+        let rollup = read_rollup(store, &key_of(stream.clone(), number).into()).await?;
+        // What was watched at the edges of this time is told before and after it too.
+        let mut cells = Cells::default();
+        for number in [number.saturating_sub(1), number + 1] {
+            let beside = read_rollup(store, &key_of(stream.clone(), number).into()).await?;
+            beside.windows.values().for_each(|window| cells.merge(&window.all.cells));
+        }
+        rollup.windows.values().for_each(|window| cells.merge(&window.all.cells));
+        table.add(&stream, tidegate_beacon::rows(&rollup.windows, row_ms, &cells)).map_err(refused)?;
+        streams += 1;
+    }
+    if streams > 0 {
+        overwrite(store, table_key, table.finish().map_err(refused)?).await?;
+    }
+    Ok(())
 }
 
 async fn hour_of<'a, B: Bucket>(

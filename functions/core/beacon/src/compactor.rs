@@ -18,6 +18,8 @@ use crate::{
 pub struct Compactor {
     /// Every minute up to this one has been settled.
     settled: u64,
+    /// Every hour up to this one is in a table.
+    tabled: u64,
     minutes: BTreeMap<u64, Minute>,
     open: BTreeMap<InstanceId, Report>,
     shown: BTreeMap<StreamId, Shown>,
@@ -50,6 +52,7 @@ pub struct Settled {
 }
 
 const MINUTE_MS: u64 = 60_000;
+const HOUR_MINUTES: u64 = 60;
 const DAY_MS: u64 = 86_400_000;
 /// Instances write a minute within seconds of its end.
 const SETTLE_MS: u64 = 10_000;
@@ -72,16 +75,41 @@ const NOW_MINUTES: u64 = 3;
 const SHOW_MS: u64 = 10_000;
 
 impl Compactor {
-    /// Goes on after this minute.
+    /// Goes on after this minute, and with tables after this hour; the first of all begins with the hour of its first minute.
     #[must_use]
-    pub fn new(settled: u64) -> Self {
-        Self { settled, minutes: BTreeMap::new(), open: BTreeMap::new(), shown: BTreeMap::new() }
+    pub fn new(settled: u64, tabled: Option<u64>) -> Self {
+        let tabled = tabled.unwrap_or_else(|| (settled / HOUR_MINUTES).saturating_sub(1));
+        Self { settled, tabled, minutes: BTreeMap::new(), open: BTreeMap::new(), shown: BTreeMap::new() }
     }
 
     /// Every minute up to this one is in its hour.
     #[must_use]
     pub fn settled(&self) -> u64 {
         self.settled
+    }
+
+    /// Every hour up to this one is in a table.
+    #[must_use]
+    pub fn tabled(&self) -> u64 {
+        self.tabled
+    }
+
+    /// The next hour to make a table of: nothing is added to it any more. [`Self::table_written`] has to follow.
+    #[must_use]
+    pub fn table_due(&self) -> Option<u64> {
+        let hour = self.tabled + 1;
+        (self.settled + 1 >= (hour + 1) * HOUR_MINUTES + LATE_MINUTES).then_some(hour)
+    }
+
+    /// The hour of [`Self::table_due`] is in a table.
+    pub fn table_written(&mut self) {
+        self.tabled += 1;
+    }
+
+    /// Whether there are more minutes to go through than one look does.
+    #[must_use]
+    pub fn is_behind(&self, now_ms: u64) -> bool {
+        self.settled + BEHIND_MINUTES as u64 / 2 < now_ms / MINUTE_MS
     }
 
     /// The minutes whose reports are to be listed at this time, oldest first.

@@ -92,9 +92,7 @@ impl Figures<'_> {
     #[must_use]
     pub fn by(&self, dimension: Dimension) -> Vec<(String, Vec<(&'static str, u64)>)> {
         let length_ms = self.to_ms.saturating_sub(self.from_ms).max(1);
-        let tallies = self.window.by.get(dimension as usize).map_or(&[][..], Vec::as_slice);
-        let many = |tally: &Tally| tally.attempts.max(tally.plays).max(tally.played_ms / length_ms) >= FEW;
-        by_most(add_up_few(dimension, tallies, many), |tally| tally.played_ms)
+        by_most(self.tallies(dimension), |tally| tally.played_ms)
             .into_iter()
             .map(|(value, tally)| {
                 let mut row =
@@ -104,6 +102,14 @@ impl Figures<'_> {
                 (value, row)
             })
             .collect()
+    }
+
+    /// The values of a dimension in order, with places of a few people added up.
+    pub(crate) fn tallies(&self, dimension: Dimension) -> Vec<(String, Tally)> {
+        let length_ms = self.to_ms.saturating_sub(self.from_ms).max(1);
+        let tallies = self.window.by.get(dimension as usize).map_or(&[][..], Vec::as_slice);
+        let many = |tally: &Tally| tally.attempts.max(tally.plays).max(tally.played_ms / length_ms) >= FEW;
+        add_up_few(dimension, tallies, many)
     }
 }
 

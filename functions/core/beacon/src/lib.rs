@@ -25,6 +25,7 @@ mod quantiles;
 mod report;
 mod rollup;
 mod sessions;
+mod table;
 mod uniques;
 mod window;
 
@@ -38,5 +39,6 @@ pub use quantiles::Quantiles;
 pub use report::{Ending, Report};
 pub use rollup::{Lost, Rollup};
 pub use sessions::{CLAIM_MS, Ignored, Sessions, Step};
+pub use table::{Of, Row, Spread, Whole, rows};
 pub use uniques::Uniques;
 pub use window::{Dimension, Ingest, OTHER, Tally, Viewer, Window};

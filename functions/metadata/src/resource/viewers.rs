@@ -17,6 +17,8 @@ pub(crate) const QUERY: &[&str] = &["from", "to", "step", "by", "format"];
 
 /// How long copies of what everybody may see are kept, in s.
 const KEPT_S: u32 = 2;
+/// How long before and after a time somebody may report what was watched in it.
+const BESIDE_MS: u64 = 120_000;
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 86_400_000;
@@ -198,10 +200,11 @@ pub(crate) fn figures(call: &mut Call<'_>) -> Go<Answer> {
     Ok(json(200, &answer))
 }
 
-/// The windows of a time, and one object more on each side: reports tell of what was watched shortly before and after.
+/// The windows of a time, and more on each side: reports tell of what was watched shortly before and after.
 fn read(call: &mut Call<'_>, stream: &StreamId, asked: &Asked) -> Go<(BTreeMap<u64, Window>, Vec<Lost>)> {
     let object_ms = asked.object_ms();
-    let (first, end) = (asked.from_ms / object_ms, asked.to_ms.min(call.now_utc_ms + object_ms).div_ceil(object_ms));
+    let first = asked.from_ms.saturating_sub(BESIDE_MS) / object_ms;
+    let end = (asked.to_ms + BESIDE_MS).min(call.now_utc_ms + object_ms).div_ceil(object_ms);
     let mut objects = Vec::new();
     for number in first..end {
         let stream = stream.clone();

@@ -27,7 +27,7 @@ fn watched(document: &str) -> (Bucket, alloc::string::String) {
         let line = format!("br=(3000),com.tidegate-since=\"10000 9000 1000 1 1\",e=t,ltc=1400,sid=\"{n}\",sn=1,sta=p,ts=10001");
         collector.count(&demo(), &line, &viewer, n, now - 2000);
     }
-    let mut compactor = Compactor::new(now / MINUTE_MS);
+    let mut compactor = Compactor::new(now / MINUTE_MS, None);
     compactor.take_open(Report::decode(&collector.next(now, false).unwrap().bytes).unwrap());
     for (stream, json) in compactor.latest(now) {
         bucket.put(&AnalyticsKey::Latest { stream }.to_string(), json.to_bytes());

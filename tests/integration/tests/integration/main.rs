@@ -10,6 +10,7 @@ mod live_state;
 mod metadata;
 mod players;
 mod store;
+mod tables;
 mod twins;
 mod up;
 mod validate;

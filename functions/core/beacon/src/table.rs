@@ -1,0 +1,102 @@
+//! Windows as rows of a table, for engines that read files. A row says what the API says of the same time.
+
+use alloc::{collections::BTreeMap, string::String, vec::Vec};
+
+use crate::{
+    CELL_MS,
+    cells::Cells,
+    figures::Figures,
+    window::{Dimension, Tally, Window},
+};
+
+/// What was reported of a stream in a minute or an hour: by all viewers, or by those of one value of a dimension.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// When it begins, in ms since 1970.
+    pub at_ms: u64,
+    /// What was counted, without when within the time.
+    pub tally: Tally,
+    /// Whom it is about.
+    pub of: Of,
+}
+
+/// Whom a row is about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Of {
+    /// All viewers.
+    All(Whole),
+    /// Those with this value. Places of a few people are added up.
+    Value(Dimension, String),
+}
+
+/// What is known of all viewers only.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Whole {
+    /// Time watched in it, in ms, whenever it was reported.
+    pub watched_ms: u64,
+    /// The most viewers in any 10 s.
+    pub viewers_peak: u64,
+    /// Different viewers.
+    pub uniques: u64,
+    /// Pictures that were dropped.
+    pub dropped_frames: u64,
+    /// Lines counted.
+    pub events: u64,
+    /// Lines that were not.
+    pub dropped_events: u64,
+    /// Of start-up times, in ms.
+    pub startup_ms: Spread,
+    /// Of distances from live, in ms.
+    pub latency_ms: Spread,
+}
+
+/// A sketch in five numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Spread {
+    /// Values.
+    pub count: u64,
+    /// Half of them, 90, 95 and 99 of 100 are not above; `None` where there are no values.
+    pub at: [Option<u64>; 4],
+}
+
+/// The rows of windows of this length, in order. `cells` say when all was watched, as far as any window tells of it.
+#[must_use]
+pub fn rows(windows: &BTreeMap<u64, Window>, length_ms: u64, cells: &Cells) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for (number, window) in windows {
+        let at_ms = number.saturating_mul(length_ms);
+        let figures = Figures { from_ms: at_ms, to_ms: at_ms.saturating_add(length_ms), window, cells };
+        let tally = Tally { cells: Cells::default(), ..window.all.clone() };
+        rows.push(Row { at_ms, tally, of: Of::All(figures.whole()) });
+        for dimension in Dimension::ALL {
+            let values = figures.tallies(dimension).into_iter();
+            rows.extend(values.map(|(value, tally)| Row {
+                at_ms,
+                tally: Tally { cells: Cells::default(), ..tally },
+                of: Of::Value(dimension, value),
+            }));
+        }
+    }
+    rows
+}
+
+impl Figures<'_> {
+    fn whole(&self) -> Whole {
+        let Window { uniques, dropped_frames, events, dropped_events, startup_ms, latency_ms, .. } = self.window;
+        let (watched_ms, most_ms) = self.cells.watched(self.from_ms, self.to_ms);
+        let spread = |sketch: &crate::Quantiles| Spread {
+            count: sketch.count(),
+            at: [500, 900, 950, 990].map(|per_mille| sketch.at(per_mille).map(Into::into)),
+        };
+        Whole {
+            watched_ms,
+            viewers_peak: (most_ms + CELL_MS / 2) / CELL_MS,
+            uniques: uniques.estimate(),
+            dropped_frames: *dropped_frames,
+            events: *events,
+            dropped_events: *dropped_events,
+            startup_ms: spread(startup_ms),
+            latency_ms: spread(latency_ms),
+        }
+    }
+}
