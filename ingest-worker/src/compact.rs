@@ -277,7 +277,7 @@ impl Work {
         let key = |stream, hour| AnalyticsKey::Hour { stream, hour };
         write_table(store, AnalyticsKey::HourTable { hour }, &AnalyticsKey::hour_folder(hour), (hour, key), MINUTE_MS).await?;
         let day = hour * HOUR_MS / DAY_MS;
-        if (hour + 1) * HOUR_MS % DAY_MS == 0 {
+        if ((hour + 1) * HOUR_MS).is_multiple_of(DAY_MS) {
             self.write_days(store).await?;
             let key = |stream, day| AnalyticsKey::Day { stream, day };
             write_table(store, AnalyticsKey::DayTable { day }, &AnalyticsKey::day_folder(day), (day, key), HOUR_MS).await?;
