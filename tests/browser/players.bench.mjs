@@ -67,5 +67,6 @@ function said({ missing, skipped, failure, behind_s: behind, frames }) {
   if (missing) return "not here";
   if (skipped) return "–";
   if (failure) return `**no**: ${failure}`;
-  return behind === undefined ? `yes${frames ? "" : " (sound)"}` : `yes, ${behind.toFixed(1)} s behind`;
+  // A player that takes the epoch of its dates from elsewhere says nonsense here.
+  return behind === undefined || behind < 0 || behind > 60 ? `yes${frames ? "" : " (sound)"}` : `yes, ${behind.toFixed(1)} s behind`;
 }
