@@ -3,6 +3,8 @@
 //! Some small objects at its start and at its end, nothing in between. Every step may be done twice, by this worker or by its twin:
 //! lists have a session once, and an event that is written twice has the same id.
 
+mod caretaker;
+
 use std::{
     sync::{
         Arc,
@@ -80,7 +82,7 @@ const REACHED_EVERY: u64 = 16;
 impl Announcer {
     /// Writes to this store.
     pub(crate) fn new(bucket: impl Bucket) -> Self {
-        let desk = Arc::new(Desk { bucket, events: AtomicU64::new(0) });
+        let desk = Arc::new(Desk::new(bucket));
         Self(Box::new(move |stream, news| {
             let desk = Arc::clone(&desk);
             Box::pin(async move { desk.read_out(stream, news).await })
@@ -113,8 +115,9 @@ impl Herald {
     }
 }
 
+/// Why something was not written.
 #[derive(Debug, thiserror::Error)]
-enum Failed {
+pub(crate) enum Failed {
     #[error("{0}")]
     Unavailable(String),
     #[error("{0}")]
@@ -139,13 +142,19 @@ impl From<PutError> for Failed {
     }
 }
 
-struct Desk<B> {
+/// Writes what happened where lists and webhooks look.
+pub(crate) struct Desk<B> {
     bucket: B,
     /// All events before this number are there.
     events: AtomicU64,
 }
 
 impl<B: Bucket> Desk<B> {
+    /// Writes to this store.
+    pub(crate) fn new(bucket: B) -> Self {
+        Self { bucket, events: AtomicU64::new(0) }
+    }
+
     async fn read_out(&self, stream: StreamId, mut heard: mpsc::Receiver<News>) {
         // A publish that needs another session goes on being live.
         let (mut is_live, mut ended) = (false, None);
@@ -158,7 +167,7 @@ impl<B: Bucket> Desk<B> {
                     }
                 }
                 News::Left { session } => {
-                    let over = self.persist(&stream, || self.end(&stream, &session)).await;
+                    let over = self.persist(&stream, || self.end(&stream, &session, false)).await;
                     ended = over.unwrap_or(false).then_some(session);
                 }
                 News::Errored { id, why } => {
@@ -233,20 +242,20 @@ impl<B: Bucket> Desk<B> {
         .await?;
         if let Some(before) = before {
             // Its worker has died: nobody has said that it is over.
-            self.end(stream, &before).await?;
+            self.end(stream, &before, false).await?;
         }
         let facts = Json::object().with("session", session.as_str()).with("input", input.clone());
         let events: Vec<_> = kinds.iter().map(|kind| (*kind, facts.clone())).collect();
         self.tell(stream, session, &events, None).await
     }
 
-    /// Says that a session is over, where its log says so or where a newer one has come; whether it is.
-    async fn end(&self, stream: &StreamId, session: &SessionId) -> Result<bool, Failed> {
+    /// Says that a session is over, where its log says so, a newer one has come, or its worker is `gone`; whether it is.
+    async fn end(&self, stream: &StreamId, session: &SessionId, gone: bool) -> Result<bool, Failed> {
         let timeline = self.timeline(stream, session).await?;
         let current = self.bucket.get(&Key::Current { stream: stream.clone() }).await?;
         let current = current.and_then(|object| Json::parse(&object.bytes).ok());
         let is_followed = current.is_some_and(|current| current.text_of("session") > session.as_str());
-        let Some(timeline) = timeline.filter(|timeline| timeline.ended() || is_followed) else { return Ok(false) };
+        let Some(timeline) = timeline.filter(|timeline| timeline.ended() || is_followed || gone) else { return Ok(false) };
         self.change_line(stream, |page| page.end(stream, session)).await?;
         let ended_utc_ms = timeline.newest_utc_ms();
         let facts = || {

@@ -1,6 +1,7 @@
 //! Adds up what edges have counted: one process at a time, by a lease in the bucket. What is done is decided in `tidegate-beacon`;
 //! here objects are listed, read and written.
 
+mod care;
 mod table;
 
 use std::{
@@ -15,7 +16,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use self::table::Table;
+use self::{care::Care, table::Table};
 use crate::store::{Bucket, Condition, Etag, Listing, PutError, StoreError};
 
 /// How often open minutes are listed: edges write them every 5 s, and what is listed is paid for.
@@ -43,12 +44,13 @@ const DAY_MS: u64 = 86_400_000;
 const FIRST_MINUTES: u64 = 60;
 
 /// Adds up until `stop`, whenever no other process does.
-pub async fn compact<B: Bucket + Listing>(store: B, stop: CancellationToken) {
+pub async fn compact<B: Bucket + Listing + Clone>(store: B, stop: CancellationToken) {
     let mut random = [0; 8];
     random.copy_from_slice(&tidegate_stream::Hash::of(format!("{:?} {}", SystemTime::now(), std::process::id()).as_bytes()).0[..8]);
     let holder = InstanceId(u64::from_le_bytes(random)).to_string();
     let mut lease: Option<(Etag, u64)> = None;
     let mut work: Option<Work> = None;
+    let mut care = Care::new(store.clone());
     loop {
         let now_ms = now_ms();
         let due = lease.as_ref().is_none_or(|(_, at_ms)| now_ms >= at_ms + LEASE_EVERY_MS);
@@ -71,10 +73,13 @@ pub async fn compact<B: Bucket + Listing>(store: B, stop: CancellationToken) {
         let mut failed = false;
         if let (Some(work), Some((_, held_ms))) = (&mut work, &lease)
             && now_ms < held_ms + LEASE_MS / 2
-            && let Err(error) = work.look(&store, now_ms).await
         {
-            warn!(%error, "figures of viewers are late");
-            failed = true;
+            if let Err(error) = work.look(&store, now_ms).await {
+                warn!(%error, "figures of viewers are late");
+                failed = true;
+            }
+            std::mem::take(&mut work.viewers).iter().for_each(|(stream, viewers)| care.hear(stream, *viewers));
+            care.look(work.compactor.streams(), now_ms).await;
         }
         let pause = match &work {
             // After a time in which nobody looked.
@@ -136,12 +141,22 @@ struct Work {
     changed: BTreeSet<(u64, StreamId)>,
     days_ms: u64,
     salted_day: u64,
+    /// What was shown in this look.
+    viewers: Vec<(StreamId, u64)>,
 }
 
 impl Work {
     fn new(settled: u64, tabled: u64, now_ms: u64) -> Self {
         let compactor = Compactor::new(settled, Some(tabled));
-        Self { compactor, open: BTreeMap::new(), hours: BTreeMap::new(), changed: BTreeSet::new(), days_ms: now_ms, salted_day: 0 }
+        Self {
+            compactor,
+            open: BTreeMap::new(),
+            hours: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            days_ms: now_ms,
+            salted_day: 0,
+            viewers: Vec::new(),
+        }
     }
 
     async fn look<B: Bucket + Listing>(&mut self, store: &B, now_ms: u64) -> Result<(), StoreError> {
@@ -233,6 +248,7 @@ impl Work {
         }
         for (stream, json) in self.compactor.latest(now_ms) {
             debug!(%stream, viewers = json.number_of("viewers"), "viewers");
+            self.viewers.push((stream.clone(), json.number_of("viewers")));
             overwrite(store, AnalyticsKey::Latest { stream }, json.to_bytes()).await?;
         }
         Ok(())

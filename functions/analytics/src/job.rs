@@ -50,6 +50,8 @@ enum Step {
 
 /// The path of a request that only writes down what is due; with `end` as its query, everything.
 pub const TICK: &str = "/tidegate-tick";
+/// The query of a report whose lines players have said in requests for something else, as a host has heard them.
+const REQUESTS: &str = "requests";
 /// The body of a report; hosts have this bound too.
 const BODY_BYTES: usize = 64 << 10;
 /// Objects written for one request: an open minute, and minutes that the store did not take before.
@@ -118,9 +120,16 @@ impl Job {
         let salt = state.salt.filter(|(day, _)| *day == now_ms / DAY_MS).map(|(_, salt)| salt);
         let viewer = viewer(&self.request, stream, salt.as_ref().map(|salt| &salt[..]));
         let collector = state.collector(&viewer.edge, world);
-        match collector.count(stream, body, &viewer, place(&self.request), now_ms) {
-            Counted { events: 0, repeated: 0, refused: 0 } => answer(400, &[], "no lines\n"),
-            Counted { events: 0, repeated: 0, .. } => answer(400, &[], "no line is an event of CMCD version 2, or there are too many\n"),
+        let counted = if self.request.query == REQUESTS {
+            collector.hear(stream, body, &viewer, place(&self.request), now_ms)
+        } else {
+            collector.count(stream, body, &viewer, place(&self.request), now_ms)
+        };
+        match counted {
+            Counted { events: 0, repeated: 0, refused: 0, redundant: 0 } => answer(400, &[], "no lines\n"),
+            Counted { events: 0, repeated: 0, redundant: 0, .. } => {
+                answer(400, &[], "no line is an event of CMCD version 2, or there are too many\n")
+            }
             Counted { .. } => answer(204, &[], ""),
         }
     }

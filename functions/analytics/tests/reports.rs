@@ -160,3 +160,23 @@ fn both_addresses_of_a_stream_are_one() {
         assert_eq!(report_path(no), None, "{no}");
     }
 }
+
+#[test]
+fn what_a_host_has_heard_in_requests_is_counted_as_such() {
+    let mut edge = Edge::new();
+    let heard = |line: &str| Request { query: "requests".into(), ..post("/live/demo/beacon", line) };
+    let said = r#"br=3000,cid="demo",d=500,sf=h,sid="7a3f1c52",tb=3000"#;
+    assert_eq!(edge.ask(heard(said)), 204);
+    assert_eq!(edge.tell(said), 400, "as a report it is none");
+    assert_eq!(edge.ask(heard("br=3000")), 400, "without a session");
+    // The same session tells an event; what it says in requests is nothing new from then on.
+    edge.now += 1000;
+    assert_eq!(edge.tell(r#"e=t,sid="7a3f1c52",sn=0,sta=p,ts=1001"#), 204);
+    edge.now += 10_000;
+    assert_eq!(edge.ask(heard(said)), 204);
+    edge.now += 60_000;
+    edge.tick("end");
+    let report = edge.reports().into_iter().find(|report| report.ending == Ending::Closed).unwrap();
+    let window = &report.windows[0].1;
+    assert_eq!((window.all.attempts, window.all.plays, window.events), (1, 1, 2));
+}

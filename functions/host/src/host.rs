@@ -11,6 +11,7 @@ use crate::{
     front,
     geo::{Geo, GeoError},
     guest::Guest,
+    heard::Heard,
     objects::{FetchError, Objects},
     reports::{Handover, Reports},
     request::Edge,
@@ -133,6 +134,7 @@ impl Host {
         let edge = Edge {
             answers,
             reports,
+            heard: Heard::new(),
             geo,
             objects,
             statics: config.statics.clone(),

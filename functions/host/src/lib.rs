@@ -15,6 +15,7 @@ mod config;
 mod front;
 mod geo;
 mod guest;
+mod heard;
 mod host;
 mod lru;
 mod metrics;

@@ -2,7 +2,6 @@
 //! counted between calls. Instances that answer viewers come and go.
 use std::{fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -73,9 +72,8 @@ impl Reports {
     }
 
     /// Hands a report over; the status that the component has for it.
-    pub(crate) async fn take(&self, path: &str, reporter: &Reporter<'_>, body: &Bytes) -> StatusCode {
+    pub(crate) async fn take(&self, frame: Vec<u8>) -> StatusCode {
         let (status, answer) = oneshot::channel();
-        let frame = self.frame(path, reporter, body);
         if self.send.try_send(Waiting { frame, status }).is_err() {
             return StatusCode::TOO_MANY_REQUESTS;
         }
@@ -86,8 +84,13 @@ impl Reports {
         }
     }
 
+    /// Hands over what was heard and nobody waits for. Where too much waits it is lost, and is heard again.
+    pub(crate) fn tell(&self, frame: Vec<u8>) {
+        let _ = self.send.try_send(Waiting { frame, status: oneshot::channel().0 });
+    }
+
     /// A report as the component reads it: a line with the lengths of its head and its body, and both.
-    fn frame(&self, path: &str, reporter: &Reporter<'_>, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn frame(&self, path: &str, reporter: &Reporter<'_>, body: &[u8]) -> Vec<u8> {
         let mut head = path.to_owned();
         // Writing to a String does not fail. Values of headers have no line breaks.
         let mut line = |name: &str, value: Option<&str>| {

@@ -1,7 +1,7 @@
 use std::{net::IpAddr, sync::Arc, time::Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +13,7 @@ use crate::{
     body::Body,
     geo::Geo,
     guest::Call,
+    heard::{self, Heard},
     objects::Objects,
     reports::{Reporter, Reports, is_report},
     request_id::{REQUEST_ID, loggable, request_id},
@@ -47,6 +48,7 @@ pub(crate) struct Edge {
     /// Where addresses are, for viewers of whom no header says it.
     pub(crate) geo: Geo,
     pub(crate) reports: Reports,
+    pub(crate) heard: Heard,
     pub(crate) stop: CancellationToken,
 }
 
@@ -120,8 +122,12 @@ impl Edge {
         if path.starts_with(wire::OWN) {
             return refuse(StatusCode::NOT_FOUND, "there is no such address");
         }
+        if is_get && let Some((report, line)) = self.heard.listen(path, request.headers(), Instant::now()) {
+            self.reports.tell(self.frame(&report, request.headers(), request.uri(), peer, line.as_bytes()));
+        }
         if is_get && !is_personal(path, request.headers()) {
-            return self.answers.get(path).await;
+            let shared = heard::without(path);
+            return self.answers.get(shared.as_deref().unwrap_or(path)).await;
         }
         if *request.method() == Method::POST && is_report(path) {
             return self.report(request, peer).await;
@@ -146,20 +152,8 @@ impl Edge {
         let Ok(body) = Limited::new(body, self.request_body).collect().await else {
             return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the report is too long, or broke off");
         };
-        let named = |name: &Option<HeaderName>| name.as_ref().and_then(|name| head.headers.get(name)?.to_str().ok());
-        let address = self.address(&head.headers, peer);
-        let place = address.map(|address| self.geo.find(address)).unwrap_or_default();
-        let whole = place.whole();
-        let reporter = Reporter {
-            headers: &head.headers,
-            address,
-            secure: peer.secure,
-            host: head.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| Some(head.uri.authority()?.as_str())),
-            country: named(&self.country_header).or(whole.as_deref()),
-            network: named(&self.network_header).or(place.network.as_deref()),
-        };
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        let status = self.reports.take(path, &reporter, &body.to_bytes()).await;
+        let status = self.reports.take(self.frame(path, &head.headers, &head.uri, peer, &body.to_bytes())).await;
         let mut headers = HeaderMap::new();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // Players are on any page.
@@ -168,6 +162,23 @@ impl Edge {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
         }
         Arc::new(Answer::text(status, headers, Bytes::new()))
+    }
+
+    /// A report with what is known of who reports.
+    fn frame(&self, path: &str, headers: &HeaderMap, uri: &Uri, peer: &Peer, body: &[u8]) -> Vec<u8> {
+        let named = |name: &Option<HeaderName>| name.as_ref().and_then(|name| headers.get(name)?.to_str().ok());
+        let address = self.address(headers, peer);
+        let place = address.map(|address| self.geo.find(address)).unwrap_or_default();
+        let whole = place.whole();
+        let reporter = Reporter {
+            headers,
+            address,
+            secure: peer.secure,
+            host: headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| Some(uri.authority()?.as_str())),
+            country: named(&self.country_header).or(whole.as_deref()),
+            network: named(&self.network_header).or(place.network.as_deref()),
+        };
+        self.reports.frame(path, &reporter, body)
     }
 
     /// Where a viewer comes from: what something before this host says, else the connection.

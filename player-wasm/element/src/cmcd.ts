@@ -72,6 +72,8 @@ export function ofRequest(media: { track: Track; kind: number; muxed: boolean } 
 
 /** What happened since the event before, in ms and stalls, and whether that event left playback running. */
 const SINCE = "com.tidegate-since";
+/** In requests: this session tells events, and an edge counts it by those. */
+const EVENTS = "com.tidegate-events";
 /** From a report that was not taken to the next try. */
 const RETRY_MS = 5_000;
 /** How long a report may be on its way. */
@@ -112,7 +114,7 @@ export class Cmcd {
   address(url: string, media?: { track: Track; kind: number; muxed: boolean }): string {
     if (!this.#options.requests) return url;
     const starved = this.#state === "s" || this.#state === "r";
-    const keys = { ...common(this.#stats(), this.#session, this.#options.content), ...ofRequest(media, starved), sta: this.#state, sn: this.#requests++ };
+    const keys = { ...common(this.#stats(), this.#session, this.#options.content), ...ofRequest(media, starved), sta: this.#state, sn: this.#requests++, [EVENTS]: !!this.#options.events };
     return `${url}${url.includes("?") ? "&" : "?"}CMCD=${encodeURIComponent(encode(keys))}`;
   }
 

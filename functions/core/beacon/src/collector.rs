@@ -4,7 +4,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use tidegate_stream::{AnalyticsKey, InstanceId, StreamId};
 
 use crate::{
-    event::{Event, lines, stir},
+    event::{Event, Unread, lines, stir},
     report::{Ending, encode},
     sessions::Sessions,
     window::{Viewer, Window},
@@ -50,6 +50,8 @@ pub struct Counted {
     pub repeated: usize,
     /// Lines that are none, or too many.
     pub refused: usize,
+    /// Lines of requests of players that tell events.
+    pub redundant: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -98,14 +100,31 @@ impl Collector {
 
     /// Counts a report. `place` is where it is from, told apart but not known: a hash of a truncated address.
     pub fn count(&mut self, stream: &StreamId, body: &str, viewer: &Viewer, place: u64, now_ms: u64) -> Counted {
+        self.take(stream, body, viewer, place, now_ms, Event::read)
+    }
+
+    /// Counts what a player has said in a request for something else, in the same form.
+    pub fn hear(&mut self, stream: &StreamId, body: &str, viewer: &Viewer, place: u64, now_ms: u64) -> Counted {
+        self.take(stream, body, viewer, place, now_ms, |line| Event::read_request(line, now_ms))
+    }
+
+    fn take<'l>(
+        &mut self,
+        stream: &StreamId,
+        body: &'l str,
+        viewer: &Viewer,
+        place: u64,
+        now_ms: u64,
+        read: impl Fn(&'l str) -> Result<Event<'l>, Unread>,
+    ) -> Counted {
         self.turn(now_ms);
         let mut counted = Counted::default();
         let Some(window) = window(&mut self.windows, stream) else { return Counted { refused: lines(body).count(), ..counted } };
         let salt = stream.as_str().bytes().fold(0, |hash, byte| stir(hash ^ u64::from(byte)));
         // Ages are told by the newest event of the report: players' clocks are anything.
-        let newest = lines(body).filter_map(|line| Event::read(line).ok()).map(|event| event.sent_utc_ms).max().unwrap_or(0);
+        let newest = lines(body).filter_map(|line| read(line).ok()).map(|event| event.sent_utc_ms).max().unwrap_or(0);
         for line in lines(body) {
-            let Ok(event) = Event::read(line) else {
+            let Ok(event) = read(line) else {
                 counted.refused += 1;
                 continue;
             };
@@ -122,6 +141,7 @@ impl Collector {
                 }
                 Err(crate::sessions::Ignored::Repeated) => counted.repeated += 1,
                 Err(crate::sessions::Ignored::TooMany) => counted.refused += 1,
+                Err(crate::sessions::Ignored::Redundant) => counted.redundant += 1,
             }
         }
         window.dropped_events += (counted.repeated + counted.refused) as u64;

@@ -29,6 +29,8 @@ pub struct Event<'a> {
     pub error: Option<&'a str>,
     /// What our player says of the time since the event before.
     pub since: Option<Since>,
+    /// It was said in a request for something else: of a player that tells events, it is nothing new.
+    pub in_request: bool,
 }
 
 /// The time since the event before, as our player tells it (`com.tidegate-since`), so that an edge that has never heard of the session
@@ -149,6 +151,52 @@ impl<'a> Event<'a> {
             stalled_ms: small(stalled),
             error,
             since,
+            in_request: false,
+        })
+    }
+
+    /// Reads what a player says in a request (CMCD 1 or 2), at this time of the edge's clock: such players say neither when nor what
+    /// has happened, only that they need more.
+    pub fn read_request(line: &'a str, now_utc_ms: u64) -> Result<Self, Unread> {
+        if line.len() > LINE_BYTES_MAX {
+            return Err(Unread::Long);
+        }
+        let mut keys = Dictionary::new(line);
+        let (mut session, mut state, mut starts, mut stands, mut latency, mut bitrate) = (None, None, false, false, None, None);
+        while let Some((key, value)) = keys.next().map_err(|Malformed| Unread::Malformed)? {
+            match (key, value) {
+                ("sid", Value::Text(id)) if !id.is_empty() => session = Some(hash(id)),
+                ("sta", Value::Text(word)) => state = State::of(word),
+                ("su", Value::Flag(flag)) => starts = flag,
+                ("pr", value) => stands = value.number() == Some(0),
+                ("ltc", value) => latency = bounded(value.number(), LATENCY_MS_MAX),
+                ("br", value) => bitrate = bounded(value.number(), BITRATE_KBPS_MAX).filter(|kbps| *kbps > 0),
+                _ => {}
+            }
+        }
+        let state = state.unwrap_or(if starts {
+            State::Starting
+        } else if stands {
+            State::Paused
+        } else {
+            State::Playing
+        });
+        let small = |value: Option<u64>| value.and_then(|value| u32::try_from(value).ok());
+        Ok(Self {
+            session: session.ok_or(Unread::Incomplete)?,
+            kind: EventKind::Other,
+            state,
+            sent_utc_ms: now_utc_ms,
+            number: None,
+            startup_ms: None,
+            latency_ms: small(latency),
+            bitrate_kbps: small(bitrate),
+            dropped_frames: None,
+            stalls: None,
+            stalled_ms: None,
+            error: None,
+            since: None,
+            in_request: true,
         })
     }
 }

@@ -53,6 +53,8 @@ pub enum Ignored {
     Repeated,
     /// The session says more than a player has to say.
     TooMany,
+    /// It was said in a request of a player that tells events.
+    Redundant,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +76,8 @@ struct Known {
     dropped_frames: u32,
     stalls: u32,
     stalled_ms: u32,
+    /// All that is known was said in requests.
+    by_requests: bool,
 }
 
 /// The time after an event in which a player that plays counts as watching, unless its next event says otherwise. Players report every
@@ -151,6 +155,7 @@ impl Known {
             dropped_frames: event.dropped_frames.unwrap_or(0),
             stalls: event.stalls.unwrap_or(0),
             stalled_ms: event.stalled_ms.unwrap_or(0),
+            by_requests: event.in_request,
         };
         let mut step =
             Step { at_ms, kbps: event.bitrate_kbps, played_kbps: event.bitrate_kbps, attempt: event.since.is_none(), ..Step::default() };
@@ -164,6 +169,16 @@ impl Known {
     }
 
     fn next(&mut self, event: &Event<'_>, at_ms: u64) -> Result<Step, Ignored> {
+        match (self.by_requests, event.in_request) {
+            (false, true) => return Err(Ignored::Redundant),
+            // From here on it tells events. What it tells of the time before has been counted; its clock is another.
+            (true, false) => {
+                self.by_requests = false;
+                self.sent_utc_ms = 0;
+                return self.next(&Event { since: None, ..event.clone() }, at_ms);
+            }
+            (true, true) | (false, false) => {}
+        }
         let newest = self.number(event)?;
         self.lines = self.lines.saturating_add(1);
         if u64::from(self.lines) > LINES_AT_ONCE + at_ms.saturating_sub(self.first_ms) / 1000 {

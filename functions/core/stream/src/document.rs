@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use cue::Cue;
 pub use event::{EventKind, event_document};
-pub use facts::SessionFacts;
+pub use facts::{Passed, SessionFacts};
 pub use index::{Entry, IndexPage, PAGE_ENTRIES, Summary};
 pub use publish::PublishToken;
 pub use sessions::Sessions;

@@ -35,6 +35,12 @@ pub(crate) const FIELDS: &[Field] = &[
         "Who may watch",
     ),
     Field::or("viewer_count", "\"public\"", Kind::Choice(&["public", "hidden"]), "Whether everybody sees how many watch"),
+    Field::or(
+        "viewer_thresholds",
+        "[]",
+        Kind::List { of: &Kind::Whole { min: 1, max: 1_000_000_000 }, max: 16 },
+        "Numbers of viewers of which `viewer.threshold` tells, once in a session each",
+    ),
     Field::or("scheduled_start", "null", Kind::Time, "When it is to begin"),
     Field::or("enabled", "true", Kind::Flag, "Whether it may be published"),
 ];

@@ -5,4 +5,5 @@ mod figures;
 mod merging;
 mod player;
 mod reading;
+mod requests;
 mod sessions;

@@ -7,6 +7,17 @@ use crate::{EventKind, Json, SessionId, StreamId, format_utc, parse_utc};
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SessionFacts(Json);
 
+/// A number of viewers that was reached in a session.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Passed {
+    /// So many.
+    pub viewers: u64,
+    /// When, for the first time, in ms since 1970.
+    pub at_utc_ms: u64,
+    /// Whether its event is among the events.
+    pub is_told: bool,
+}
+
 impl SessionFacts {
     /// Those of a session that has begun.
     #[must_use]
@@ -38,6 +49,40 @@ impl SessionFacts {
     #[must_use]
     pub fn peak_viewers(&self) -> Option<&Json> {
         self.0.get("peak_viewers")
+    }
+
+    /// Says how many watch at this moment; whether there were never more.
+    pub fn raise_peak(&mut self, viewers: u64) -> bool {
+        let is_more = viewers > self.0.number_of("peak_viewers");
+        if is_more {
+            self.0.set("peak_viewers", viewers);
+        }
+        is_more
+    }
+
+    /// Says when so many watched for the first time.
+    pub fn pass(&mut self, threshold: u64, utc_ms: u64) {
+        if !self.passed().any(|passed| passed.viewers == threshold) {
+            let mut passed = self.0.get("thresholds").map_or(&[][..], Json::items).to_vec();
+            passed.push(Json::object().with("viewers", threshold).with("at", format_utc(utc_ms)).with("told", false));
+            self.0.set("thresholds", passed);
+        }
+    }
+
+    /// The numbers of viewers that were reached, in that order.
+    pub fn passed(&self) -> impl Iterator<Item = Passed> + '_ {
+        self.0.get("thresholds").map_or(&[][..], Json::items).iter().map(|passed| Passed {
+            viewers: passed.number_of("viewers"),
+            at_utc_ms: parse_utc(passed.text_of("at")).unwrap_or(0),
+            is_told: passed.get("told") == Some(&Json::Flag(true)),
+        })
+    }
+
+    /// Says that the event of this number is among the events.
+    pub fn tell_passed(&mut self, threshold: u64) {
+        let mut passed = self.0.get("thresholds").map_or(&[][..], Json::items).to_vec();
+        passed.iter_mut().filter(|passed| passed.number_of("viewers") == threshold).for_each(|passed| passed.set("told", true));
+        self.0.set("thresholds", passed);
     }
 
     /// When it ended, in ms since 1970.
@@ -75,7 +120,13 @@ mod tests {
     fn facts_round_trip_and_keep_what_others_have_put_in() {
         let (stream, session) = (StreamId::parse("demo").unwrap(), SessionId::new(1_790_000_000_000, 1));
         let mut facts = SessionFacts::new(&stream, &session, Json::object().with("video", Json::Null));
-        facts.0.set("peak_viewers", 7u32);
+        assert!(facts.raise_peak(7) && !facts.raise_peak(7) && !facts.raise_peak(3));
+        facts.pass(5, 1_790_000_010_000);
+        facts.pass(5, 1_790_000_020_000);
+        let passed = Passed { viewers: 5, at_utc_ms: 1_790_000_010_000, is_told: false };
+        assert_eq!(facts.passed().collect::<Vec<_>>(), [passed], "once, and when it was so for the first time");
+        facts.tell_passed(5);
+        assert!(facts.passed().all(|passed| passed.is_told));
         facts.tell(EventKind::StreamLive);
         facts.tell(EventKind::StreamLive);
         facts.end(1_790_000_060_000);

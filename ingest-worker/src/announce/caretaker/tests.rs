@@ -1,0 +1,180 @@
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+//! A process that is killed at any of its requests, and the one after it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use tidegate_stream::{Current, Rendition, RenditionId, RenditionKind, Session, Timeline};
+
+use super::*;
+use crate::store::{Condition, Etag, Object, PutError, StoreError};
+
+const STARTED_MS: u64 = 1_790_000_000_000;
+
+/// A bucket in memory. After so many requests it answers no more; the last write may or may not have happened.
+#[derive(Clone, Default)]
+struct Memory {
+    objects: Arc<Mutex<BTreeMap<String, Bytes>>>,
+    left: Arc<Mutex<Option<usize>>>,
+    last_happens: bool,
+}
+
+impl Memory {
+    fn is_dead(&self) -> bool {
+        self.left.lock().unwrap().as_mut().is_some_and(|left| {
+            let dead = *left == 0;
+            *left = left.saturating_sub(1);
+            dead
+        })
+    }
+
+    fn place(&self, key: impl Into<Key>, bytes: impl Into<Bytes>) {
+        self.objects.lock().unwrap().insert(key.into().to_string(), bytes.into());
+    }
+
+    /// The events in the bucket: kinds, ids and what they say.
+    fn events(&self) -> Vec<(String, String, Json)> {
+        let objects = self.objects.lock().unwrap();
+        let events = objects.iter().filter(|(key, _)| key.starts_with("meta/events/")).map(|(_, bytes)| Json::parse(bytes).unwrap());
+        events.map(|event| (event.text_of("type").into(), event.text_of("id").into(), event.get("data").unwrap().clone())).collect()
+    }
+
+    fn facts(&self) -> SessionFacts {
+        let key: Key = MetaKey::Session { stream: stream(), session: session() }.into();
+        SessionFacts::parse(&self.objects.lock().unwrap()[&key.to_string()]).unwrap()
+    }
+}
+
+fn etag(bytes: &Bytes) -> Etag {
+    Etag(tidegate_stream::Hash::of(bytes).to_string())
+}
+
+impl Bucket for Memory {
+    async fn get(&self, key: &Key) -> Result<Option<Object>, StoreError> {
+        if self.is_dead() {
+            return Err(StoreError::Unavailable("killed".into()));
+        }
+        let objects = self.objects.lock().unwrap();
+        Ok(objects.get(&key.to_string()).map(|bytes| Object { bytes: bytes.clone(), etag: etag(bytes) }))
+    }
+
+    async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<Etag, PutError> {
+        let dead = self.is_dead();
+        if dead && !self.last_happens {
+            return Err(PutError::Unavailable("killed".into()));
+        }
+        let mut objects = self.objects.lock().unwrap();
+        match (condition, objects.get(&key.to_string())) {
+            (Condition::Absent, Some(_)) => return Err(PutError::Exists),
+            (Condition::Match(wanted), there) if there.map(etag).as_ref() != Some(&wanted) => return Err(PutError::Changed),
+            _ => {}
+        }
+        let etag = etag(&bytes);
+        objects.insert(key.to_string(), bytes);
+        if dead { Err(PutError::Unavailable("killed".into())) } else { Ok(etag) }
+    }
+
+    async fn delete(&self, _: &[Key]) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn stream() -> StreamId {
+    StreamId::parse("demo").unwrap()
+}
+
+fn session() -> SessionId {
+    SessionId::new(STARTED_MS, 7)
+}
+
+/// A session that has begun and has no segment yet, of a stream with two thresholds.
+fn begun() -> Memory {
+    let memory = Memory::default();
+    let rendition = Rendition { id: RenditionId::parse("source").unwrap(), kind: RenditionKind::Video, part_target_us: 500_000 };
+    let of = Session { stream: stream(), id: session(), target_duration_s: 2, dvr_window_s: 60, renditions: vec![rendition] };
+    memory.place(Key::Head { stream: stream(), session: session() }, Timeline::new(of).snapshot().encode());
+    memory.place(Key::Current { stream: stream() }, serde_json::to_vec(&Current { session: session() }).unwrap());
+    memory.place(MetaKey::Stream { stream: stream() }, r#"{"viewer_thresholds":[100,10]}"#);
+    let facts = SessionFacts::new(&stream(), &session(), Json::object());
+    memory.place(MetaKey::Session { stream: stream(), session: session() }, facts.to_bytes());
+    memory
+}
+
+/// Does something with a process that is killed after each number of requests, and then with another one; `check` sees the bucket.
+async fn killed_anywhere<F: Future<Output = Result<(), Failed>>>(what: impl Fn(Desk<Memory>) -> F, check: impl Fn(&Memory)) {
+    for last_happens in [false, true] {
+        let mut kills = 0;
+        loop {
+            let memory = Memory { last_happens, ..begun() };
+            *memory.left.lock().unwrap() = Some(kills);
+            let through = what(Desk::new(memory.clone())).await.is_ok();
+            *memory.left.lock().unwrap() = None;
+            what(Desk::new(memory.clone())).await.unwrap();
+            check(&memory);
+            if through {
+                break;
+            }
+            kills += 1;
+            assert!(kills < 100, "it never comes to an end");
+        }
+        assert!(kills > 4, "it was killed at {kills} places only");
+    }
+}
+
+fn ids_of(events: &[(String, String, Json)], kind: &str) -> Vec<String> {
+    let mut ids: Vec<String> = events.iter().filter(|(known, _, _)| known == kind).map(|(_, id, _)| id.clone()).collect();
+    ids.dedup();
+    ids
+}
+
+#[tokio::test]
+async fn session_whose_worker_has_died_is_said_to_be_over_whenever_the_caretaker_is_killed() {
+    let now_ms = STARTED_MS + SILENT_MS;
+    let close = |desk: Desk<Memory>| async move { desk.close_silent(&stream(), &session(), now_ms).await.map(|over| assert!(over)) };
+    killed_anywhere(close, |memory| {
+        let events = memory.events();
+        // An event may be there twice, but is the same then.
+        for kind in ["session.ended", "stream.idle"] {
+            assert_eq!(ids_of(&events, kind).len(), 1, "{kind} in {events:?}");
+        }
+        assert!(ids_of(&events, "recording.ready").is_empty(), "nobody has finished it");
+        assert_eq!(memory.facts().ended_utc_ms(), Some(STARTED_MS));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn session_that_is_silent_for_less_is_left_alone() {
+    let memory = begun();
+    let desk = Desk::new(memory.clone());
+    assert!(!desk.close_silent(&stream(), &session(), STARTED_MS + SILENT_MS - 1).await.unwrap());
+    assert_eq!(memory.events(), []);
+}
+
+#[tokio::test]
+async fn thresholds_and_the_peak_are_told_whenever_the_caretaker_is_killed() {
+    let watch = |desk: Desk<Memory>| async move { desk.watched(&stream(), &session(), 120, STARTED_MS + 5000).await };
+    killed_anywhere(watch, |memory| {
+        let events = memory.events();
+        let of = |viewers: u64| events.iter().filter(|(_, _, what)| what.number_of("viewers") == viewers).cloned().collect::<Vec<_>>();
+        for viewers in [10, 100] {
+            assert_eq!(ids_of(&of(viewers), "viewer.threshold").len(), 1, "{events:?}");
+        }
+        assert_eq!(memory.facts().peak_viewers(), Some(&Json::Number(120)));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn threshold_is_told_once_in_a_session_and_the_peak_never_falls() {
+    let memory = begun();
+    let desk = Desk::new(memory.clone());
+    for viewers in [9, 10, 50, 5, 12, 99] {
+        desk.watched(&stream(), &session(), viewers, STARTED_MS).await.unwrap();
+    }
+    assert_eq!(memory.events().len(), 1);
+    assert_eq!(memory.facts().peak_viewers(), Some(&Json::Number(99)));
+}
