@@ -65,6 +65,16 @@ data "aws_iam_policy_document" "task" {
     resources = ["${var.bucket_arn}/analytics/*"]
   }
 
+  # Sessions with their facts, the list of streams, and what happened: whoever adds up or publishes writes these down.
+  statement {
+    sid     = "TellSessions"
+    actions = ["s3:PutObject"]
+
+    resources = [
+      for folder in ["session", "sessions", "index", "events", "reached"] : "${var.bucket_arn}/meta/${folder}/*"
+    ]
+  }
+
   statement {
     sid       = "ReadMeta"
     actions   = ["s3:GetObject"]
