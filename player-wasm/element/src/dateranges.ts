@@ -43,8 +43,7 @@ export class DateRanges {
       this.#known.delete(range.id);
       this.#known.set(range.id, line);
       this.#waiting.push(range);
-      const [oldest] = this.#known.keys();
-      if (this.#known.size > KEPT && oldest !== undefined) this.#forget(oldest);
+      if (this.#known.size > KEPT) this.#forget([...this.#known.keys()][0] ?? "");
     }
   }
 
@@ -54,7 +53,7 @@ export class DateRanges {
     const track = this.#made();
     for (const range of this.#waiting.splice(0)) {
       this.#remove(range.id);
-      const start = currentTime + (range.startDate.getTime() - programDateTime) / 1000;
+      const start = currentTime + (+range.startDate - programDateTime) / 1000;
       const end = start + Math.max(range.duration, MOMENT_S);
       if (end <= currentTime) continue;
       const cue = new VTTCue(Math.max(start, 0), end, range.text || JSON.stringify(range.attributes));
@@ -97,15 +96,15 @@ export function parse(list: string): DateRange | undefined {
     const number = Number(plain);
     attributes[name] = quoted ?? (Number.isNaN(number) || plain.startsWith("0x") ? plain : number);
   }
-  const text = (name: string) => (typeof attributes[name] === "string" ? (attributes[name] as string) : "");
-  const [startDate, endDate] = [new Date(text("START-DATE")), new Date(text("END-DATE"))];
-  if (!text("ID") || Number.isNaN(startDate.getTime())) return undefined;
-  let said = text(TEXT);
+  const word = (name: string) => String(attributes[name] ?? "");
+  const startDate = new Date(word("START-DATE"));
+  if (!word("ID") || Number.isNaN(+startDate)) return undefined;
+  let text = word(TEXT);
   try {
-    said = decodeURIComponent(said);
+    text = decodeURIComponent(text);
   } catch {
     // Not ours, or cut: shown as it is.
   }
-  const told = Number(attributes["DURATION"] ?? (endDate.getTime() - startDate.getTime()) / 1000);
-  return { id: text("ID"), class: text("CLASS"), startDate, duration: told > 0 ? told : 0, text: said, attributes };
+  const told = Number(attributes["DURATION"] ?? (+new Date(word("END-DATE")) - +startDate) / 1000);
+  return { id: word("ID"), class: word("CLASS"), startDate, duration: told > 0 ? told : 0, text, attributes };
 }
