@@ -88,7 +88,7 @@ impl Table {
         let counts = COUNTS.map(|(name, _)| format!("REQUIRED INT64 {name};")).concat();
         let wholes = WHOLES.map(|(name, _)| format!("OPTIONAL INT64 {name};")).concat();
         let schema = parse_message_type(&format!(
-            "message figures {{ REQUIRED BYTE_ARRAY stream (STRING); REQUIRED INT64 at (TIMESTAMP(MILLIS,true)); REQUIRED INT64 length_ms; \
+            "message figures {{ REQUIRED BYTE_ARRAY stream (STRING); REQUIRED INT64 begins (TIMESTAMP(MILLIS,true)); REQUIRED INT64 length_ms; \
              REQUIRED BYTE_ARRAY dimension (STRING); OPTIONAL BYTE_ARRAY value (STRING); {counts} {wholes} }}"
         ))?;
         // Names repeat and are numbered, and counts are small: compressing takes a library in C and saves little more.

@@ -26,8 +26,8 @@ SPREADS = [f"{name}_{figure}" for name in ("startup_ms", "latency_ms") for figur
 points = {round(datetime.fromisoformat(point["at"].replace("Z", "+00:00")).timestamp() * 1000): point for point in answer["series"]}
 columns = ", ".join(f"{sql} AS {name}" for name, sql in WHOLE.items())
 rows = duckdb.execute(
-    f"SELECT epoch_ms(\"at\") AS moment, length_ms, {columns}, {', '.join(SPREADS)}, errors "
-    "FROM read_parquet(?) WHERE stream = ? AND dimension = 'all' ORDER BY \"at\"", [table, stream])
+    f"SELECT epoch_ms(begins) AS moment, length_ms, {columns}, {', '.join(SPREADS)}, errors "
+    "FROM read_parquet(?) WHERE stream = ? AND dimension = 'all' ORDER BY begins", [table, stream])
 names = [column[0] for column in rows.description]
 compared = 0
 for row in (dict(zip(names, values)) for values in rows.fetchall()):
