@@ -1,15 +1,10 @@
-"""Runs clickhouse.sql in an embedded ClickHouse (chdb, from PyPI) and asks what its comment says; one line where chdb is not installed."""
+"""Runs clickhouse.sql in an embedded ClickHouse (chdb-core, from PyPI) and asks what its comment says."""
 
 import json
 import pathlib
-import sys
 import tempfile
 
-try:
-    from chdb import session
-except ImportError:
-    print("skipped: chdb is not installed")
-    sys.exit(0)
+from chdb import session
 
 here = pathlib.Path(__file__).parent
 text = (here / "clickhouse.sql").read_text()

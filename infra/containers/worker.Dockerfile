@@ -22,6 +22,8 @@ COPY --from=ffmpeg /ffmpeg /usr/local/bin/ffmpeg
 COPY --from=build /tidegate-ingest-worker /usr/local/bin/tidegate-ingest-worker
 COPY ingest-worker/config.toml /etc/tidegate/worker.toml
 ENV TIDEGATE_CONFIG=/etc/tidegate/worker.toml TIDEGATE_FFMPEG=/usr/local/bin/ffmpeg TIDEGATE_METRICS_LISTEN=0.0.0.0:9464
+# What waits for a store that is away (`store.spool_mb` for each stream): on a disk, and writable where the root is not.
+VOLUME /tmp
 # RTMP; /metrics, /healthz and /readyz.
 EXPOSE 1935 9464
 USER 65532:65532

@@ -230,35 +230,23 @@ resource "aws_cloudfront_distribution" "this" {
     response_headers_policy_id = aws_cloudfront_response_headers_policy.open.id
   }
 
-  # Nobody reads documents, keys and tokens through a CDN.
-  ordered_cache_behavior {
-    path_pattern           = "meta/*"
-    target_origin_id       = "bucket"
-    viewer_protocol_policy = "https-only"
-    allowed_methods        = ["GET", "HEAD"]
-    cached_methods         = ["GET", "HEAD"]
-    compress               = false
-    cache_policy_id        = aws_cloudfront_cache_policy.live.id
+  # Nobody reads documents, keys and tokens through a CDN, nor figures of viewers: the API shows what may be shown.
+  dynamic "ordered_cache_behavior" {
+    for_each = ["meta/*", "analytics/*"]
 
-    function_association {
-      event_type   = "viewer-request"
-      function_arn = aws_cloudfront_function.deny.arn
-    }
-  }
+    content {
+      path_pattern           = ordered_cache_behavior.value
+      target_origin_id       = "bucket"
+      viewer_protocol_policy = "https-only"
+      allowed_methods        = ["GET", "HEAD"]
+      cached_methods         = ["GET", "HEAD"]
+      compress               = false
+      cache_policy_id        = aws_cloudfront_cache_policy.live.id
 
-  # The same for figures of viewers: the API shows what may be shown.
-  ordered_cache_behavior {
-    path_pattern           = "analytics/*"
-    target_origin_id       = "bucket"
-    viewer_protocol_policy = "https-only"
-    allowed_methods        = ["GET", "HEAD"]
-    cached_methods         = ["GET", "HEAD"]
-    compress               = false
-    cache_policy_id        = aws_cloudfront_cache_policy.live.id
-
-    function_association {
-      event_type   = "viewer-request"
-      function_arn = aws_cloudfront_function.deny.arn
+      function_association {
+        event_type   = "viewer-request"
+        function_arn = aws_cloudfront_function.deny.arn
+      }
     }
   }
 

@@ -204,6 +204,8 @@ resource "aws_ecs_task_definition" "worker" {
       { name = "TIDEGATE_STORE_BUCKET", value = var.bucket },
       { name = "TIDEGATE_TWIN_ENABLED", value = tostring(length(var.subnet_ids) > 1) },
     ]
+    # What waits for the store, of the 20 GiB that a task has.
+    mountPoints     = [{ sourceVolume = "scratch", containerPath = "/tmp" }]
     linuxParameters = { initProcessEnabled = true }
     logConfiguration = {
       logDriver = "awslogs"
@@ -214,6 +216,10 @@ resource "aws_ecs_task_definition" "worker" {
       }
     }
   }])
+
+  volume {
+    name = "scratch"
+  }
 }
 
 resource "aws_ecs_service" "worker" {
