@@ -17,15 +17,18 @@ const LINE = "#EXT-X-DATERANGE:";
 /** The text of a cue, percent-encoded where a playlist could not hold it. */
 const TEXT = "X-COM-TIDEGATE-TEXT";
 const LABEL = "daterange";
-/** Ranges that are remembered; more at once are no live stream's. */
-const KEPT = 256;
+/** Lines that are remembered; more at once are no live stream's. */
+const KEPT = 1024;
+/** Ranges further behind the playhead are let go, in s. */
+const KEEP_S = 120;
 /** A moment is put on the track for this long, in s, so that no browser plays past it. */
 const MOMENT_S = 0.5;
 
 export class DateRanges {
   #video: HTMLVideoElement;
   #reached: (range: DateRange) => void;
-  #known = new Map<string, string>();
+  /** Lines of playlists. */
+  #known = new Set<string>();
   #waiting: DateRange[] = [];
   #track: TextTrack | undefined;
 
@@ -38,24 +41,26 @@ export class DateRanges {
   read(list: string): void {
     if (!list.includes(LINE)) return;
     for (const line of list.split("\n")) {
-      const range = line.startsWith(LINE) ? parse(line.slice(LINE.length)) : undefined;
-      if (!range || this.#known.get(range.id) === line) continue;
-      this.#known.delete(range.id);
-      this.#known.set(range.id, line);
-      this.#waiting.push(range);
-      if (this.#known.size > KEPT) this.#forget([...this.#known.keys()][0] ?? "");
+      if (!line.startsWith(LINE) || this.#known.has(line)) continue;
+      this.#known.add(line);
+      const [oldest] = this.#known;
+      if (this.#known.size > KEPT && oldest) this.#known.delete(oldest);
+      const range = parse(line.slice(LINE.length));
+      if (range) this.#waiting.push(range);
     }
   }
 
-  /** Puts what waits on the track, now that the picture at `currentTime` is known to be of a time in ms. */
-  place(currentTime: number, programDateTime: number | null): void {
-    if (this.#waiting.length === 0 || programDateTime === null) return;
+  /** Puts what waits on the track, once it is known of which time in ms the picture is. */
+  place(programDateTime: () => number | null): void {
+    const now = this.#waiting.length > 0 ? programDateTime() : null;
+    if (now === null) return;
+    const { currentTime } = this.#video;
     const track = this.#made();
     for (const range of this.#waiting.splice(0)) {
-      this.#remove(range.id);
-      const start = currentTime + (+range.startDate - programDateTime) / 1000;
+      const start = currentTime + (+range.startDate - now) / 1000;
       const end = start + Math.max(range.duration, MOMENT_S);
-      if (end <= currentTime) continue;
+      for (const cue of [...(track.cues ?? [])]) if (cue.id === range.id || cue.endTime < currentTime - KEEP_S) track.removeCue(cue);
+      if (end <= 0) continue;
       const cue = new VTTCue(Math.max(start, 0), end, range.text || JSON.stringify(range.attributes));
       cue.id = range.id;
       cue.onenter = () => this.#reached(range);
@@ -77,20 +82,10 @@ export class DateRanges {
     this.#track.mode = "hidden";
     return this.#track;
   }
-
-  #forget(id: string): void {
-    this.#known.delete(id);
-    this.#remove(id);
-  }
-
-  #remove(id: string): void {
-    const cue = [...(this.#track?.cues ?? [])].find((cue) => cue.id === id);
-    if (cue) this.#track?.removeCue(cue);
-  }
 }
 
 /** Reads an attribute list (RFC 8216bis, 4.2); without an id or a date it is none. */
-export function parse(list: string): DateRange | undefined {
+function parse(list: string): DateRange | undefined {
   const attributes: DateRange["attributes"] = {};
   for (const [, name = "", quoted, plain = ""] of list.matchAll(/([A-Z0-9-]+)=(?:"([^"]*)"|([^,"]+))/g)) {
     const number = Number(plain);

@@ -85,7 +85,7 @@ export class Playback {
     this.#timer = setInterval(() => {
       this.#tellPlayhead();
       this.#tell(Told.Tick);
-      this.#ranges.place(this.#video.currentTime, this.stats?.programDateTime ?? null);
+      this.#ranges.place(() => this.stats?.programDateTime ?? null);
       for (const { id, bytes, total, ttfb, elapsed } of this.#net.running()) {
         this.#tell(Told.Progress, id, bytes, ttfb, elapsed, total || 0);
       }

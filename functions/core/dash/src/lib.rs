@@ -1,8 +1,8 @@
 //! DASH presentations, rendered from the timeline.
 //!
-//! In scope: the MPD of a session, live, as a recording or a stretch of it ([`mpd`]): whole segments over the whole window, or the newest segments by
-//! their parts (segment sequences of ISO/IEC 23009-1, 5.3.9.7), which are the parts of the HLS playlists under the same addresses.
-//! Out of scope: HTTP, when an MPD is due, HLS.
+//! In scope: the MPD of a session, live, as a recording or a stretch of it ([`mpd`]): whole segments over the whole window, or the
+//! newest segments by their parts (segment sequences of ISO/IEC 23009-1, 5.3.9.7), which are the parts of the HLS playlists under the
+//! same addresses. Out of scope: HTTP, when an MPD is due, HLS.
 //!
 //! Invariant: an MPD depends on the timeline alone, and what one says of a segment the next ones say too.
 #![no_std]

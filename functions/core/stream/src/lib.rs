@@ -4,8 +4,8 @@
 //! `If-None-Match: *`. One record holds one [`Part`] of every rendition; whoever writes record `n` first owns it, and the
 //! key of the next record is known before it exists. [`Timeline`] is what a reader of the log knows so far.
 //!
-//! In scope: names, keys and paths, references to other documents, the bytes of records, segments, snapshots and chapters, and what follows from them.
-//! Out of scope: playlists (`tidegate-hls`), when to read or write (`tidegate-edge`, `tidegate-packager`), any I/O.
+//! In scope: names, keys and paths, references to other documents, the bytes of records, segments, snapshots and chapters, and what
+//! follows from them. Out of scope: playlists (`tidegate-hls`), when to read or write (`tidegate-edge`, `tidegate-packager`), any I/O.
 //!
 //! Invariant: whatever bytes come from outside, decoding returns an error; it never panics and never allocates by a size
 //! that the bytes only claim.

@@ -70,26 +70,34 @@ impl Server {
         bail!("{last}")
     }
 
-    /// Waits until a path is answered with 200.
-    pub fn until_ok(&self, path: &str) -> anyhow::Result<()> {
+    /// Waits until a path is answered with 200; how many bytes the answer has, where it says so.
+    pub fn until_ok(&self, path: &str) -> anyhow::Result<Option<usize>> {
         let begin = Instant::now();
         loop {
-            let status = self.status(path);
-            if matches!(status, Ok(200)) {
-                return Ok(());
+            let head = self.head(path);
+            if let Ok((200, len)) = head {
+                return Ok(len);
             }
-            ensure!(begin.elapsed() < READY, "{path} is not answered: {status:?}");
+            ensure!(begin.elapsed() < READY, "{path} is not answered: {head:?}");
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 
-    fn status(&self, path: &str) -> anyhow::Result<u16> {
+    fn head(&self, path: &str) -> anyhow::Result<(u16, Option<usize>)> {
         let mut stream = TcpStream::connect(&self.address)?;
         stream.set_read_timeout(Some(READY))?;
         stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n").as_bytes())?;
-        let mut line = String::new();
-        BufReader::new(stream).read_line(&mut line)?;
-        Ok(line.split(' ').nth(1).context("no status")?.parse()?)
+        let mut lines = BufReader::new(stream).lines();
+        let first = lines.next().context("no answer")??;
+        let status = first.split(' ').nth(1).context("no status")?.parse()?;
+        for line in lines {
+            let line = line?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            if name.eq_ignore_ascii_case("content-length") {
+                return Ok((status, value.trim().parse().ok()));
+            }
+        }
+        Ok((status, None))
     }
 
     /// The host with this component and upstream. What it has compiled is kept in a folder, so that only the first one compiles.
