@@ -1,7 +1,12 @@
-"""Runs clickhouse.sql in an embedded ClickHouse (chdb-core, from PyPI) and asks what its comment says."""
+"""Runs clickhouse.sql in an embedded ClickHouse (chdb-core, from PyPI), fills it with rows as edges send them, and asks what its comment says.
+
+check.py COMMAND...: the command makes rows of lines (`cargo run -p tidegate-raw --example rows`).
+"""
 
 import json
 import pathlib
+import subprocess
+import sys
 import tempfile
 
 from chdb import session
@@ -18,7 +23,8 @@ with tempfile.TemporaryDirectory() as folder:
     for n in range(3):
         for at, rest in ((0, 'e=ps,msd=400'), (30, 'com.tidegate-since="30000 29000 1000 1 1",e=t'), (31, 'e=e,ec=("decode")')):
             line = f'br=(3000),cid="demo",{rest},ltc=1500,sid="s{n}",sn={at},sta=p,ts=1'
-            rows.append(json.dumps({"at": f"2026-11-25 23:10:{at:02}.000", "stream": "demo", "edge": "a", "country": "DE", "network": "", "line": line}))
+            rows.append(f"{1_795_648_200_123 + at * 1000} {line}")
+    rows = subprocess.run(sys.argv[1:], input="\n".join(rows), stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
     # The last report comes again.
     rows.append(rows[-1])
     # No double braces in the data: the statement is text.
@@ -30,6 +36,8 @@ with tempfile.TemporaryDirectory() as folder:
     assert seen[0] == ["s0", 0, "ps", "p", "", 3000, 400, 1500, 0, 0, 0], seen[0]
     assert seen[1] == ["s0", 30, "t", "p", "", 3000, None, 1500, 29000, 1000, 1], seen[1]
     assert seen[2][4] == "decode", seen[2]
+    moment = database.query("SELECT min(at), any(stream), any(edge), any(country) FROM tidegate.beacons", "JSONCompactEachRow")
+    assert json.loads(str(moment)) == ["2026-11-25 23:10:00.123", "demo", "a", "DE"], moment
     minute = database.query("SELECT sum(played_ms), sum(stalled_ms), sum(plays), uniqCombinedMerge(12)(sessions), quantilesMerge(0.5, 0.95, 0.99)(latency) "
                             "FROM tidegate.minutes WHERE stream = 'demo' GROUP BY minute", "JSONCompactEachRow")
     minute = json.loads(str(minute))

@@ -1,7 +1,8 @@
 -- Lines of players' reports, for whoever has outgrown windows: any slicing, single sessions, other times.
 --   clickhouse-client --multiquery < clickhouse.sql
--- Filled by INSERT INTO tidegate.beacons FORMAT JSONEachRow, a line for each event. No part of Tidegate sends these lines yet: a proxy in front of
--- `/live/<stream>/beacon` can. A player sends a report again until it is taken, so a line may stand here twice until parts merge.
+-- Filled by edges, a row for each event:
+--   tidegate-host --raw-url 'http://HOST:8123/?query=INSERT%20INTO%20tidegate.beacons%20FORMAT%20JSONEachRow'
+-- A player sends a report again until it is taken, and so does an edge, so a line may stand here twice until parts merge.
 CREATE DATABASE IF NOT EXISTS tidegate;
 
 CREATE TABLE IF NOT EXISTS tidegate.beacons

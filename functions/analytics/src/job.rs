@@ -8,7 +8,7 @@ use alloc::{
 
 use tidegate_beacon::Counted;
 use tidegate_function::{Answer, Condition, Fetched, Header, Input, Output, Request, Stored, World};
-use tidegate_stream::{AnalyticsKey, Key, MetaKey, StreamId, token_prefix};
+use tidegate_stream::{AnalyticsKey, Key, MetaKey, StreamId, report_stream, token_prefix};
 
 use crate::{
     state::State,
@@ -62,11 +62,7 @@ const DAY_MS: u64 = 86_400_000;
 #[must_use]
 pub fn report_path(path: &str) -> Option<String> {
     let (token, path) = tidegate_stream::split_token(path);
-    let stream = match path.strip_prefix("/beacon/") {
-        Some(stream) => stream,
-        None => path.strip_prefix("/live/")?.strip_suffix("/beacon")?,
-    };
-    let stream = StreamId::parse(stream).ok()?;
+    let stream = report_stream(path)?;
     Some(format!("{}/live/{stream}/beacon", token.map(token_prefix).unwrap_or_default()))
 }
 

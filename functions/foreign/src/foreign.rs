@@ -110,15 +110,25 @@ impl Foreign {
         max_bytes: Option<usize>,
         timeout: Option<Duration>,
     ) -> Result<Loaded, LoadError> {
-        let bytes = max_bytes.map_or(self.loads.bytes, |bytes| bytes.min(self.loads.bytes));
-        let time = timeout.map_or(self.loads.time, |time| time.min(self.loads.time));
-        let connections = self.connections(&uri)?;
         headers.remove(header::HOST);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"));
         let mut request = Request::new(Full::default());
         *request.method_mut() = Method::GET;
         *request.uri_mut() = uri;
         *request.headers_mut() = headers;
+        self.ask(request, max_bytes, timeout).await
+    }
+
+    /// Sends a request and reads the answer, within the same limits.
+    pub async fn ask(
+        &self,
+        request: Request<Full<Bytes>>,
+        max_bytes: Option<usize>,
+        timeout: Option<Duration>,
+    ) -> Result<Loaded, LoadError> {
+        let bytes = max_bytes.map_or(self.loads.bytes, |bytes| bytes.min(self.loads.bytes));
+        let time = timeout.map_or(self.loads.time, |time| time.min(self.loads.time));
+        let connections = self.connections(request.uri())?;
         let answer = async {
             let _permit = self.permits.acquire().await.map_err(|error| LoadError::Failed(error.to_string()))?;
             let response = connections.request(request).await.map_err(|error| explain(&error))?;

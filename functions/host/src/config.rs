@@ -4,7 +4,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 
 use tidegate_foreign::Loads;
 
-use crate::{Statics, Tls};
+use crate::{RawLines, Statics, Tls};
 
 /// What a host needs to know before it starts.
 pub struct Config {
@@ -29,6 +29,8 @@ pub struct Config {
     pub address_header: Option<String>,
     /// Databases (MMDB) that say where addresses are and in which network, for viewers of whom no header says it.
     pub geo: Vec<PathBuf>,
+    /// Where the lines of players' reports go beside being counted.
+    pub raw: Option<RawLines>,
     /// What this host is called where figures tell hosts apart.
     pub name: String,
     /// What the functions find in their environment, beside `TIDEGATE_UPSTREAM`.
@@ -56,6 +58,7 @@ impl Config {
             network_header: None,
             address_header: None,
             geo: Vec::new(),
+            raw: None,
             name: "edge".into(),
             environment: Vec::new(),
             private_origins: Vec::new(),

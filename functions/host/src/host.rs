@@ -13,6 +13,7 @@ use crate::{
     guest::Guest,
     heard::Heard,
     objects::{FetchError, Objects},
+    raw::{Forward, Raw},
     reports::{Handover, Reports},
     request::Edge,
     shared::Answers,
@@ -84,6 +85,9 @@ pub enum HostError {
     /// No database of addresses.
     #[error(transparent)]
     Geo(#[from] GeoError),
+    /// Lines of reports cannot be sent there.
+    #[error("`{0}` is no address that lines of reports can be posted to: write http://host[:port]/… or https://host[:port]/…")]
+    Raw(String),
     /// The upstream cannot be used.
     #[error(transparent)]
     Upstream(#[from] FetchError),
@@ -95,6 +99,7 @@ pub struct Host {
     addr: SocketAddr,
     edge: Arc<Edge>,
     handover: Handover,
+    forward: Option<Forward>,
     config: Arc<Config>,
     certificates: Option<Arc<Certificates>>,
     tls: Option<TlsAcceptor>,
@@ -131,9 +136,11 @@ impl Host {
         let limits = &config.limits;
         let answers = Answers::new(guest, objects.clone(), limits, metrics.clone());
         let (reports, handover) = Reports::new(config.name.clone(), answers.clone());
+        let (raw, forward) = config.raw.clone().map(|to| Raw::new(to, metrics.clone())).transpose()?.unzip();
         let edge = Edge {
             answers,
             reports,
+            raw,
             heard: Heard::new(),
             geo,
             objects,
@@ -148,7 +155,7 @@ impl Host {
             address_header,
             stop: stop.clone(),
         };
-        Ok(Self { listener, addr, edge: Arc::new(edge), handover, config, certificates, tls, stop })
+        Ok(Self { listener, addr, edge: Arc::new(edge), handover, forward, config, certificates, tls, stop })
     }
 
     /// Where viewers connect.
@@ -172,11 +179,17 @@ impl Host {
         });
         let (handed_over, end) = (CancellationToken::new(), self.config.limits.guest_time);
         let handover = tokio::spawn(self.handover.run(handed_over.clone()));
+        let forward = self.forward.map(|forward| tokio::spawn(forward.run(handed_over.clone())));
         front::serve(self.listener, self.edge, self.tls, &self.config.limits, &self.stop).await;
         // The last reports have come: what was counted is written down.
         handed_over.cancel();
         if tokio::time::timeout(end, handover).await.is_err() {
             tracing::warn!("the store did not take the last figures of viewers in time");
+        }
+        if let Some(forward) = forward
+            && tokio::time::timeout(end, forward).await.is_err()
+        {
+            tracing::warn!("the last lines of players' reports were not taken in time");
         }
         link.abort();
     }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use anyhow::Context as _;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use clap::Parser;
-use tidegate_host::{Config, Host, Limits, PreferWait, Reload, Statics, Tls, Upstream};
+use tidegate_host::{Config, Host, Limits, PreferWait, RawLines, Reload, Statics, Tls, Upstream};
 use tokio_util::sync::CancellationToken;
 
 /// Serves live streams from a bucket to viewers.
@@ -64,6 +64,19 @@ struct Flags {
     /// `infra/geo` gets one.
     #[arg(long, value_name = "FILE")]
     geo: Vec<PathBuf>,
+    /// Where the lines of players' reports go beside being counted: an address that takes JSON lines by POST, as ClickHouse does with
+    /// `?query=INSERT%20INTO%20tidegate.beacons%20FORMAT%20JSONEachRow`.
+    #[arg(long, env = "TIDEGATE_RAW_URL", conflicts_with = "raw_firehose")]
+    raw_url: Option<http::Uri>,
+    /// What `Authorization` says there, as `Basic …`.
+    #[arg(long, env = "TIDEGATE_RAW_AUTHORIZATION", hide_env_values = true, requires = "raw_url")]
+    raw_authorization: Option<http::HeaderValue>,
+    /// The same to a delivery stream of Amazon Data Firehose, with the region and the credentials of the bucket.
+    #[arg(long, env = "TIDEGATE_RAW_FIREHOSE", value_name = "STREAM", requires = "access_key_id")]
+    raw_firehose: Option<String>,
+    /// Where Firehose is, where that is not AWS.
+    #[arg(long, env = "TIDEGATE_RAW_FIREHOSE_ENDPOINT", requires = "raw_firehose")]
+    raw_firehose_endpoint: Option<http::Uri>,
     /// What this host is called where figures about viewers tell hosts apart.
     #[arg(long, env = "TIDEGATE_EDGE", default_value = "edge")]
     name: String,
@@ -114,6 +127,24 @@ fn config(flags: Flags) -> anyhow::Result<Config> {
         let credentials = Credentials::new(id, secret, flags.session_token, None, "flags");
         SharedCredentialsProvider::new(credentials)
     });
+    let raw = match (flags.raw_url, flags.raw_firehose.zip(credentials.clone())) {
+        (Some(url), _) => {
+            let authorization = flags.raw_authorization.map(|mut value| {
+                value.set_sensitive(true);
+                value
+            });
+            Some(RawLines::Post { url, authorization })
+        }
+        (None, Some((stream, credentials))) => {
+            let region = flags.region.clone();
+            let endpoint = match flags.raw_firehose_endpoint {
+                Some(endpoint) => endpoint,
+                None => format!("https://firehose.{region}.amazonaws.com/").parse()?,
+            };
+            Some(RawLines::Firehose { endpoint, region, stream, credentials })
+        }
+        (None, None) => None,
+    };
     let upstream = Upstream {
         endpoint: flags.endpoint,
         bucket: flags.bucket,
@@ -142,6 +173,7 @@ fn config(flags: Flags) -> anyhow::Result<Config> {
         network_header: flags.network_header,
         address_header: flags.address_header,
         geo: flags.geo,
+        raw,
         name: flags.name,
         environment: flags.environment,
         private_origins: flags.private_origins,

@@ -19,11 +19,14 @@ use futures_util::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::upstream::{Write, Written};
 pub use self::{
     key::ObjectKey,
     upstream::{FetchError, Object},
     watch::Watched,
+};
+pub(crate) use self::{
+    sign::Signer,
+    upstream::{Write, Written},
 };
 use self::{
     upstream::{Ask, Found, UpstreamClient},

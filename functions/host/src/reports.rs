@@ -1,6 +1,6 @@
 //! What players report, on its way to the component: many reports in one call, and all of them to one instance, which keeps what it has
 //! counted between calls. Instances that answer viewers come and go.
-use std::{fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
+use std::{borrow::Cow, fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use tokio::{
@@ -37,8 +37,8 @@ pub(crate) struct Reporter<'a> {
     pub(crate) address: Option<IpAddr>,
     pub(crate) secure: bool,
     pub(crate) host: Option<&'a str>,
-    pub(crate) country: Option<&'a str>,
-    pub(crate) network: Option<&'a str>,
+    pub(crate) country: Option<Cow<'a, str>>,
+    pub(crate) network: Option<Cow<'a, str>>,
 }
 
 /// Takes reports.
@@ -69,6 +69,11 @@ impl Reports {
     pub(crate) fn new(name: String, answers: Arc<Answers>) -> (Self, Handover) {
         let (send, receive) = mpsc::channel(WAITING);
         (Self { send, name }, Handover { receive, answers })
+    }
+
+    /// What this host is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     /// Hands a report over; the status that the component has for it.
@@ -104,8 +109,8 @@ impl Reports {
         }
         line("viewer-host", reporter.host);
         line("viewer-scheme", Some(if reporter.secure { "https" } else { "http" }));
-        line("viewer-country", reporter.country);
-        line("viewer-network", reporter.network);
+        line("viewer-country", reporter.country.as_deref());
+        line("viewer-network", reporter.network.as_deref());
         line("viewer-address", reporter.address.map(cut).as_deref());
         line("viewer-edge", Some(&self.name));
         let mut frame = format!("{} {}\n{head}", head.len(), body.len()).into_bytes();

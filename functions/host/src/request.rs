@@ -1,4 +1,4 @@
-use std::{net::IpAddr, sync::Arc, time::Instant};
+use std::{borrow::Cow, net::IpAddr, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header};
@@ -15,6 +15,7 @@ use crate::{
     guest::Call,
     heard::{self, Heard},
     objects::Objects,
+    raw::Raw,
     reports::{Reporter, Reports, is_report},
     request_id::{REQUEST_ID, loggable, request_id},
     shared::Answers,
@@ -49,6 +50,7 @@ pub(crate) struct Edge {
     pub(crate) geo: Geo,
     pub(crate) reports: Reports,
     pub(crate) heard: Heard,
+    pub(crate) raw: Option<Raw>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -123,7 +125,8 @@ impl Edge {
             return refuse(StatusCode::NOT_FOUND, "there is no such address");
         }
         if is_get && let Some((report, line)) = self.heard.listen(path, request.headers(), Instant::now()) {
-            self.reports.tell(self.frame(&report, request.headers(), request.uri(), peer, line.as_bytes()));
+            let reporter = self.reporter(request.headers(), request.uri(), peer);
+            self.reports.tell(self.reports.frame(&report, &reporter, line.as_bytes()));
         }
         if is_get && !is_personal(path, request.headers()) {
             let shared = heard::without(path);
@@ -153,7 +156,14 @@ impl Edge {
             return refuse(StatusCode::PAYLOAD_TOO_LARGE, "the report is too long, or broke off");
         };
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-        let status = self.reports.take(self.frame(path, &head.headers, &head.uri, peer, &body.to_bytes())).await;
+        let (reporter, body) = (self.reporter(&head.headers, &head.uri, peer), body.to_bytes());
+        let status = self.reports.take(self.reports.frame(path, &reporter, &body)).await;
+        // Only what somebody was allowed to say.
+        if status.is_success()
+            && let Some(raw) = &self.raw
+        {
+            raw.take(head.uri.path(), self.reports.name(), &reporter, &body);
+        }
         let mut headers = HeaderMap::new();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         // Players are on any page.
@@ -164,21 +174,20 @@ impl Edge {
         Arc::new(Answer::text(status, headers, Bytes::new()))
     }
 
-    /// A report with what is known of who reports.
-    fn frame(&self, path: &str, headers: &HeaderMap, uri: &Uri, peer: &Peer, body: &[u8]) -> Vec<u8> {
-        let named = |name: &Option<HeaderName>| name.as_ref().and_then(|name| headers.get(name)?.to_str().ok());
+    /// What is known of who reports.
+    fn reporter<'a>(&self, headers: &'a HeaderMap, uri: &'a Uri, peer: &Peer) -> Reporter<'a> {
+        let named = |name: &Option<HeaderName>| name.as_ref().and_then(|name| headers.get(name)?.to_str().ok()).map(Cow::Borrowed);
         let address = self.address(headers, peer);
         let place = address.map(|address| self.geo.find(address)).unwrap_or_default();
         let whole = place.whole();
-        let reporter = Reporter {
+        Reporter {
             headers,
             address,
             secure: peer.secure,
             host: headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| Some(uri.authority()?.as_str())),
-            country: named(&self.country_header).or(whole.as_deref()),
-            network: named(&self.network_header).or(place.network.as_deref()),
-        };
-        self.reports.frame(path, &reporter, body)
+            country: named(&self.country_header).or_else(|| whole.map(Cow::Owned)),
+            network: named(&self.network_header).or_else(|| place.network.map(Cow::Owned)),
+        }
     }
 
     /// Where a viewer comes from: what something before this host says, else the connection.

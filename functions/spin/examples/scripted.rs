@@ -115,6 +115,18 @@ mod component {
                 let headers: Vec<_> = request.headers().iter().map(|(name, value)| format!("{name}: {value:?}")).collect();
                 answer(200, &[("cache-control", "private")], &headers.join("\n"))
             }
+            // One status for each report: nobody is no stream
+            "tidegate-reports" => {
+                let body = request.into_body().bytes().await?;
+                let (mut rest, mut statuses) = (&body[..], String::new());
+                while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                    let (line, report) = (std::str::from_utf8(&rest[..end])?, &rest[end + 1..]);
+                    let lengths = line.split(' ').map(str::parse::<usize>).collect::<Result<Vec<_>, _>>()?;
+                    statuses.push_str(if report.starts_with(b"/beacon/nobody") { "404\n" } else { "204\n" });
+                    rest = &report[lengths.iter().sum::<usize>()..];
+                }
+                answer(200, &[], &statuses)
+            }
             "panic" => panic!("as asked"),
             "spin" => loop {
                 std::hint::black_box(&CALLS);

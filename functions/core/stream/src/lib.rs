@@ -43,7 +43,7 @@ pub use hash::{ConfigHash, Hash, KeyHash};
 pub use id::{IdError, Msn, OriginId, PartIndex, PlaybackId, RecordNumber, RenditionId, SessionId, StreamId, WriterId, symbols};
 pub use json::{Json, JsonError};
 pub use key::{AnalyticsKey, InstanceId, Key, Ledger, MetaKey};
-pub use path::{MpdKind, Path};
+pub use path::{MpdKind, Path, report_stream};
 pub use path_origin::OriginPath;
 pub use path_token::{split_token, token_prefix};
 pub use position::{AS_OF_LAG_SEGMENTS, AsOf, Position};

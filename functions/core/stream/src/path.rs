@@ -196,6 +196,17 @@ fn parse_plain(text: &str) -> Option<u64> {
     (text == "0" || !text.starts_with('0')).then_some(number)
 }
 
+/// The stream that a report is about, by the path (with its leading slash, without a token) that it is posted to: `/live/<stream>/beacon`,
+/// or `/beacon/<stream>` for short.
+#[must_use]
+pub fn report_stream(path: &str) -> Option<StreamId> {
+    let stream = match path.strip_prefix("/beacon/") {
+        Some(stream) => stream,
+        None => path.strip_prefix("/live/")?.strip_suffix("/beacon")?,
+    };
+    StreamId::parse(stream).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

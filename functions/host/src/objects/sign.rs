@@ -17,20 +17,21 @@ use super::FetchError;
 /// Credentials that expire are asked for again this long before.
 const RENEW_BEFORE: Duration = Duration::from_secs(300);
 
-/// Signs requests with SigV4 as S3 wants it.
-pub(super) struct Signer {
+/// Signs requests with SigV4, as S3 wants it and other services of AWS take it.
+pub(crate) struct Signer {
     provider: SharedCredentialsProvider,
     region: String,
+    service: &'static str,
     current: Mutex<Option<Credentials>>,
 }
 
 impl Signer {
-    pub(super) fn new(provider: SharedCredentialsProvider, region: String) -> Self {
-        Self { provider, region, current: Mutex::new(None) }
+    pub(crate) fn new(provider: SharedCredentialsProvider, region: String, service: &'static str) -> Self {
+        Self { provider, region, service, current: Mutex::new(None) }
     }
 
     /// Adds the signature to `request`; every header that it has at this point is signed.
-    pub(super) async fn sign<B>(&self, request: &mut http::Request<B>, body: &[u8]) -> Result<(), FetchError> {
+    pub(crate) async fn sign<B>(&self, request: &mut http::Request<B>, body: &[u8]) -> Result<(), FetchError> {
         let identity = self.credentials().await?.into();
         let mut settings = SigningSettings::default();
         settings.percent_encoding_mode = PercentEncodingMode::Single;
@@ -39,7 +40,7 @@ impl Signer {
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(&self.region)
-            .name("s3")
+            .name(self.service)
             .time(SystemTime::now())
             .settings(settings)
             .build()

@@ -184,7 +184,7 @@ impl UpstreamClient {
             PreferWait::Always => CAN_WAIT,
             PreferWait::Never => WAIT_TRIES,
         };
-        let signer = upstream.credentials.map(|provider| Signer::new(provider, upstream.region));
+        let signer = upstream.credentials.map(|provider| Signer::new(provider, upstream.region, "s3"));
         let bearer = upstream.shield_secret.map(|secret| -> Result<_, FetchError> {
             let mut value = HeaderValue::try_from(format!("Bearer {secret}")).map_err(|_| FetchError::Secret)?;
             value.set_sensitive(true);

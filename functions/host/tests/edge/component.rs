@@ -8,10 +8,9 @@ use http::Method;
 use tidegate_host::{Host, check_imports};
 use wasmtime::{Engine, component::Component};
 
-use crate::{
-    setup::{Edge, config, functions, scripted},
-    upstream::Store,
-};
+use tidegate_rig::Store;
+
+use crate::setup::{Edge, config, functions, scripted};
 
 #[test]
 fn the_component_imports_no_more_than_every_host_of_functions_has() {

@@ -13,7 +13,9 @@ use tidegate_host::Tls;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::{setup::Edge, upstream::IMMUTABLE};
+use tidegate_rig::IMMUTABLE;
+
+use crate::setup::Edge;
 
 type Http2 = hyper::client::conn::http2::SendRequest<Empty<Bytes>>;
 

@@ -4,7 +4,9 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bytes::Bytes;
 use http::Method;
 
-use crate::{setup::Edge, upstream::IMMUTABLE};
+use tidegate_rig::IMMUTABLE;
+
+use crate::setup::Edge;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_immutable_object_is_read_once() {

@@ -3,10 +3,9 @@ use std::{fs, time::Duration};
 
 use tidegate_host::HostError;
 
-use crate::{
-    setup::{Edge, scripted, target},
-    upstream::IMMUTABLE,
-};
+use tidegate_rig::IMMUTABLE;
+
+use crate::setup::{Edge, scripted, target};
 
 /// A component that says another version of the words between host and functions.
 fn of_version(version: u8) -> Vec<u8> {

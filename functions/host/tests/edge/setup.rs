@@ -13,10 +13,9 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use tidegate_host::{Config, Host, Limits, PreferWait, Reload, Statics, Upstream};
+use tidegate_rig::Store;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-
-use crate::upstream::Store;
 
 /// A host that runs, with the upstream behind it and a viewer before it.
 pub(crate) struct Edge {
@@ -82,12 +81,20 @@ impl Edge {
         self.send(Method::GET, path, &[]).await
     }
 
+    pub(crate) async fn post(&self, path: &str, headers: &[(&str, &str)], body: &'static str) -> Answer {
+        self.request(Method::POST, path, headers, Full::from(body)).await
+    }
+
     pub(crate) async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.request(method, path, headers, Full::default()).await
+    }
+
+    async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: Full<Bytes>) -> Answer {
         let mut request = Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.client.request(request.body(Full::default()).unwrap()).await.unwrap();
+        let response = self.client.request(request.body(body).unwrap()).await.unwrap();
         let (head, body) = response.into_parts();
         Answer { status: head.status, headers: head.headers, body: body.collect().await.unwrap().to_bytes() }
     }

@@ -3,10 +3,9 @@ use std::time::{Duration, Instant};
 
 use tidegate_host::{PreferWait, Upstream};
 
-use crate::{
-    setup::Edge,
-    upstream::{IMMUTABLE, Store},
-};
+use tidegate_rig::{IMMUTABLE, Store};
+
+use crate::setup::Edge;
 
 const SECRET: &str = "between-edges";
 

@@ -4,10 +4,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::Method;
 use tidegate_token::{Claims, Key, Match, MatchKind, Token, UriPart};
 
+use tidegate_rig::IMMUTABLE;
+
 use crate::{
     foreign::{answer, origin},
     setup::{Edge, functions},
-    upstream::IMMUTABLE,
 };
 
 const INIT: &str = "live/demo/0123456789abcdefghjk/init/high/0123456789abcdef.mp4";

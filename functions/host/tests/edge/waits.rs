@@ -2,7 +2,9 @@ use std::time::{Duration, Instant};
 
 use tidegate_host::PreferWait;
 
-use crate::{setup::Edge, upstream::IMMUTABLE};
+use tidegate_rig::IMMUTABLE;
+
+use crate::setup::Edge;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn parked_viewers_wake_when_the_object_is_there() {

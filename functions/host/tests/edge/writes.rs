@@ -1,6 +1,8 @@
 use http::Method;
 
-use crate::{setup::Edge, upstream::IMMUTABLE};
+use tidegate_rig::IMMUTABLE;
+
+use crate::setup::Edge;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn functions_write_under_conditions_and_see_what_they_wrote() {

@@ -1,3 +1,4 @@
+//! A bucket behind HTTP, in path style, named `bucket`: a test puts its objects, says how it fails, and sees what it was asked.
 use std::{
     collections::HashMap,
     convert::Infallible,
@@ -6,17 +7,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{net::TcpListener, sync::Notify};
 
-pub(crate) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// What an object that never changes is kept for.
+pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// A store whose objects a test puts, and whose requests a test counts.
 #[derive(Clone)]
-pub(crate) struct Store {
+pub struct Store {
     inner: Arc<Inner>,
     port: u16,
 }
@@ -33,20 +35,24 @@ struct State {
     requests: Vec<Seen>,
     /// So many requests fail with this status.
     fail: (usize, u16),
+    /// What a POST is answered, by whatever else than S3 lies at this address.
+    reply: Bytes,
     /// Answers to `Prefer: wait` come when the object exists.
     waits: bool,
     slow: Duration,
 }
 
+/// A request, as it came.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
-    pub(crate) method: Method,
-    pub(crate) path: String,
-    pub(crate) headers: HeaderMap,
+pub struct Seen {
+    pub method: Method,
+    pub path: String,
+    pub headers: HeaderMap,
+    pub body: Bytes,
 }
 
 impl Store {
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let store = Self { inner: Arc::default(), port: listener.local_addr().unwrap().port() };
         let serving = store.clone();
@@ -68,35 +74,42 @@ impl Store {
         store
     }
 
-    pub(crate) fn endpoint(&self) -> String {
+    pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    pub(crate) fn put(&self, key: &str, bytes: impl Into<Bytes>, cache_control: &'static str) {
+    pub fn put(&self, key: &str, bytes: impl Into<Bytes>, cache_control: &'static str) {
         self.inner.state.lock().unwrap().objects.insert(key.into(), (bytes.into(), cache_control));
         self.inner.changed.notify_waiters();
     }
 
-    pub(crate) fn fail(&self, times: usize, status: u16) {
+    /// The bytes of an object.
+    pub fn object(&self, key: &str) -> Option<Bytes> {
+        self.inner.state.lock().unwrap().objects.get(key).map(|(bytes, _)| bytes.clone())
+    }
+
+    pub fn reply(&self, body: &'static str) {
+        self.inner.state.lock().unwrap().reply = Bytes::from_static(body.as_bytes());
+    }
+
+    pub fn fail(&self, times: usize, status: u16) {
         self.inner.state.lock().unwrap().fail = (times, status);
     }
 
-    pub(crate) fn waits(&self) {
+    pub fn waits(&self) {
         self.inner.state.lock().unwrap().waits = true;
     }
 
-    pub(crate) fn slow(&self, by: Duration) {
+    pub fn slow(&self, by: Duration) {
         self.inner.state.lock().unwrap().slow = by;
     }
 
-    pub(crate) fn requests(&self, key: &str) -> Vec<Seen> {
+    pub fn requests(&self, key: &str) -> Vec<Seen> {
         let state = self.inner.state.lock().unwrap();
         state.requests.iter().filter(|seen| seen.path == format!("/bucket/{key}")).cloned().collect()
     }
 
-    async fn write(&self, request: Request<Incoming>, key: &str) -> Response<Full<Bytes>> {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
+    fn write(&self, head: &Parts, body: Bytes, key: &str) -> Response<Full<Bytes>> {
         let mut state = self.inner.state.lock().unwrap();
         let known = state.objects.get(key).map(|(bytes, _)| etag_of(bytes));
         let header = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap());
@@ -104,7 +117,7 @@ impl Store {
             || header("if-match").is_some_and(|etag| known.as_deref() != Some(etag));
         let response = Response::builder();
         if refused {
-            return response.status(StatusCode::PRECONDITION_FAILED).body(Full::from("<Error/>")).unwrap();
+            return response.status(StatusCode::PRECONDITION_FAILED).body(error("PreconditionFailed")).unwrap();
         }
         if head.method == Method::DELETE {
             state.objects.remove(key);
@@ -116,38 +129,47 @@ impl Store {
     }
 
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let path = request.uri().path().to_owned();
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let path = head.uri.path().to_owned();
         let key = path.trim_start_matches("/bucket/").to_owned();
-        let waits = {
+        let (waits, slow) = {
             let mut state = self.inner.state.lock().unwrap();
-            state.requests.push(Seen { method: request.method().clone(), path, headers: request.headers().clone() });
+            state.requests.push(Seen { method: head.method.clone(), path, headers: head.headers.clone(), body: body.clone() });
             if state.fail.0 > 0 {
                 state.fail.0 -= 1;
-                return Response::builder().status(state.fail.1).body(Full::from("<Error/>")).unwrap();
+                return Response::builder().status(state.fail.1).body(error("Test")).unwrap();
             }
-            (state.waits && request.headers().contains_key("prefer"), state.slow)
+            if head.method == Method::POST {
+                return Response::new(Full::from(state.reply.clone()));
+            }
+            (state.waits && head.headers.contains_key("prefer"), state.slow)
         };
-        tokio::time::sleep(waits.1).await;
-        if request.method() != Method::GET {
-            return self.write(request, &key).await;
+        tokio::time::sleep(slow).await;
+        if head.method != Method::GET {
+            return self.write(&head, body, &key);
         }
         loop {
             let changed = self.inner.changed.notified();
             let object = self.inner.state.lock().unwrap().objects.get(&key).cloned();
             match object {
-                Some((bytes, control)) => return found(&request, bytes, control, waits.0),
-                None if waits.0 => changed.await,
-                None => return Response::builder().status(404).body(Full::from("<Error><Code>NoSuchKey</Code></Error>")).unwrap(),
+                Some((bytes, control)) => return found(&head, bytes, control, waits),
+                None if waits => changed.await,
+                None => return Response::builder().status(404).body(error("NoSuchKey")).unwrap(),
             }
         }
     }
+}
+
+fn error(code: &str) -> Full<Bytes> {
+    Full::from(format!("<Error><Code>{code}</Code></Error>"))
 }
 
 fn etag_of(bytes: &[u8]) -> String {
     format!("\"{:x}\"", bytes.iter().fold(bytes.len() as u64, |sum, byte| sum.wrapping_mul(31) + u64::from(*byte)))
 }
 
-fn found(request: &Request<Incoming>, bytes: Bytes, control: &str, waited: bool) -> Response<Full<Bytes>> {
+fn found(head: &Parts, bytes: Bytes, control: &str, waited: bool) -> Response<Full<Bytes>> {
     let etag = etag_of(&bytes);
     let mut response = Response::builder().header("etag", &etag);
     if !control.is_empty() {
@@ -156,10 +178,10 @@ fn found(request: &Request<Incoming>, bytes: Bytes, control: &str, waited: bool)
     if waited {
         response = response.header("preference-applied", "wait=20");
     }
-    if request.headers().get("if-none-match").is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
+    if head.headers.get("if-none-match").is_some_and(|known| known.as_bytes() == etag.as_bytes()) {
         return response.status(StatusCode::NOT_MODIFIED).body(Full::default()).unwrap();
     }
-    let range = request.headers().get("range").and_then(|range| range.to_str().ok()?.strip_prefix("bytes=")?.split_once('-'));
+    let range = head.headers.get("range").and_then(|range| range.to_str().ok()?.strip_prefix("bytes=")?.split_once('-'));
     match range {
         Some((first, last)) => {
             let (first, last): (usize, usize) = (first.parse().unwrap(), last.parse().unwrap());
