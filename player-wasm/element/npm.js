@@ -72,6 +72,7 @@ function packageOf() {
       "./inline": module("inline", "./types/index.d.ts"),
       "./element": module("element"),
       "./controls": module("controls", "./types/controls/controls.d.ts"),
+      "./licenses": module("licenses"),
       "./react": module("react", "./react.d.ts"),
       "./abr": module("abr"),
       "./hls": module("hls"),

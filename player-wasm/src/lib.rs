@@ -68,10 +68,10 @@ pub fn out_len() -> usize {
 }
 
 /// Makes an engine. `utc_at_zero_ms` is the wall clock at 0 of the steady one; `latency_s` the wished latency; `expected_bps`
-/// what the network carried last time.
+/// what the network carried last time; with `decrypts` media under keys of others is none of the engine's business.
 #[wasm_bindgen]
-pub fn begin(utc_at_zero_ms: f64, latency_s: f64, expected_bps: f64) {
-    let config = Config { latency_s: known(latency_s), utc_at_zero_ms, expected_bps: known(expected_bps), ..Config::default() };
+pub fn begin(utc_at_zero_ms: f64, latency_s: f64, expected_bps: f64, decrypts: bool) {
+    let config = Config { latency_s: known(latency_s), utc_at_zero_ms, expected_bps: known(expected_bps), decrypts, ..Config::default() };
     STATE.0.borrow_mut().engine = Some(Engine::new(config));
 }
 

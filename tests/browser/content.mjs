@@ -91,6 +91,48 @@ function encrypt(made) {
   writeFileSync(join(made, "locked", "index.m3u8"), `${list}#EXT-X-ENDLIST\n`);
 }
 
+/** Key and its id, in hexadecimal digits, of what `encrypted` makes. */
+export const KEY = "00112233445566778899aabbccddeeff";
+export const KEY_ID = "a7e61c373e219033c21091fa607bf3b8";
+/** Says to a browser that keys are asked for by their ids (W3C, "cenc" Initialization Data Format). */
+const COMMON_SYSTEM = Buffer.from("1077efecc0b24d02ace33c1e52e2fb4b", "hex");
+
+/** The folder with eight seconds of pictures under Common Encryption, `cenc`. */
+export function encrypted() {
+  const folder = join(content(), "encrypted");
+  if (existsSync(folder)) return folder;
+  const made = mkdtempSync(join(tmpdir(), "tidegate-encrypted-"));
+  const file = join(made, "all.mp4");
+  execFileSync(ffmpeg, ["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=15:duration=8", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-profile:v", "baseline", "-g", "30", "-sc_threshold", "0",
+    "-encryption_scheme", "cenc-aes-ctr", "-encryption_key", KEY, "-encryption_kid", KEY_ID, "-movflags", "+frag_keyframe+empty_moov+default_base_moof", file]);
+  const bytes = readFileSync(file);
+  const boxes = [];
+  for (let at = 0; at + 8 <= bytes.length; at += bytes.readUInt32BE(at)) boxes.push({ name: bytes.toString("latin1", at + 4, at + 8), bytes: bytes.subarray(at, at + bytes.readUInt32BE(at)) });
+  const init = Buffer.concat(boxes.filter(({ name }) => name === "ftyp" || name === "moov").map(({ name, bytes }) => (name === "moov" ? asking(bytes) : bytes)));
+  writeFileSync(join(made, "init.mp4"), init);
+  let list = '#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-PLAYLIST-TYPE:VOD\n#EXT-X-MAP:URI="init.mp4"\n#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="skd://x",KEYFORMAT="urn:uuid:1077efec-c0b2-4d02-ace3-3c1e52e2fb4b"\n';
+  boxes.filter(({ name }) => name === "moof").forEach((moof, at) => {
+    writeFileSync(join(made, `${at}.m4s`), Buffer.concat([moof.bytes, boxes[boxes.indexOf(moof) + 1].bytes]));
+    list += `#EXTINF:2,\n${at}.m4s\n`;
+  });
+  writeFileSync(join(made, "only.m3u8"), `${list}#EXT-X-ENDLIST\n`);
+  writeFileSync(join(made, "index.m3u8"), '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=400000,CODECS="avc1.42c00d",RESOLUTION=320x180\nonly.m3u8\n');
+  try {
+    renameSync(made, folder);
+  } catch {
+    // Another test was quicker.
+  }
+  return folder;
+}
+
+/** A `moov` with a `pssh` at its end, which is what browsers wait for before they ask. */
+function asking(moov) {
+  const pssh = Buffer.concat([Buffer.from([0, 0, 0, 52]), Buffer.from("pssh"), Buffer.from([1, 0, 0, 0]), COMMON_SYSTEM, Buffer.from([0, 0, 0, 1]), Buffer.from(KEY_ID, "hex"), Buffer.from([0, 0, 0, 0])]);
+  const larger = Buffer.concat([moov, pssh]);
+  larger.writeUInt32BE(larger.length, 0);
+  return larger;
+}
+
 /** A live playlist of a recording: `begun` s are there at the start, and it goes on until the recording ends. */
 function live(list, started, window) {
   const seconds = (Date.now() - started) / 1000;
@@ -113,9 +155,9 @@ function live(list, started, window) {
  * Serves the streams, `folders` (path to folder) and `pages` (path to text of HTML, or { type, body, headers }).
  * `/live/<name>/…` begins
  * with so many seconds when it is first asked for; `/window/<name>/…` is live too, with six segments. `broken` answers with a status what it is
- * given the path of.
+ * given the path of; `posted` gets path, headers and body of what is posted, and says with what status it is answered (and the body comes back).
  */
-export async function serveContent({ folders = {}, pages = {}, begun = 24, broken = () => 0, headers = {} } = {}) {
+export async function serveContent({ folders = {}, pages = {}, begun = 24, broken = () => 0, posted, headers = {} } = {}) {
   const root = content();
   const roots = { "/vod/": root, ...folders };
   const asked = [];
@@ -124,6 +166,13 @@ export async function serveContent({ folders = {}, pages = {}, begun = 24, broke
     const { pathname } = new URL(request.url, "http://x");
     asked.push(pathname);
     const send = (status, type, body, more = {}) => response.writeHead(status, { "access-control-allow-origin": "*", "cache-control": "no-store", "content-type": type, ...headers, ...more }).end(body);
+    if (request.method === "POST" && posted) {
+      const chunks = [];
+      return request.on("data", (chunk) => chunks.push(chunk)).on("end", () => {
+        const body = Buffer.concat(chunks);
+        send(posted(pathname, request.headers, body), "application/octet-stream", body);
+      });
+    }
     const status = broken(pathname);
     if (status) return send(status, "text/plain", "");
     const page = pages[pathname];

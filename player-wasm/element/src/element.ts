@@ -3,9 +3,10 @@
 import type { CmcdOptions } from "./cmcd.js";
 import type { Decision, EngineEvent, EngineStats } from "./engine.js";
 import { type ErrorReason, type PlayerError, playerError } from "./errors.js";
+import type { KeySystems, Licenses } from "./licenses.js";
 import { type AudioTrack, AudioTrackList, VideoRenditionList } from "./lists.js";
 import { EVENTS, mirrored } from "./mirror.js";
-import { Playback } from "./playback.js";
+import { type Options, Playback } from "./playback.js";
 
 /** Figures of the engine and of the element. */
 export interface Stats extends EngineStats {
@@ -46,6 +47,9 @@ export class TidegatePlayer extends Base {
   /** Makes what the attribute `controls` asks for; without it the browser's own controls are shown. */
   static makeControls: ((player: TidegatePlayer, root: ShadowRoot) => Controls) | undefined;
 
+  /** Makes what asks for licences of encrypted streams; without it there are none. */
+  static makeLicenses: ((video: HTMLVideoElement, systems: KeySystems, failed: (cause: unknown) => void) => Licenses) | undefined;
+
   /** The media element inside, for what is not mirrored. */
   readonly video: HTMLVideoElement;
   /** The qualities; `selectedIndex` -1 leaves the choice to the player. */
@@ -64,6 +68,7 @@ export class TidegatePlayer extends Base {
   #status: Status = "idle";
   #streamType: StreamType = "unknown";
   #window = NaN;
+  #keySystems: KeySystems | undefined;
 
   constructor() {
     super();
@@ -173,6 +178,13 @@ export class TidegatePlayer extends Base {
     else this.removeAttribute("latency");
   }
 
+  /** How the keys of encrypted streams are had; setting it loads anew. */
+  get keySystems(): KeySystems | undefined { return this.#keySystems; }
+  set keySystems(value: KeySystems | undefined) {
+    this.#keySystems = value;
+    if (this.#listeners) this.load();
+  }
+
   #again(event: Event): void {
     if (event.type === "playing" && this.#status === "trouble") this.#become("playing");
     if (event.type === "durationchange" && !this.#playback?.stats && this.video.duration > 0) {
@@ -209,7 +221,9 @@ export class TidegatePlayer extends Base {
     this.#playback = playback;
     const latency = this.latency > 0 ? this.latency : undefined;
     const credentials = this.crossOrigin === "use-credentials";
-    playback.start(this.src, { latency, expectedBandwidth: this.#bandwidth, credentials, cmcd: this.#cmcd() }).catch((error: unknown) => {
+    const [make, systems] = [TidegatePlayer.makeLicenses, this.#keySystems];
+    const licenses: Options["licenses"] = make && systems && ((video, failed) => make(video, systems, failed));
+    playback.start(this.src, { latency, expectedBandwidth: this.#bandwidth, credentials, cmcd: this.#cmcd(), licenses }).catch((error: unknown) => {
       if (this.#playback === playback) this.#fail("engine", error);
     });
     if (this.autoplay) void this.video.play().catch(() => undefined);
@@ -280,7 +294,7 @@ export class TidegatePlayer extends Base {
         if (event.reason === "decode" && this.#restarts < MAX_RESTARTS) {
           this.#restarts++;
           this.#restartSoon();
-        } else this.#fail(event.reason);
+        } else this.#fail(event.reason, event.cause);
         break;
     }
   }

@@ -1,6 +1,7 @@
 // The engine in WebAssembly: loading it, and the shape of what it says. Codes and places are those of player-wasm/src.
 
 import type { DateRange } from "./dateranges.js";
+import type { ErrorReason } from "./errors.js";
 
 /** 0 is video (or video with sound), 1 is sound, 2 is captions. */
 export type Track = 0 | 1 | 2;
@@ -83,14 +84,14 @@ export const enum Question {
   Sound,
 }
 
-export const REASONS = ["playlist", "codecs", "decode", "protected"] as const;
+export const REASONS: readonly ErrorReason[] = ["playlist", "codecs", "decode", "protected"];
 
 export type EngineEvent =
   | { name: "offline" | "playing" | "ended" | "newSession" | "tracks" | "trouble" }
   | { name: "level"; rung: number; rungs: number; bandwidth: number; height: number }
   | { name: "seekable"; from: number; to: number; live: boolean }
   | { name: "daterange"; range: DateRange }
-  | { name: "error"; reason: (typeof REASONS)[number] };
+  | { name: "error"; reason: ErrorReason; cause?: unknown };
 
 /** Figures of the engine; times in s, rates in bit/s, `null` where something is not known. */
 export interface EngineStats {
@@ -143,7 +144,7 @@ export interface Exports {
   numbers(): number;
   out(): number;
   out_len(): number;
-  begin(utcAtZero: number, latency: number, expected: number): void;
+  begin(utcAtZero: number, latency: number, expected: number, decrypts: boolean): void;
   handle(code: number, now: number, split: number, a: number, b: number, c: number, d: number): void;
   poll(): number;
   idle(slices: number): number;
@@ -156,9 +157,9 @@ const NUMBERS = 5;
 export class Engine {
   #wasm: Exports;
 
-  constructor(wasm: Exports, utcAtZero: number, latency = NaN, expected = NaN) {
+  constructor(wasm: Exports, utcAtZero: number, latency = NaN, expected = NaN, decrypts = false) {
     this.#wasm = wasm;
-    wasm.begin(utcAtZero, latency, expected);
+    wasm.begin(utcAtZero, latency, expected, decrypts);
   }
 
   handle(code: Told, now: number, a = NaN, b = NaN, c = NaN, d = NaN, split = 0): void {

@@ -1,6 +1,6 @@
 // Why something cannot be played.
 
-export type ErrorReason = "playlist" | "codecs" | "decode" | "protected" | "engine";
+export type ErrorReason = "playlist" | "codecs" | "decode" | "protected" | "license" | "engine";
 
 /** Shaped as a MediaError, with a reason that a page can tell apart. */
 export interface PlayerError {
@@ -15,7 +15,8 @@ const MESSAGES: Record<ErrorReason, string> = {
   playlist: "there is no playlist at the address",
   codecs: "this browser plays none of the stream's codecs",
   decode: "the browser could not decode the stream",
-  protected: "the stream is encrypted in a way that this player does not know",
+  protected: "the stream is encrypted, and the page has not said how its keys are had (keySystems)",
+  license: "no licence for the encrypted stream could be had",
 };
 
 export function playerError(reason: ErrorReason): PlayerError {

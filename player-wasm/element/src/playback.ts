@@ -4,6 +4,7 @@ import { Cmcd, type CmcdOptions, type State } from "./cmcd.js";
 import { Captions, type Choosable, readChoosable } from "./captions.js";
 import { DateRanges } from "./dateranges.js";
 import { type Decision, Do, Engine, type EngineEvent, type EngineStats, Question, REASONS, Told, type Track, readDecisions, readStats } from "./engine.js";
+import type { Licenses } from "./licenses.js";
 import { loadEngine } from "./load.js";
 import { Media, isPlayableByParts } from "./media.js";
 import { Net } from "./net.js";
@@ -25,6 +26,8 @@ export interface Options {
   credentials: boolean;
   /** What is told to CDN and operator, where anything is. */
   cmcd: CmcdOptions | undefined;
+  /** Makes what asks for licences, where the page has said how they are had. */
+  licenses: ((video: HTMLVideoElement, failed: (cause: unknown) => void) => Licenses) | undefined;
 }
 
 export class Playback {
@@ -35,6 +38,7 @@ export class Playback {
   #engine: Engine | undefined;
   #captions: Captions | undefined;
   #ranges: DateRanges;
+  #licenses: Licenses | undefined;
   /** Requests that failed since the last one that did not, and since when the picture stands. */
   #failures = 0;
   #standing: number | undefined;
@@ -61,6 +65,7 @@ export class Playback {
 
   /** Begins to play. Rejects if the engine cannot be loaded. */
   async start(url: string, options: Options): Promise<void> {
+    this.#licenses = options.licenses?.(this.#video, (cause) => this.#said({ name: "error", reason: "license", cause }));
     if (!isPlayableByParts() && this.#playNatively(url)) return;
     this.#net = new Net(options.credentials);
     if (!options.cmcd?.requests) this.#net.begin(url);
@@ -75,7 +80,7 @@ export class Playback {
     if (this.#listeners.signal.aborted) return;
     // Date.now() follows corrections of the clock, timeOrigin does not.
     const utcAtZero = Date.now() - performance.now();
-    this.#engine = new Engine(make(), utcAtZero, options.latency, options.expectedBandwidth);
+    this.#engine = new Engine(make(), utcAtZero, options.latency, options.expectedBandwidth, this.#licenses !== undefined);
     this.#captions = new Captions(this.#video, (at) => this.#tell(Told.Text, at));
     if (options.cmcd) this.#cmcd = new Cmcd(options.cmcd, () => this.stats);
     const signal = this.#listeners.signal;
@@ -130,6 +135,7 @@ export class Playback {
     this.#cmcd?.close();
     this.#net.close();
     this.#media.close();
+    this.#licenses?.close();
     this.#captions?.close();
     this.#ranges.close();
     this.#engine = undefined;
@@ -271,6 +277,7 @@ export class Playback {
       case Do.OpenTracks: {
         const [video, audio] = [text(0), text(1)];
         this.#muxed = video !== "" && audio === "";
+        this.#licenses?.open([video || undefined, audio || undefined]);
         this.#media.open([video || undefined, audio || undefined]);
         break;
       }

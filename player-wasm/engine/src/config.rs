@@ -11,10 +11,12 @@ pub struct Config {
     pub back_s: f64,
     /// What the network is expected to carry, from an earlier session; chooses the first rung.
     pub expected_bps: Option<f64>,
+    /// Media under keys of others goes to the browser as it is, which has a module that decrypts it.
+    pub decrypts: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { latency_s: None, utc_at_zero_ms: 0.0, forward_s: 30.0, back_s: 30.0, expected_bps: None }
+        Self { latency_s: None, utc_at_zero_ms: 0.0, forward_s: 30.0, back_s: 30.0, expected_bps: None, decrypts: false }
     }
 }

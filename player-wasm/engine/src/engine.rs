@@ -225,7 +225,7 @@ impl Engine {
             if main_request && answer == Answer::Changed {
                 lane.playlist_changed(&mut self.shared);
                 let protected = lane.track != Track::Text && lane.playlist().is_some_and(|list| list.protected);
-                if protected {
+                if protected && !self.shared.config.decrypts {
                     return self.fail(Reason::Protected);
                 }
                 if index == 0 {

@@ -146,6 +146,6 @@ pub enum Reason {
     Codecs,
     /// The browser refuses the media again and again.
     Decode,
-    /// The media is encrypted in a way that is not known here.
+    /// The media is encrypted, not with a plain AES-128 key, and nothing decrypts it.
     Protected,
 }
