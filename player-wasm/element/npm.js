@@ -33,7 +33,7 @@ const ATTRIBUTES = {
   cmcd: "`requests`, `events` or both: what CDN and operator are told.",
   beacon: "Where events are posted.",
 };
-const PARTS = ["video", "controls", "bar", "row", "button", "play", "mute", "live", "time", "latency", "captions", "settings", "pip", "fullscreen", "big-play", "seek", "loudness", "rail", "knob", "spinner", "notice", "retry", "menu", "why"];
+const PARTS = ["video", "controls", "bar", "row", "button", "play", "mute", "live", "time", "latency", "captions", "settings", "pip", "fullscreen", "big-play", "seek", "loudness", "rail", "knob", "thumbnail", "spinner", "notice", "retry", "menu", "why"];
 const VARIABLES = {
   "--tidegate-accent": "Colour of what has been played and of what is on.",
   "--tidegate-live": "Colour of the dot at the live edge.",

@@ -10,7 +10,7 @@ import { extname, join } from "node:path";
 const SECONDS = 60;
 const SEGMENT_S = 2;
 /** Changes with what is made, so that an older cache is not taken. */
-const VERSION = 4;
+const VERSION = 5;
 const TYPES = { ".m3u8": "application/vnd.apple.mpegurl", ".m4s": "video/mp4", ".mp4": "video/mp4", ".vtt": "text/vtt", ".mpd": "application/dash+xml", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html; charset=utf-8", ".css": "text/css", ".json": "application/json" };
 const tools = process.env.TIDEGATE_TOOLS ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "tidegate", "tools");
 const ffmpeg = [join(tools, "bin", "ffmpeg"), "/usr/bin/ffmpeg"].find(existsSync) ?? "ffmpeg";
@@ -38,6 +38,7 @@ export function content() {
     run("-f", "lavfi", "-i", `sine=frequency=${hertz}:sample_rate=48000:duration=${SECONDS}`, "-c:a", "aac", "-b:a", "64k", ...hls, "-hls_segment_filename", `${name}/%d.m4s`, "-hls_fmp4_init_filename", "init.mp4", `${name}/index.m3u8`);
   }
   captions(made);
+  keyFrames(made);
   writeFileSync(join(made, "index.m3u8"), multivariant(""));
   encrypt(made);
   try {
@@ -54,7 +55,15 @@ function multivariant(prefix) {
   return ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-INDEPENDENT-SEGMENTS",
     media("AUDIO", "sound", "English", "en", "en/index.m3u8", ",DEFAULT=YES"), media("AUDIO", "sound", "Deutsch", "de", "de/index.m3u8", ""),
     media("SUBTITLES", "text", "English", "en", "text/index.m3u8", ',CHARACTERISTICS="public.accessibility.describes-music-and-sound"'),
-    variant(260_000, "320x180", "low", "avc1.42c00d"), variant(760_000, "640x360", "high", "avc1.42c01e"), ""].join("\n");
+    variant(260_000, "320x180", "low", "avc1.42c00d"), variant(760_000, "640x360", "high", "avc1.42c01e"),
+    `#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=150000,CODECS="avc1.42c00d",RESOLUTION=320x180,URI="${prefix}low/iframes.m3u8"`, ""].join("\n");
+}
+
+/** The segments of the lower rung by their key frames: all of each file, in which the key frame is first. */
+function keyFrames(made) {
+  const list = readFileSync(join(made, "low", "index.m3u8"), "utf8").replace("#EXT-X-TARGETDURATION", "#EXT-X-I-FRAMES-ONLY\n#EXT-X-TARGETDURATION");
+  const ranges = list.replace(/^(.*\.m4s)$/gm, (name) => `#EXT-X-BYTERANGE:${readFileSync(join(made, "low", name)).length}@0\n${name}`);
+  writeFileSync(join(made, "low", "iframes.m3u8"), ranges);
 }
 
 /** A cue a second that says which one it is. */

@@ -1,6 +1,7 @@
 // The controls of <tidegate-player>: what they say, what keys do, and that everybody can use them.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { open } from "./chromium.mjs";
@@ -23,6 +24,8 @@ before(async () => {
       "/live": page('src="/live/a/index.m3u8" autoplay'),
       "/broken": page('src="/vod/text/0.vtt" autoplay'),
       "/ar": page('src="/live/b/index.m3u8" autoplay', "ar"),
+      "/thumbnails.vtt": { body: "WEBVTT\n\n00:00.000 --> 01:00.000\nhalves.svg#xywh=110,10,80,45\n" },
+      "/halves.svg": { type: "image/svg+xml", body: '<svg xmlns="http://www.w3.org/2000/svg" width="200" height="90"><rect width="100" height="90" fill="#00f"/><rect x="100" width="100" height="90" fill="#f00"/></svg>' },
       "/de": page('src="/vod/index.m3u8"', "de"),
     },
   });
@@ -51,6 +54,37 @@ async function violations(tab) {
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.html.slice(0, 120)).join(" | ")}`);
   });
 }
+
+/** Colours in the picture over the bar: how many, and their sum. */
+const LOOKED = "((c) => { if (c.hidden) return undefined; const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height); return { width: c.width, height: c.height, colours: new Set(new Uint32Array(data.buffer)).size, sum: data.reduce((a, b) => a + b, 0) }; })(part('thumbnail'))";
+
+test("over the bar there is a picture of the moment under the pointer", { timeout: 60_000 }, async (t) => {
+  const tab = await visit(t, "/vod");
+  await until(tab, "p.duration > 0");
+  const { x, y, width, height } = await tab.locator("tidegate-player [part=seek]").boundingBox();
+  const seen = [];
+  for (const share of [0.2, 0.8]) {
+    await tab.mouse.move(x + share * width, y + height / 2);
+    await until(tab, `${LOOKED} && ${LOOKED}.sum !== ${seen.at(-1)?.sum ?? 0}`);
+    seen.push(await ask(tab, LOOKED));
+    const { colours, width: across, height: down } = seen.at(-1);
+    assert.ok(colours > 50, `${colours} colours`);
+    assert.ok(Math.abs(across / down - 16 / 9) < 0.02);
+  }
+  if (process.env.TIDEGATE_OUTPUT) await tab.screenshot({ path: join(process.env.TIDEGATE_OUTPUT, "thumbnail.png") });
+  // The pieces that a page gives come first.
+  await tab.evaluate(() => {
+    const track = Object.assign(document.createElement("track"), { kind: "metadata", label: "thumbnails", src: "/thumbnails.vtt", default: true });
+    document.getElementById("p").append(track);
+  });
+  await tab.mouse.move(x + 0.5 * width, y + height / 2);
+  await tab.waitForTimeout(500);
+  await tab.mouse.move(x + 0.51 * width, y + height / 2);
+  await until(tab, `${LOOKED}?.colours === 1`);
+  // Red, as the right half of the picture is: 255 of red and of alpha at each place.
+  const { width: across, height: down, sum } = await ask(tab, LOOKED);
+  assert.equal(sum, across * down * 510);
+});
 
 test("the bar shows how things are, and does what its buttons say", { timeout: 90_000 }, async (t) => {
   const tab = await visit(t, "/vod");

@@ -69,6 +69,33 @@ test("what an owner says of a moment reaches the page with its picture", { timeo
   assert.ok(Math.abs(range.shown - range.startDate) < 1_500, "with the picture, and not with the playlist");
 });
 
+test("over the bar of a clip there are pictures of its moments, out of the stream's key frames", { timeout: 60_000 }, async (t) => {
+  const tab = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  t.after(() => tab.close());
+  await tab.goto(platform.watch);
+  await tab.evaluate(() => {
+    const clip = document.createElement("tidegate-player");
+    Object.assign(clip, { id: "clip", muted: true, src: "/live/demo/index.m3u8?start=1&end=9" });
+    clip.setAttribute("controls", "");
+    clip.style.cssText = "position:fixed;inset:0;width:640px;height:360px;z-index:9";
+    document.body.append(clip);
+  });
+  await tab.waitForFunction(() => Math.abs(document.getElementById("clip").duration - 8) < 2.1, undefined, { timeout: 30_000 });
+  const { x, y, width, height } = await tab.locator("#clip [part=seek]").boundingBox();
+  const sums = [];
+  for (const share of [0.1, 0.9]) {
+    await tab.mouse.move(x + share * width, y + height / 2);
+    const sum = await tab.waitForFunction((before) => {
+      const canvas = document.getElementById("clip").shadowRoot.querySelector("[part=thumbnail]");
+      if (canvas.hidden) return 0;
+      const sum = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.reduce((a, b) => a + b, 0);
+      return sum !== before && sum;
+    }, sums[0], { timeout: 30_000, polling: 100 });
+    sums.push(await sum.jsonValue());
+  }
+  if (output) await tab.screenshot({ path: join(output, "clip.png") });
+});
+
 test("a slow link lowers the quality, a fast one raises it again, and the picture goes on", { timeout: 180_000 }, async (t) => {
   const link = await page.context().newCDPSession(page);
   const limit = (kbps) => {

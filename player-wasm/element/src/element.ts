@@ -6,6 +6,7 @@ import { type ErrorReason, type PlayerError, playerError } from "./errors.js";
 import type { KeySystems, Licenses } from "./licenses.js";
 import { type AudioTrack, AudioTrackList, VideoRenditionList } from "./lists.js";
 import { EVENTS, mirrored } from "./mirror.js";
+import type { IFrames } from "./stills.js";
 import { type Options, Playback } from "./playback.js";
 
 /** Figures of the engine and of the element. */
@@ -178,6 +179,8 @@ export class TidegatePlayer extends Base {
     else this.removeAttribute("latency");
   }
 
+  /** Where the stream lists its key frames, if it does. */
+  get iFrames(): IFrames | undefined { return this.#playback?.iFrames; }
   /** How the keys of encrypted streams are had; setting it loads anew. */
   get keySystems(): KeySystems | undefined { return this.#keySystems; }
   set keySystems(value: KeySystems | undefined) {

@@ -8,6 +8,7 @@ import type { Licenses } from "./licenses.js";
 import { loadEngine } from "./load.js";
 import { Media, isPlayableByParts } from "./media.js";
 import { Net } from "./net.js";
+import { type IFrames, iFramesOf } from "./stills.js";
 
 /** How often the engine hears where the playhead is. */
 const TICK_MS = 100;
@@ -39,6 +40,7 @@ export class Playback {
   #captions: Captions | undefined;
   #ranges: DateRanges;
   #licenses: Licenses | undefined;
+  #iFrames: IFrames | undefined;
   /** Requests that failed since the last one that did not, and since when the picture stands. */
   #failures = 0;
   #standing: number | undefined;
@@ -122,6 +124,10 @@ export class Playback {
 
   get stats(): EngineStats | undefined {
     return this.#engine && readStats(this.#engine.ask(Question.Stats).numbers);
+  }
+
+  get iFrames(): IFrames | undefined {
+    return this.#iFrames;
   }
 
   /** The decisions about quality from a number on; the engine keeps the last ones. */
@@ -249,6 +255,7 @@ export class Playback {
           (from, list) => {
             this.#failures = 0;
             this.#ranges.read(list);
+            this.#iFrames ??= iFramesOf(list, from);
             this.#tellWith(from, list, Told.PlaylistLoaded, id);
           },
           (status) => this.#failed(id, status),

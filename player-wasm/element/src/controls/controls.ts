@@ -7,7 +7,8 @@ import { clock, seconds } from "./figures.js";
 import { press, toggleCaptions, toggleFullscreen, togglePip, togglePlay } from "./keys.js";
 import { captionsOf, menu } from "./menu.js";
 import { note } from "./note.js";
-import { Slider, tip } from "./slider.js";
+import { Preview } from "./preview.js";
+import { Slider } from "./slider.js";
 import { why } from "./why.js";
 import { type Words, fill, words } from "./words.js";
 
@@ -45,6 +46,7 @@ class Bar implements Controls {
   #mute: HTMLButtonElement;
   #volume: Slider;
   #seek: Slider;
+  #preview: Preview;
   #live: HTMLButtonElement;
   #time = h("span", { class: "time", part: "time", dir: "ltr" });
   #lag: HTMLElement;
@@ -71,7 +73,7 @@ class Bar implements Controls {
       player.muted = value === 0;
     });
     this.#seek = new Slider(spoken.seek, "seek", (value) => (player.currentTime = value));
-    tip(this.#seek, (value) => this.#place(value));
+    this.#preview = new Preview(player, this.#seek, (value) => this.#place(value));
     this.#live = h("button", { type: "button", class: "live", part: "live", click: () => player.goLive() }, spoken.live);
     this.#lag = h("span", { class: "lag", part: "latency", dir: "ltr", title: spoken.latency });
     this.#captions = button("captions", "captions", "captions", () => toggleCaptions(player));
@@ -112,6 +114,7 @@ class Bar implements Controls {
     clearTimeout(this.#idle);
     clearTimeout(this.#waiting);
     clearInterval(this.#plotting);
+    this.#preview.close();
     this.#ui.remove();
     this.#root.adoptedStyleSheets = this.#root.adoptedStyleSheets.filter((sheet) => sheet !== this.#sheet);
   }

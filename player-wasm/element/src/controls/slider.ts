@@ -1,6 +1,6 @@
 // A bar to drag: a native range, which keyboards and screen readers know, under a picture of one.
 
-import { h, say, set } from "./dom.js";
+import { h, set } from "./dom.js";
 
 export class Slider {
   readonly root: HTMLElement;
@@ -39,17 +39,4 @@ export class Slider {
     this.#done.style.width = share;
     this.#knob.style.left = share;
   }
-}
-
-/** Shows the time under the pointer over a slider. */
-export function tip(slider: Slider, text: (value: number) => string): void {
-  const label = h("span", { class: "tip", "aria-hidden": "true" });
-  slider.root.append(label);
-  slider.root.addEventListener("pointermove", (event) => {
-    const { left, width } = slider.root.getBoundingClientRect();
-    const share = Math.min(1, Math.max(0, (event.clientX - left) / (width || 1)));
-    const { min, max } = slider.input;
-    label.style.left = `${share * 100}%`;
-    say(label, text(Number(min) + share * (Number(max) - Number(min))));
-  });
 }
