@@ -62,6 +62,8 @@ struct Source {
     due_ms: f64,
     failures: u32,
     said_offline: bool,
+    /// After the end: the next look is at the media playlist, whose session may go on after all.
+    beside: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -183,7 +185,7 @@ impl Engine {
     fn load(&mut self, url: String) {
         self.close();
         let due_ms = self.shared.now_ms;
-        self.source = Some(Source { url, request: None, due_ms, failures: 0, said_offline: false });
+        self.source = Some(Source { url, request: None, due_ms, failures: 0, said_offline: false, beside: false });
         self.phase = Phase::Finding;
         self.latency = Latency::new(self.shared.config.latency_s);
         self.playback = Playback::default();
@@ -240,9 +242,13 @@ impl Engine {
         let Some(source) = &mut self.source else { return };
         source.request = None;
         source.failures = 0;
+        let mut goes_on = false;
         let ladder = match read::any(url, text) {
             Some(Read::Multivariant(ladder)) => ladder,
-            Some(Read::Media) => read::only(url),
+            Some(Read::Media) => {
+                goes_on = self.phase == Phase::Over && !text.contains("#EXT-X-ENDLIST");
+                read::only(url)
+            }
             None if self.phase == Phase::Finding => return self.fail(Reason::Playlist),
             None => return,
         };
@@ -252,7 +258,8 @@ impl Engine {
         } else {
             source.due_ms = self.shared.now_ms + WATCH_MS;
             let same = ladder.variants.iter().any(|variant| self.ladder.variants.iter().any(|known| known.url == variant.url));
-            if !same && !ladder.variants.is_empty() {
+            source.beside = self.phase == Phase::Over && !source.beside;
+            if goes_on || !same && !ladder.variants.is_empty() {
                 self.close();
                 self.phase = Phase::Over;
                 self.shared.send(Output::Event(Event::NewSession));
@@ -482,6 +489,7 @@ impl Engine {
             source.request = None;
             source.due_ms = now_ms + back_off_ms(source.failures).max(if self.phase == Phase::Finding { 0.0 } else { WATCH_MS });
             source.failures = source.failures.saturating_add(1);
+            source.beside = false;
             if self.phase == Phase::Finding && !source.said_offline {
                 source.said_offline = true;
                 self.shared.send(Output::Event(Event::Offline));
@@ -543,7 +551,8 @@ impl Engine {
         }
     }
 
-    /// Asks for the multivariant playlist: until there is one, and later when another session may have begun.
+    /// Asks for the multivariant playlist: until there is one, and later when another session may have begun. After the end also for the
+    /// media playlist.
     fn watch_source(&mut self) {
         let now_ms = self.shared.now_ms;
         let stale = self.is_live()
@@ -560,7 +569,9 @@ impl Engine {
         let Some(source) = self.source.as_mut().filter(|source| wanted && source.request.is_none() && now_ms >= source.due_ms) else {
             return;
         };
-        let id = self.shared.fetch_playlist(source.url.clone());
+        // An edge closes the list of a session that nobody ended; its worker may come back and go on with it.
+        let beside = self.lanes.first().filter(|_| source.beside).map(|main| main.follower.url().into());
+        let id = self.shared.fetch_playlist(beside.unwrap_or_else(|| source.url.clone()));
         source.request = Some(id);
     }
 

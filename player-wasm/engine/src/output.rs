@@ -128,7 +128,7 @@ pub enum Event {
     },
     /// The stream has ended and everything has been played.
     Ended,
-    /// Another session of the stream has begun at the address: load it anew to see it.
+    /// Another session of the stream has begun at the address, or the one that was closed goes on: load it anew to see it.
     NewSession,
     /// Playback is not possible.
     Error {

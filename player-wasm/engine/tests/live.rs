@@ -271,6 +271,17 @@ fn an_end_of_the_stream_is_played_out_and_a_new_session_is_found() {
 }
 
 #[test]
+fn a_session_that_was_closed_and_goes_on_is_seen() {
+    let mut sim = Sim::new(Origin { last_msn: Some(21), ..Origin::default() }, Config::default());
+    sim.run(60.0, |_| {});
+    let count = |sim: &Sim, wanted: &Event| sim.events.iter().filter(|(_, event)| event == wanted).count();
+    assert_eq!((count(&sim, &Event::Ended), count(&sim, &Event::NewSession)), (1, 0));
+    sim.origin.last_msn = None;
+    sim.run(10.0, |_| {});
+    assert_eq!(count(&sim, &Event::NewSession), 1);
+}
+
+#[test]
 fn a_session_that_nobody_ended_gives_way_to_the_next() {
     let origin = Origin { silence: Some((40.0, 1e6)), ..Origin::default() };
     let mut sim = Sim::new(origin, Config::default());
