@@ -34,7 +34,7 @@ await build({ ...single, entryPoints: ["src/index.ts"], outfile: "dist/tidegate-
 await build({ ...single, entryPoints: ["src/bare.ts"], outfile: "dist/tidegate-player-bare.js" });
 
 // The package: modules that share what they have in common, so that a bundler takes what a page uses.
-const entries = ["index", "element", "controls", "licenses", "abr", "hls", "shaka", "dash"];
+const entries = ["index", "element", "controls", "licenses", "mpd", "abr", "hls", "shaka", "dash"];
 const entryPoints = entries.map((name) => ({ in: name === "controls" ? "src/controls/controls.ts" : `src/${name}.ts`, out: name }));
 await build({ ...options, entryPoints, outdir: "dist/npm", splitting: true, chunkNames: "shared-[hash]", sourcemap: true });
 const inside = readFileSync(`dist/${WASM}`).toString("base64");

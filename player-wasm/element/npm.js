@@ -20,7 +20,7 @@ const EVENTS = {
   error: "As of a media element; see the property `error`.",
 };
 const ATTRIBUTES = {
-  src: "Address of an HLS playlist.",
+  src: "Address of an HLS playlist, or of an MPD (DASH).",
   controls: "Shows the control bar; with the value `native` that of the browser.",
   autoplay: "Begins by itself, where the browser lets it.",
   muted: "Begins without sound.",
@@ -73,6 +73,7 @@ function packageOf() {
       "./element": module("element"),
       "./controls": module("controls", "./types/controls/controls.d.ts"),
       "./licenses": module("licenses"),
+      "./mpd": module("mpd"),
       "./react": module("react", "./react.d.ts"),
       "./abr": module("abr"),
       "./hls": module("hls"),

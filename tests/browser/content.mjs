@@ -10,7 +10,7 @@ import { extname, join } from "node:path";
 const SECONDS = 60;
 const SEGMENT_S = 2;
 /** Changes with what is made, so that an older cache is not taken. */
-const VERSION = 5;
+const VERSION = 6;
 const TYPES = { ".m3u8": "application/vnd.apple.mpegurl", ".m4s": "video/mp4", ".mp4": "video/mp4", ".vtt": "text/vtt", ".mpd": "application/dash+xml", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html; charset=utf-8", ".css": "text/css", ".json": "application/json" };
 const tools = process.env.TIDEGATE_TOOLS ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "tidegate", "tools");
 const ffmpeg = [join(tools, "bin", "ffmpeg"), "/usr/bin/ffmpeg"].find(existsSync) ?? "ffmpeg";
@@ -33,6 +33,8 @@ export function content() {
   // The same pictures in files of their own, for players that are given DASH.
   mkdirSync(join(made, "tall"));
   run("-i", "high/index.m3u8", "-c", "copy", ...hls, "-hls_segment_filename", "tall/%d.m4s", "-hls_fmp4_init_filename", "init.mp4", "tall/index.m3u8");
+  // And in one file with an index.
+  run("-i", "low/index.m3u8", "-c", "copy", "-f", "mp4", "-movflags", "+dash+global_sidx+frag_keyframe+empty_moov", "indexed.mp4");
   for (const [name, hertz] of [["en", 220], ["de", 440]]) {
     mkdirSync(join(made, name));
     run("-f", "lavfi", "-i", `sine=frequency=${hertz}:sample_rate=48000:duration=${SECONDS}`, "-c:a", "aac", "-b:a", "64k", ...hls, "-hls_segment_filename", `${name}/%d.m4s`, "-hls_fmp4_init_filename", "init.mp4", `${name}/index.m3u8`);

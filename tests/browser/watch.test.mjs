@@ -96,6 +96,29 @@ test("over the bar of a clip there are pictures of its moments, out of the strea
   if (output) await tab.screenshot({ path: join(output, "clip.png") });
 });
 
+test("the same stream plays as DASH", { timeout: 60_000 }, async (t) => {
+  const tab = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  t.after(() => tab.close());
+  await tab.goto(platform.watch);
+  await tab.evaluate(() => {
+    document.getElementById("player").src = "";
+    const dash = document.createElement("tidegate-player");
+    Object.assign(dash, { id: "dash", muted: true, autoplay: true, src: "/live/demo/manifest.mpd" });
+    document.body.append(dash);
+  });
+  await tab.waitForFunction(() => document.getElementById("dash").currentTime > 0 && document.getElementById("dash").stats?.live, undefined, { timeout: 30_000 });
+  const from = await tab.evaluate(() => document.getElementById("dash").currentTime);
+  await tab.waitForTimeout(6_000);
+  const { moved, latency, stalls, levels } = await tab.evaluate((from) => {
+    const { currentTime, stats, videoRenditions } = document.getElementById("dash");
+    return { moved: currentTime - from, latency: stats.latency, stalls: stats.stalls, levels: [...videoRenditions].length };
+  }, from);
+  t.diagnostic(`as DASH: ${latency.toFixed(1)} s behind`);
+  assert.ok(moved > 4, `${moved} s in 6`);
+  assert.ok(latency > 1 && latency < 15, `${latency} s`);
+  assert.ok(levels >= 2 && stalls <= 1, `${levels} levels, ${stalls} stalls`);
+});
+
 test("a slow link lowers the quality, a fast one raises it again, and the picture goes on", { timeout: 180_000 }, async (t) => {
   const link = await page.context().newCDPSession(page);
   const limit = (kbps) => {

@@ -6,6 +6,7 @@ import { type ErrorReason, type PlayerError, playerError } from "./errors.js";
 import type { KeySystems, Licenses } from "./licenses.js";
 import { type AudioTrack, AudioTrackList, VideoRenditionList } from "./lists.js";
 import { EVENTS, mirrored } from "./mirror.js";
+import type { Mpd } from "./mpd.js";
 import type { IFrames } from "./stills.js";
 import { type Options, Playback } from "./playback.js";
 
@@ -48,6 +49,8 @@ export class TidegatePlayer extends Base {
   /** Makes what the attribute `controls` asks for; without it the browser's own controls are shown. */
   static makeControls: ((player: TidegatePlayer, root: ShadowRoot) => Controls) | undefined;
 
+  /** Makes what reads DASH; without it only HLS is played. */
+  static makeMpd: ((credentials: boolean) => Mpd) | undefined;
   /** Makes what asks for licences of encrypted streams; without it there are none. */
   static makeLicenses: ((video: HTMLVideoElement, systems: KeySystems, failed: (cause: unknown) => void) => Licenses) | undefined;
 
@@ -226,7 +229,7 @@ export class TidegatePlayer extends Base {
     const credentials = this.crossOrigin === "use-credentials";
     const [make, systems] = [TidegatePlayer.makeLicenses, this.#keySystems];
     const licenses: Options["licenses"] = make && systems && ((video, failed) => make(video, systems, failed));
-    playback.start(this.src, { latency, expectedBandwidth: this.#bandwidth, credentials, cmcd: this.#cmcd(), licenses }).catch((error: unknown) => {
+    playback.start(this.src, { latency, expectedBandwidth: this.#bandwidth, credentials, cmcd: this.#cmcd(), licenses, mpd: TidegatePlayer.makeMpd }).catch((error: unknown) => {
       if (this.#playback === playback) this.#fail("engine", error);
     });
     if (this.autoplay) void this.video.play().catch(() => undefined);

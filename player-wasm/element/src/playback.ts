@@ -7,6 +7,7 @@ import { type Decision, Do, Engine, type EngineEvent, type EngineStats, Question
 import type { Licenses } from "./licenses.js";
 import { loadEngine } from "./load.js";
 import { Media, isPlayableByParts } from "./media.js";
+import type { Mpd } from "./mpd.js";
 import { Net } from "./net.js";
 import { type IFrames, iFramesOf } from "./stills.js";
 
@@ -27,6 +28,8 @@ export interface Options {
   credentials: boolean;
   /** What is told to CDN and operator, where anything is. */
   cmcd: CmcdOptions | undefined;
+  /** Makes what reads DASH. */
+  mpd: ((credentials: boolean) => Mpd) | undefined;
   /** Makes what asks for licences, where the page has said how they are had. */
   licenses: ((video: HTMLVideoElement, failed: (cause: unknown) => void) => Licenses) | undefined;
 }
@@ -41,6 +44,7 @@ export class Playback {
   #ranges: DateRanges;
   #licenses: Licenses | undefined;
   #iFrames: IFrames | undefined;
+  #mpd: Mpd | undefined;
   /** Requests that failed since the last one that did not, and since when the picture stands. */
   #failures = 0;
   #standing: number | undefined;
@@ -70,6 +74,7 @@ export class Playback {
     this.#licenses = options.licenses?.(this.#video, (cause) => this.#said({ name: "error", reason: "license", cause }));
     if (!isPlayableByParts() && this.#playNatively(url)) return;
     this.#net = new Net(options.credentials);
+    this.#mpd = options.mpd?.(options.credentials);
     if (!options.cmcd?.requests) this.#net.begin(url);
     let make;
     try {
@@ -123,7 +128,9 @@ export class Playback {
   }
 
   get stats(): EngineStats | undefined {
-    return this.#engine && readStats(this.#engine.ask(Question.Stats).numbers);
+    const stats = this.#engine && readStats(this.#engine.ask(Question.Stats).numbers);
+    if (stats && this.#mpd?.undated) stats.programDateTime = null;
+    return stats;
   }
 
   get iFrames(): IFrames | undefined {
@@ -210,6 +217,12 @@ export class Playback {
     this.#pump();
   }
 
+  #loaded(id: number, from: string, list: string): void {
+    this.#ranges.read(list);
+    this.#iFrames ??= iFramesOf(list, from);
+    this.#tellWith(from, list, Told.PlaylistLoaded, id);
+  }
+
   #failed(id: number, status: number): void {
     this.#failures++;
     this.#tell(Told.Failed, id, status);
@@ -254,9 +267,8 @@ export class Playback {
           this.#address(text(0)),
           (from, list) => {
             this.#failures = 0;
-            this.#ranges.read(list);
-            this.#iFrames ??= iFramesOf(list, from);
-            this.#tellWith(from, list, Told.PlaylistLoaded, id);
+            if (!this.#mpd?.reads(list)) return this.#loaded(id, from, list);
+            this.#mpd.playlist(text(0), from, list).then((list) => this.#loaded(id, from, list), () => this.#failed(id, 0));
           },
           (status) => this.#failed(id, status),
         );

@@ -1,0 +1,369 @@
+// DASH (ISO/IEC 23009-1) becomes what the engine follows: a multivariant playlist, and a media playlist for each representation. The
+// browser has a reader of XML; one in the engine would be paid for by every viewer of HLS.
+
+/** A stretch of media: times in s from the start of its period. */
+interface Segment {
+  uri: string;
+  /** As in EXT-X-BYTERANGE. */
+  range?: string | undefined;
+  start: number;
+  duration: number;
+}
+
+/** A period on the time of the presentation, in s. */
+interface Period {
+  element: Element;
+  start: number;
+  end: number;
+}
+
+/** A representation in its period, which its own attributes and those of what it lies in describe. */
+interface Source {
+  period: Period;
+  base: string;
+  /** From the inside outwards: representation, adaptation set, period. */
+  around: [Element, Element, Element];
+}
+
+interface Init {
+  uri: string;
+  range: string | undefined;
+}
+
+const MAX_SEGMENTS = 20_000;
+const MAX_INDEX = 1 << 20;
+/** Of what a live presentation does not say how far back it goes, this much is listed. */
+const WINDOW_S = 7_200;
+/** Two lists mean the same segment where it starts within this many seconds. */
+const SAME_S = 0.02;
+/** Sound above this many bit/s is taken only where there is no other. */
+const SOUND_BPS = 200_000;
+const KINDS = ["video", "audio", "text"] as const;
+type Kind = (typeof KINDS)[number];
+
+export class Mpd {
+  #credentials: RequestCredentials;
+  /** Media sequence numbers of the last list of each representation, by start of segment. */
+  #numbers = new Map<string, { start: number; number: number }[]>();
+  /** Periods are counted as they are first seen, which is what discontinuities are counted by. */
+  #periods = new Map<string, number>();
+  #indexes = new Map<string, Promise<Segment[]>>();
+  #clock: Promise<number> | undefined;
+  /** Nothing says when it was made: dates in the lists count from 1970. */
+  undated = false;
+
+  constructor(credentials: boolean) {
+    this.#credentials = credentials ? "include" : "same-origin";
+  }
+
+  reads(text: string): boolean {
+    return /^\uFEFF?\s*(<\?xml[^>]*>\s*)?(<!--[^]*?-->\s*)*<(\w+:)?MPD[\s>]/.test(text.slice(0, 4096));
+  }
+
+  /** The playlist that stands for what was asked for: `asked` ends in `#` and a representation, or is the address of the whole. */
+  async playlist(asked: string, from: string, text: string): Promise<string> {
+    const document = new DOMParser().parseFromString(text, "application/xml");
+    const root = document.documentElement;
+    if (root.localName !== "MPD" || document.querySelector("parsererror")) return "";
+    const hash = asked.indexOf("#");
+    const base = resolved(from, root);
+    if (hash < 0) return multivariant(periodsOf(root), asked, isDynamic(root));
+    return this.#media(root, base, decodeURIComponent(asked.slice(hash + 1)));
+  }
+
+  async #media(root: Element, base: string, name: string): Promise<string> {
+    const dynamic = isDynamic(root);
+    const begun = Date.parse(root.getAttribute("availabilityStartTime") ?? "");
+    const born = Number.isNaN(begun) ? 0 : begun;
+    this.undated = Number.isNaN(begun);
+    const now = dynamic ? (Date.now() + (await (this.#clock ??= this.#ahead(root, base))) - born) / 1000 : Number.POSITIVE_INFINITY;
+    const stays = seconds(root.getAttribute("timeShiftBufferDepth")) ?? WINDOW_S;
+    const lines: string[] = [];
+    const starts: number[] = [];
+    let longest = 1;
+    let first: number | undefined;
+    for (const period of periodsOf(root)) {
+      const source = find(period, base, name);
+      if (!source || period.start > now) continue;
+      const init = initOf(source);
+      const all = await this.#segments(source, now - period.start, stays);
+      const segments = all.filter(({ start }) => !dynamic || period.start + start > now - stays - 60).slice(-MAX_SEGMENTS);
+      if (segments.length === 0) continue;
+      const id = period.element.getAttribute("id") ?? String(period.start);
+      if (!this.#periods.has(id)) this.#periods.set(id, this.#periods.size);
+      if (first === undefined) first = this.#periods.get(id);
+      else lines.push("#EXT-X-DISCONTINUITY");
+      if (init) lines.push(`#EXT-X-MAP:URI="${init.uri}"${init.range ? `,BYTERANGE="${init.range}"` : ""}`);
+      if (source.around.some((element) => child(element, "ContentProtection"))) lines.push('#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="data:",KEYFORMAT="urn:mpeg:dash:mp4protection:2011"');
+      let end = NaN;
+      for (const { uri, range, start, duration } of segments) {
+        longest = Math.max(longest, duration);
+        // What is missing in a timeline shows in the dates.
+        if (!(Math.abs(start - end) < SAME_S)) lines.push(`#EXT-X-PROGRAM-DATE-TIME:${new Date(born + Math.round((period.start + start) * 1000)).toISOString()}`);
+        end = start + duration;
+        lines.push(`#EXTINF:${duration.toFixed(6)},`);
+        if (range) lines.push(`#EXT-X-BYTERANGE:${range}`);
+        lines.push(uri);
+        starts.push(period.start + start);
+      }
+    }
+    const all = seconds(root.getAttribute("mediaPresentationDuration"));
+    const over = !dynamic || (all !== undefined && !root.hasAttribute("minimumUpdatePeriod") && now > all);
+    const delay = seconds(root.getAttribute("suggestedPresentationDelay"));
+    return [
+      "#EXTM3U", "#EXT-X-VERSION:8", `#EXT-X-TARGETDURATION:${Math.ceil(longest)}`,
+      ...(dynamic ? [] : ["#EXT-X-PLAYLIST-TYPE:VOD"]), ...(delay ? [`#EXT-X-SERVER-CONTROL:HOLD-BACK=${delay}`] : []),
+      `#EXT-X-MEDIA-SEQUENCE:${this.#number(name, starts)}`, `#EXT-X-DISCONTINUITY-SEQUENCE:${first ?? 0}`,
+      ...lines, ...(over ? ["#EXT-X-ENDLIST"] : []), "",
+    ].join("\n");
+  }
+
+  /** The number of the first segment, so that a segment keeps the one that it had. */
+  #number(name: string, starts: number[]): number {
+    const known = this.#numbers.get(name) ?? [];
+    let number = (known.at(-1)?.number ?? -1) + 1;
+    const [oldest = 0] = starts;
+    const same = known.find(({ start }) => Math.abs(start - oldest) < SAME_S);
+    const later = known.find(({ start }) => start > oldest);
+    if (same) ({ number } = same);
+    // Its window was made longer: what was not listed before gets smaller numbers, where there are any.
+    else if (later) number = Math.max(0, later.number - starts.filter((start) => start < later.start - SAME_S).length);
+    this.#numbers.set(name, starts.map((start, at) => ({ start, number: number + at })));
+    return number;
+  }
+
+  /** Segments of a representation; `now` is the time of its period. */
+  async #segments(source: Source, now: number, stays: number): Promise<Segment[]> {
+    const { period, base } = source;
+    const long = period.end - period.start;
+    const kind = ["SegmentTemplate", "SegmentList", "SegmentBase"].find((name) => within(source, name).length > 0);
+    const parts = within(source, kind ?? "");
+    const number = (name: string, other: number) => Number(attribute(parts, name) ?? other);
+    const scale = number("timescale", 1) || 1;
+    const offset = number("presentationTimeOffset", 0);
+    const firstNumber = number("startNumber", 1);
+    const listed = parts.map((part) => children(part, "SegmentURL")).find((list) => list.length > 0) ?? [];
+    const make = (at: number, time: number, duration: number): Segment => {
+      const common = { start: (time - offset) / scale, duration: duration / scale };
+      if (kind === "SegmentTemplate") return { uri: new URL(fill(attribute(parts, "media") ?? "", source, firstNumber + at, time), base).href, ...common };
+      const url = listed[at];
+      return { uri: new URL(url?.getAttribute("media") ?? "", base).href, range: byteRange(url?.getAttribute("mediaRange")), ...common };
+    };
+    const timeline = parts.map((part) => child(part, "SegmentTimeline")).find(Boolean);
+    const duration = number("duration", 0);
+    if (kind === undefined || kind === "SegmentBase") return this.#indexed(source, parts, offset / scale);
+    const segments: Segment[] = [];
+    const most = kind === "SegmentList" ? listed.length : MAX_SEGMENTS;
+    if (timeline) {
+      let time = 0;
+      const entries = children(timeline, "S");
+      entries.forEach((entry, at) => {
+        const length = Number(entry.getAttribute("d"));
+        time = Number(entry.getAttribute("t") ?? time);
+        const next = entries[at + 1]?.getAttribute("t");
+        const until = next ? Number(next) : offset + Math.min(long, now) * scale;
+        const repeat = Number(entry.getAttribute("r") ?? 0);
+        const count = !(length > 0) ? 0 : repeat >= 0 ? repeat + 1 : Math.ceil((until - time) / length - 1e-6);
+        for (let n = 0; n < count && segments.length < most; n++, time += length) segments.push(make(segments.length, time, length));
+      });
+    } else if (duration > 0) {
+      // What begins in the period belongs to it; live, what has ended by now is there.
+      const length = duration / scale;
+      const count = Math.min(Number.isFinite(long) ? Math.ceil(long / length - 1e-6) : Number.POSITIVE_INFINITY, Math.floor(now / length));
+      const from = Math.max(0, Number.isFinite(now) ? count - Math.ceil(Math.min(stays, WINDOW_S) / length) : 0);
+      for (let at = from; at < count && segments.length < most; at++) segments.push(make(at, offset + at * duration, duration));
+      const last = segments.at(-1);
+      if (last && Number.isFinite(long)) last.duration = Math.min(last.duration, long - last.start);
+    }
+    return segments;
+  }
+
+  /** A file with an index of its own (ISO/IEC 14496-12, 8.16.3), or one that is all of the representation. */
+  #indexed(source: Source, parts: Element[], offset: number): Promise<Segment[]> {
+    const { base, period } = source;
+    const range = attribute(parts, "indexRange");
+    if (!range) return Promise.resolve([{ uri: base, start: 0, duration: period.end - period.start }]);
+    const key = `${base} ${range}`;
+    let known = this.#indexes.get(key);
+    if (!known) this.#indexes.set(key, (known = this.#index(base, range, offset)));
+    known.catch(() => this.#indexes.delete(key));
+    return known;
+  }
+
+  async #index(uri: string, range: string, offset: number): Promise<Segment[]> {
+    const response = await fetch(uri, { headers: { Range: `bytes=${range}` }, credentials: this.#credentials });
+    const [from = 0, last = 0] = range.split("-").map(Number);
+    if (!response.ok || last - from > MAX_INDEX) throw new Error(`${uri}: no index (${response.status})`);
+    const bytes = new DataView(await response.arrayBuffer(), response.status === 200 ? from : 0);
+    const wide = bytes.getUint8(8) > 0;
+    const read = (at: number) => (wide ? Number(bytes.getBigUint64(at)) : bytes.getUint32(at));
+    const scale = bytes.getUint32(16) || 1;
+    const entries = wide ? 40 : 32;
+    let time = read(20) / scale - offset;
+    let place = last + 1 + read(wide ? 28 : 24);
+    return Array.from({ length: Math.min(bytes.getUint16(entries - 2), MAX_SEGMENTS) }, (_, n) => {
+      const [size, duration] = [bytes.getUint32(entries + 12 * n) & 0x7fffffff, bytes.getUint32(entries + 12 * n + 4) / scale];
+      const segment = { uri, range: `${size}@${place}`, start: time, duration };
+      place += size;
+      time += duration;
+      return segment;
+    });
+  }
+
+  /** How far in ms the server's clock is ahead of this machine's. */
+  async #ahead(root: Element, base: string): Promise<number> {
+    for (const timing of children(root, "UTCTiming")) {
+      const [scheme, value] = [timing.getAttribute("schemeIdUri") ?? "", timing.getAttribute("value") ?? ""];
+      try {
+        if (scheme.includes(":direct:")) return Date.parse(value) - Date.now() || 0;
+        if (!/:http-(head|iso|xsdate):/.test(scheme)) continue;
+        const head = scheme.includes(":http-head:");
+        const asked = Date.now();
+        const response = await fetch(new URL(value.split(/\s/)[0] ?? "", base), { method: head ? "HEAD" : "GET", cache: "no-store", credentials: this.#credentials });
+        const told = Date.parse(head ? (response.headers.get("date") ?? "") : (await response.text()).trim());
+        if (!Number.isNaN(told)) return told - (asked + Date.now()) / 2;
+      } catch {
+        // The next one may answer.
+      }
+    }
+    return 0;
+  }
+}
+
+function multivariant(periods: Period[], url: string, dynamic: boolean): string {
+  const period = dynamic ? periods.at(-1) : periods[0];
+  if (!period) return "";
+  const lines = ["#EXTM3U", "#EXT-X-VERSION:8"];
+  const text = (value: string) => `"${value.replace(/["\r\n]/g, " ")}"`;
+  const address = (kind: Kind, set: number, id: string) => `${url}#${encodeURIComponent(`${kind} ${set} ${id}`)}`;
+  const sets = KINDS.map((kind) => setsOf(period, kind));
+  const [videos = [], sounds = [], texts = []] = sets;
+  const about = (set: Element, name: string, at: number) => {
+    const language = set.getAttribute("lang") ?? "";
+    const label = child(set, "Label")?.textContent?.trim() || language || String(at + 1);
+    const main = children(set, "Role").some((role) => role.getAttribute("value") === "main");
+    const first = main || (at === 0 && name === "sound");
+    return `GROUP-ID="${name}",NAME=${text(label)}${language ? `,LANGUAGE=${text(language)}` : ""},AUTOSELECT=YES${first ? ",DEFAULT=YES" : ""}`;
+  };
+  const soundOf = (set: Element) => {
+    const all = ordered(set);
+    return all.filter((one) => rate(one) <= SOUND_BPS).at(-1) ?? all[0];
+  };
+  const rates: number[] = [];
+  const codecs: string[] = [];
+  if (videos.length > 0) {
+    sounds.forEach((set, at) => {
+      const chosen = soundOf(set);
+      if (!chosen) return;
+      rates.push(rate(chosen));
+      codecs.push(own(chosen, "codecs"));
+      lines.push(`#EXT-X-MEDIA:TYPE=AUDIO,${about(set, "sound", at)},URI=${text(address("audio", at, chosen.getAttribute("id") ?? ""))}`);
+    });
+    texts.forEach((set, at) => {
+      const [chosen] = ordered(set);
+      if (chosen) lines.push(`#EXT-X-MEDIA:TYPE=SUBTITLES,${about(set, "text", at)},URI=${text(address("text", at, chosen.getAttribute("id") ?? ""))}`);
+    });
+  }
+  const hasText = lines.some((line) => line.includes("SUBTITLES"));
+  const [kind, main]: [Kind, Element[]] = videos.length > 0 ? ["video", videos] : ["audio", sounds];
+  main.forEach((set, at) => {
+    for (const one of ordered(set)) {
+      const [width, height] = [own(one, "width"), own(one, "height")];
+      const [frames = 0, per = 1] = own(one, "frameRate").split("/").map(Number);
+      const known = [own(one, "codecs"), ...new Set(codecs)].filter(Boolean).join(",");
+      lines.push(
+        `#EXT-X-STREAM-INF:BANDWIDTH=${Math.round(rate(one) + Math.max(0, ...rates))}${known ? `,CODECS=${text(known)}` : ""}${width && height ? `,RESOLUTION=${width}x${height}` : ""}` +
+          `${frames > 0 ? `,FRAME-RATE=${(frames / per).toFixed(3)}` : ""}${rates.length > 0 ? ',AUDIO="sound"' : ""}${hasText ? ',SUBTITLES="text"' : ""}`,
+        address(kind, at, one.getAttribute("id") ?? ""),
+      );
+    }
+  });
+  return `${lines.join("\n")}\n`;
+}
+
+/** The representation of a period that goes on with one of another period: by name, else by place and rate. */
+function find(period: Period, base: string, name: string): Source | undefined {
+  const [, kind = "", set = "", id = ""] = /^(\w+) (\d+) (.*)$/s.exec(name) ?? [];
+  const sets = setsOf(period, kind as Kind);
+  const all = sets.flatMap((set) => ordered(set));
+  const element = all.find((one) => one.getAttribute("id") === id) ?? ordered(sets[Number(set)] ?? sets[0])[0];
+  const around = element?.parentElement;
+  if (!element || !around) return undefined;
+  return { period, base: [period.element, around, element].reduce(resolved, base), around: [element, around, period.element] };
+}
+
+/** Adaptation sets that a viewer may be given; pictures for fast winding are not. */
+function setsOf({ element }: Period, kind: Kind): Element[] {
+  return children(element, "AdaptationSet").filter((set) => {
+    const [one] = children(set, "Representation");
+    const type = set.getAttribute("contentType") ?? (one ? own(one, "mimeType") : "").split("/")[0];
+    const trick = children(set, "EssentialProperty").length > 0;
+    return one && type === kind && !trick && (kind !== "text" || own(one, "mimeType") === "text/vtt");
+  });
+}
+
+function periodsOf(root: Element): Period[] {
+  const all = seconds(root.getAttribute("mediaPresentationDuration")) ?? Number.POSITIVE_INFINITY;
+  let end = 0;
+  const periods = children(root, "Period").map((element): Period => {
+    const start = seconds(element.getAttribute("start")) ?? end;
+    end = start + (seconds(element.getAttribute("duration")) ?? NaN);
+    return { element, start, end };
+  });
+  // Some count the length of all from the start of the first period.
+  const last = (start: number) => (all > start ? all : start + all);
+  return periods.map((period, at) => ({ ...period, end: Number.isNaN(period.end) ? (periods[at + 1]?.start ?? last(period.start)) : period.end }));
+}
+
+function initOf(source: Source): Init | undefined {
+  for (const name of ["SegmentTemplate", "SegmentList", "SegmentBase"]) {
+    const parts = within(source, name);
+    const template = attribute(parts, "initialization");
+    if (template) return { uri: new URL(fill(template, source, 0, 0), source.base).href, range: undefined };
+    const element = parts.map((part) => child(part, "Initialization")).find(Boolean);
+    if (element) return { uri: new URL(element.getAttribute("sourceURL") ?? "", source.base).href, range: byteRange(element.getAttribute("range")) };
+  }
+  return undefined;
+}
+
+/** Puts values in place of what stands between dollar signs (5.3.9.4.4). */
+function fill(template: string, { around: [representation] }: Source, number: number, time: number): string {
+  return template.replace(/\$(?:(RepresentationID|Number|Time|Bandwidth)(?:%0(\d{1,2})d)?)?\$/g, (_, name?: string, width?: string) => {
+    if (!name) return "$";
+    const value = name === "Number" ? number : name === "Time" ? time : representation.getAttribute(name === "Bandwidth" ? "bandwidth" : "id");
+    return String(value ?? "").padStart(Number(width ?? 0), "0");
+  });
+}
+
+const isDynamic = (root: Element) => root.getAttribute("type") === "dynamic";
+const children = (element: Element, name: string) => [...element.children].filter((one) => one.localName === name);
+const child = (element: Element, name: string) => children(element, name)[0];
+const within = ({ around }: Source, name: string) => around.flatMap((element) => children(element, name));
+const attribute = (elements: Element[], name: string) => elements.map((element) => element.getAttribute(name)).find((value) => value !== null);
+const rate = (representation: Element) => Number(representation.getAttribute("bandwidth") ?? 0) || 1;
+/** Of a representation, or of its set. */
+const own = (one: Element, name: string) => one.getAttribute(name) ?? one.parentElement?.getAttribute(name) ?? "";
+const ordered = (set: Element | undefined) => (set ? children(set, "Representation").sort((a, b) => rate(a) - rate(b)) : []);
+
+function resolved(base: string, element: Element): string {
+  const own = child(element, "BaseURL")?.textContent?.trim();
+  return own ? new URL(own, base).href : base;
+}
+
+/** "first-last" as EXT-X-BYTERANGE says it. */
+function byteRange(range: string | null | undefined): string | undefined {
+  const [first = NaN, last = NaN] = range?.split("-").map(Number) ?? [];
+  return last >= first ? `${last - first + 1}@${first}` : undefined;
+}
+
+/** An xs:duration in s. */
+function seconds(text: string | null): number | undefined {
+  const found = /^P(?:([\d.]+)Y)?(?:([\d.]+)M)?(?:([\d.]+)D)?(?:T(?:([\d.]+)H)?(?:([\d.]+)M)?(?:([\d.]+)S)?)?$/.exec(text ?? "");
+  if (!found) return undefined;
+  const [years = 0, months = 0, days = 0, hours = 0, minutes = 0, s = 0] = found.slice(1).map((part) => Number(part ?? 0));
+  return ((years * 365 + months * 30 + days) * 24 + hours) * 3600 + minutes * 60 + s;
+}
+
+export function makeMpd(credentials: boolean): Mpd {
+  return new Mpd(credentials);
+}
