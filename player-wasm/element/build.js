@@ -9,6 +9,7 @@ import { asScript, bind, shrink } from "./shrink.js";
 const WASM = "tidegate_player.wasm";
 const SCRIPT = "tidegate-engine.js";
 const MAILBOX = "__tidegateEngine";
+const CAPTIONS = "tidegate-captions.js";
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist/npm", { recursive: true });
@@ -17,8 +18,11 @@ rmSync("dist/bound", { recursive: true });
 writeFileSync(`dist/${SCRIPT}`, asScript(`dist/${WASM}`, MAILBOX));
 shrink(process.argv[3], "dist/tidegate_abr.wasm");
 
+// Its licence asks for its notice, which stays in the file.
+await build({ entryPoints: ["src/cta608.ts"], bundle: true, format: "iife", target: "es2022", minify: true, legalComments: "inline", logLevel: "warning", outfile: `dist/${CAPTIONS}` });
+
 const integrity = (path) => `sha384-${createHash("sha384").update(readFileSync(path)).digest("base64")}`;
-const define = { WASM_INTEGRITY: JSON.stringify(integrity(`dist/${WASM}`)), SCRIPT_INTEGRITY: JSON.stringify(integrity(`dist/${SCRIPT}`)) };
+const define = { WASM_INTEGRITY: JSON.stringify(integrity(`dist/${WASM}`)), SCRIPT_INTEGRITY: JSON.stringify(integrity(`dist/${SCRIPT}`)), CAPTIONS_INTEGRITY: JSON.stringify(integrity(`dist/${CAPTIONS}`)) };
 /** Style sheets are texts, small ones. */
 const styles = {
   name: "styles",
@@ -44,4 +48,4 @@ await build({
   outfile: "dist/npm/inline.js",
   minify: true,
 });
-await assemble("dist/npm", [WASM, SCRIPT, "tidegate_abr.wasm", "tidegate-player.js", "tidegate-player-bare.js"]);
+await assemble("dist/npm", [WASM, SCRIPT, CAPTIONS, "tidegate_abr.wasm", "tidegate-player.js", "tidegate-player-bare.js"]);

@@ -83,6 +83,7 @@ function packageOf() {
       "./tidegate_player.wasm": "./tidegate_player.wasm",
       "./tidegate_abr.wasm": "./tidegate_abr.wasm",
       "./tidegate-engine.js": "./tidegate-engine.js",
+      "./tidegate-captions.js": "./tidegate-captions.js",
       "./custom-elements.json": "./custom-elements.json",
       "./package.json": "./package.json",
     },

@@ -10,7 +10,7 @@ import { extname, join } from "node:path";
 const SECONDS = 60;
 const SEGMENT_S = 2;
 /** Changes with what is made, so that an older cache is not taken. */
-const VERSION = 6;
+const VERSION = 7;
 const TYPES = { ".m3u8": "application/vnd.apple.mpegurl", ".m4s": "video/mp4", ".mp4": "video/mp4", ".vtt": "text/vtt", ".mpd": "application/dash+xml", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html; charset=utf-8", ".css": "text/css", ".json": "application/json" };
 const tools = process.env.TIDEGATE_TOOLS ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "tidegate", "tools");
 const ffmpeg = [join(tools, "bin", "ffmpeg"), "/usr/bin/ffmpeg"].find(existsSync) ?? "ffmpeg";
@@ -40,6 +40,7 @@ export function content() {
     run("-f", "lavfi", "-i", `sine=frequency=${hertz}:sample_rate=48000:duration=${SECONDS}`, "-c:a", "aac", "-b:a", "64k", ...hls, "-hls_segment_filename", `${name}/%d.m4s`, "-hls_fmp4_init_filename", "init.mp4", `${name}/index.m3u8`);
   }
   captions(made);
+  embedded(made);
   keyFrames(made);
   writeFileSync(join(made, "index.m3u8"), multivariant(""));
   encrypt(made);
@@ -59,6 +60,46 @@ function multivariant(prefix) {
     media("SUBTITLES", "text", "English", "en", "text/index.m3u8", ',CHARACTERISTICS="public.accessibility.describes-music-and-sound"'),
     variant(260_000, "320x180", "low", "avc1.42c00d"), variant(760_000, "640x360", "high", "avc1.42c01e"),
     `#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=150000,CODECS="avc1.42c00d",RESOLUTION=320x180,URI="${prefix}low/iframes.m3u8"`, ""].join("\n");
+}
+
+/** What each second of the captions inside pictures says. */
+export const spoken = (second) => `SECOND ${second}`;
+
+/** The lower rung's pictures once more, with captions inside them (CTA-608, "pop-on"): at each second one that says which it is. */
+function embedded(made) {
+  mkdirSync(join(made, "spoken"));
+  execFileSync(ffmpeg, ["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=15:duration=20", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-profile:v", "baseline", "-g", "30", "-sc_threshold", "0", "-x264-params", "aud=1:annexb=1", "plain.h264"], { cwd: made });
+  const plain = readFileSync(join(made, "plain.h264"));
+  const starts = [];
+  for (let at = plain.indexOf("00000001", 0, "hex"); at >= 0; at = plain.indexOf("00000001", at + 4, "hex")) starts.push(at);
+  const pairs = pairsOf(20, 15);
+  let frame = 0;
+  const units = starts.flatMap((at, n) => {
+    const unit = plain.subarray(at, starts[n + 1]);
+    // Behind the delimiter of a picture, in front of all else of it.
+    return (unit[4] & 31) === 9 ? [unit, sei(pairs[frame++] ?? [0x80, 0x80])] : [unit];
+  });
+  writeFileSync(join(made, "spoken.h264"), Buffer.concat(units));
+  execFileSync(ffmpeg, ["-v", "error", "-y", "-framerate", "15", "-i", "spoken.h264", "-c", "copy", "-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4", "-hls_segment_filename", "spoken/%d.m4s", "-hls_fmp4_init_filename", "init.mp4", "spoken/only.m3u8"], { cwd: made });
+  writeFileSync(join(made, "spoken", "index.m3u8"), '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=260000,CODECS="avc1.42c00d",RESOLUTION=320x180\nonly.m3u8\n');
+}
+
+/** Two bytes of captions for each picture: a text is loaded during a second, and shown when the next one begins. */
+function pairsOf(seconds, rate) {
+  const odd = (byte) => (byte.toString(2).replaceAll("0", "").length % 2 ? byte : byte | 0x80);
+  return Array.from({ length: seconds }, (_, second) => {
+    const text = spoken(second + 1).padEnd(10).slice(0, 10);
+    // Begin with an empty screen of one's own, row 15, the text; the screen is turned over at the start of the next second.
+    const load = [[0x14, 0x20], [0x14, 0x2e], [0x14, 0x70], ...(text.match(/../g) ?? []).map((two) => [two.charCodeAt(0), two.charCodeAt(1)])];
+    const whole = [[0x14, 0x2f], ...load];
+    return [...whole, ...Array.from({ length: rate - whole.length }, () => [0, 0])].map((pair) => pair.map(odd));
+  }).flat();
+}
+
+/** A message in the stream of pictures with one pair of caption bytes (ATSC A/53 part 4, 6.2.3). */
+function sei([a, b]) {
+  const data = Buffer.from([0xb5, 0x00, 0x31, 0x47, 0x41, 0x39, 0x34, 0x03, 0x41, 0xff, 0xfc, a, b, 0xff]);
+  return Buffer.concat([Buffer.from([0, 0, 0, 1, 6, 4, data.length]), data, Buffer.from([0x80])]);
 }
 
 /** The segments of the lower rung by their key frames: all of each file, in which the key frame is first. */

@@ -31,6 +31,7 @@ before(async () => {
       "/window": element('src="/window/a/index.m3u8" autoplay'),
       "/window2": element('src="/window/b/index.m3u8" autoplay'),
       "/locked": element('src="/vod/locked/index.m3u8" autoplay'),
+      "/spoken": element('src="/vod/spoken/index.m3u8" autoplay'),
       "/later": element('src="/vod/index.m3u8" preload="none"'),
       "/nothing": element('src="/vod/text/0.vtt" autoplay'),
       "/offline": element('src="/gone/index.m3u8" autoplay'),
@@ -135,6 +136,12 @@ test("other sound takes over while the picture goes on", { timeout: 90_000 }, as
   assert.deepEqual(await ask(page, "[...p.audioTracks].map((a) => a.enabled)"), [false, true]);
 });
 
+test("what reads captions inside pictures is not loaded where there are none", async (t) => {
+  const page = await visit(t, "/auto");
+  await until(page, "p.currentTime > 1");
+  assert.ok(!site.asked.includes("/player/tidegate-captions.js"));
+});
+
 test("captions are loaded once they are wanted, and shown at their time", { timeout: 90_000 }, async (t) => {
   const page = await visit(t, "/auto");
   await until(page, "p.textTracks.length === 1 && p.currentTime > .5");
@@ -147,6 +154,32 @@ test("captions are loaded once they are wanted, and shown at their time", { time
   assert.ok(Math.abs(start - Math.floor(time)) <= 1);
   await ask(page, "p.currentTime = 3");
   await until(page, "p.currentTime > 3.2 && p.textTracks[0].activeCues?.length === 1");
+});
+
+test("captions inside the pictures are found, and shown at their time", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/spoken");
+  await until(page, "[...p.video.textTracks].some(({ label }) => label === 'CC1')");
+  // What came before somebody wanted captions is there too.
+  await page.evaluate(() => {
+    globalThis.shown = new Map();
+    const { video } = document.getElementById("p");
+    const track = [...video.textTracks].find(({ label }) => label === "CC1");
+    track.addEventListener("cuechange", () => { for (const { text, startTime } of track.activeCues ?? []) shown.set(text, [startTime, video.currentTime]); });
+    track.mode = "showing";
+  });
+  await until(page, "p.currentTime > 6");
+  const shown = await page.evaluate(() => [...shown]);
+  assert.ok(shown.length >= 4, JSON.stringify(shown));
+  for (const [text, [start, at]] of shown) {
+    const [, second] = /^SECOND (\d+)$/.exec(text);
+    assert.ok(Math.abs(start - second) < 0.15 && Math.abs(at - second) < 0.6, `${text} from ${start}, seen at ${at}`);
+  }
+  // Going back does not lose or double any.
+  await ask(page, "(p.currentTime = 1.5)");
+  await until(page, "p.currentTime > 2.5");
+  const starts = await ask(page, "[...[...p.video.textTracks].find(({ label }) => label === 'CC1').cues].map(({ startTime }) => startTime.toFixed(1))");
+  assert.equal(new Set(starts).size, starts.length, starts.join());
+  assert.ok(site.asked.includes("/player/tidegate-captions.js"));
 });
 
 test("a recording that is encrypted with AES-128 is played, with values given and by number", { timeout: 60_000 }, async (t) => {

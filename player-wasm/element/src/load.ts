@@ -8,11 +8,14 @@ export interface EngineSource {
   wasm?: string | URL | BufferSource;
   /** Address of the same in JavaScript. */
   script?: string | URL;
+  /** Address of what reads captions inside pictures. */
+  captions?: string | URL;
 }
 
-/** Replaced at build: hashes of the two files, and whether the module is inside this script. */
+/** Replaced at build: hashes of the files beside this script. */
 declare const WASM_INTEGRITY: string;
 declare const SCRIPT_INTEGRITY: string;
+declare const CAPTIONS_INTEGRITY: string;
 
 type Make = () => Exports;
 /** Where the script leaves what it makes; a name that no page uses. */
@@ -63,20 +66,31 @@ async function found(answer: Promise<Response>): Promise<Response> {
   return response;
 }
 
-/** An element, not `import`: it can carry a hash, and a policy that trusts this script trusts it too. */
-function fromScript(): Promise<Make> {
-  const scope = globalThis as unknown as Record<string, Make | undefined>;
+async function fromScript(): Promise<Make> {
+  const make = await loadScript<Make>("script", MAILBOX);
+  usesScript = true;
+  return make;
+}
+
+/**
+ * Runs a script beside this one and takes what it leaves in a mailbox. An element, not `import`: it can carry a hash, and a policy that
+ * trusts this script trusts it too.
+ */
+export function loadScript<T>(name: "script" | "captions", mailbox: string): Promise<T> {
+  const scope = globalThis as unknown as Record<string, T | undefined>;
+  // Bundlers look for addresses of this shape.
+  const [own, integrity] = name === "script" ? [new URL("./tidegate-engine.js", import.meta.url), SCRIPT_INTEGRITY] : [new URL("./tidegate-captions.js", import.meta.url), CAPTIONS_INTEGRITY];
+  const other = source[name];
   return new Promise((resolve, reject) => {
     const element = document.createElement("script");
-    element.src = String(source.script ?? new URL("./tidegate-engine.js", import.meta.url));
-    if (source.script === undefined && SCRIPT_INTEGRITY) element.integrity = SCRIPT_INTEGRITY;
+    element.src = String(other ?? own);
+    if (other === undefined && integrity) element.integrity = integrity;
     element.crossOrigin = "anonymous";
     element.onload = () => {
       element.remove();
-      const make = scope[MAILBOX];
-      usesScript = true;
-      if (make) resolve(make);
-      else reject(new Error("the script holds no engine"));
+      const made = scope[mailbox];
+      if (made) resolve(made);
+      else reject(new Error(`${element.src} is something else`));
     };
     element.onerror = () => {
       element.remove();

@@ -3,6 +3,7 @@
 import { Cmcd, type CmcdOptions, type State } from "./cmcd.js";
 import { Captions, type Choosable, readChoosable } from "./captions.js";
 import { DateRanges } from "./dateranges.js";
+import { Embedded } from "./embedded.js";
 import { type Decision, Do, Engine, type EngineEvent, type EngineStats, Question, REASONS, Told, type Track, readDecisions, readStats } from "./engine.js";
 import type { Licenses } from "./licenses.js";
 import { loadEngine } from "./load.js";
@@ -42,6 +43,7 @@ export class Playback {
   #engine: Engine | undefined;
   #captions: Captions | undefined;
   #ranges: DateRanges;
+  #embedded: Embedded | undefined;
   #licenses: Licenses | undefined;
   #iFrames: IFrames | undefined;
   #mpd: Mpd | undefined;
@@ -89,6 +91,7 @@ export class Playback {
     const utcAtZero = Date.now() - performance.now();
     this.#engine = new Engine(make(), utcAtZero, options.latency, options.expectedBandwidth, this.#licenses !== undefined);
     this.#captions = new Captions(this.#video, (at) => this.#tell(Told.Text, at));
+    this.#embedded = new Embedded(this.#video);
     if (options.cmcd) this.#cmcd = new Cmcd(options.cmcd, () => this.stats);
     const signal = this.#listeners.signal;
     for (const name of TOLD_ON) this.#video.addEventListener(name, () => this.#tellPlayhead(), { signal });
@@ -150,6 +153,7 @@ export class Playback {
     this.#media.close();
     this.#licenses?.close();
     this.#captions?.close();
+    this.#embedded?.close();
     this.#ranges.close();
     this.#engine = undefined;
   }
@@ -306,8 +310,10 @@ export class Playback {
         if (bytes && track === 2) {
           this.#captions?.append(bytes, number(2));
           queueMicrotask(() => this.#tell(Told.Appended, track));
-        } else if (bytes) this.#media.append(track, bytes, number(2));
-        else queueMicrotask(() => this.#tell(Told.AppendFailed, track, 0));
+        } else if (bytes) {
+          if (track === 0) this.#embedded?.append(bytes, number(2));
+          this.#media.append(track, bytes, number(2));
+        } else queueMicrotask(() => this.#tell(Told.AppendFailed, track, 0));
         break;
       }
       case Do.Remove:

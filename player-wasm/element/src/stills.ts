@@ -1,6 +1,8 @@
 // Pictures of other moments, for whoever looks for one: key frames that an I-frame playlist lists (RFC 8216bis, 4.4.3.6), decoded one
 // at a time by the browser (WebCodecs).
 
+import { box, samples } from "./boxes.js";
+
 /** The I-frame playlist of a stream. */
 export interface IFrames {
   url: string;
@@ -29,9 +31,6 @@ const MAX_LIST = 4 << 20;
 const MAX_FRAME = 2 << 20;
 /** A live list is asked for again after this long, where a moment is later than all that it has. */
 const STALE_MS = 4_000;
-/** Boxes whose content begins with fields: of `stsd` and of sample entries (ISO/IEC 14496-12, 8.5.2 and 12.1.3). */
-const FIELDS: Record<string, number> = { stsd: 8, avc1: 78, avc3: 78, hvc1: 78, hev1: 78 };
-
 /** The smallest I-frame playlist of a multivariant playlist that is large enough for a tip, or the largest. */
 export function iFramesOf(list: string, base: string): IFrames | undefined {
   const all = [...list.matchAll(/^#EXT-X-I-FRAME-STREAM-INF:(.*)$/gm)].flatMap(([, line = ""]) => {
@@ -150,21 +149,6 @@ function parse(list: string, base: string): Frame[] {
   return frames;
 }
 
-/** The content of the first box at the end of a path; nothing is believed that reaches beyond the bytes. */
-function box(bytes: DataView<ArrayBuffer>, [name, ...rest]: string[], from = 0, to = bytes.byteLength): { at: number; from: number; to: number } | undefined {
-  for (let at = from; at + 8 <= to; ) {
-    const size = bytes.getUint32(at);
-    const end = Math.min(at + size, to);
-    if (size < 8) return undefined;
-    const own = [0, 1, 2, 3].every((place) => bytes.getUint8(at + 4 + place) === name?.charCodeAt(place));
-    const content = { at, from: at + 8, to: end };
-    const found = !own ? undefined : rest.length === 0 ? content : box(bytes, rest, content.from + (FIELDS[name ?? ""] ?? 0), end);
-    if (found) return found;
-    at = end;
-  }
-  return undefined;
-}
-
 /** What a decoder has to know of H.264 or HEVC, out of an init segment. */
 function configuration(init: DataView<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
   for (const [entry, name] of [["avc1", "avcC"], ["avc3", "avcC"], ["hvc1", "hvcC"], ["hev1", "hvcC"]] as const) {
@@ -174,19 +158,10 @@ function configuration(init: DataView<ArrayBuffer>): Uint8Array<ArrayBuffer> | u
   return undefined;
 }
 
-/** The first sample of a fragment (ISO/IEC 14496-12, 8.8.7 and 8.8.8). */
 function firstSample(bytes: DataView<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
-  const [moof, tfhd, trun] = [box(bytes, ["moof"]), box(bytes, ["moof", "traf", "tfhd"]), box(bytes, ["moof", "traf", "trun"])];
-  if (!moof || !tfhd || !trun) return undefined;
-  const read = (at: number, to: number) => (at + 4 <= to ? bytes.getUint32(at) : NaN);
-  const [always, here] = [read(tfhd.from, tfhd.to), read(trun.from, trun.to)];
-  // Fields are there or not, by flags.
-  const before = (flags: number, ...fields: [number, number][]) => fields.reduce((sum, [flag, length]) => sum + (flags & flag ? length : 0), 0);
-  const usual = read(tfhd.from + 8 + before(always, [1, 8], [2, 4], [8, 4]), tfhd.to);
-  const own = read(trun.from + 8 + before(here, [1, 4], [4, 4], [0x100, 4]), trun.to);
-  const size = here & 0x200 ? own : always & 0x10 ? usual : NaN;
-  const from = moof.at + (here & 1 ? read(trun.from + 8, trun.to) : NaN);
-  return from + size <= bytes.byteLength ? new Uint8Array(bytes.buffer, bytes.byteOffset + from, size) : undefined;
+  const [moof, traf] = [box(bytes, ["moof"]), box(bytes, ["moof", "traf"])];
+  const [first] = moof && traf ? samples(bytes, moof, traf, 1) : [];
+  return first && new Uint8Array(bytes.buffer, bytes.byteOffset + first.from, first.size);
 }
 
 async function picture(codec: string, description: Uint8Array<ArrayBuffer>, data: Uint8Array<ArrayBuffer>): Promise<ImageBitmap | undefined> {

@@ -1,0 +1,82 @@
+// Boxes of ISO/IEC 14496-12, as far as script has to look into them. Nothing is believed that reaches beyond the bytes.
+
+export interface Box {
+  /** Where it begins, with its size and name. */
+  at: number;
+  /** Its content. */
+  from: number;
+  to: number;
+}
+
+/** Boxes whose content begins with fields: `stsd` and sample entries for pictures (8.5.2, 12.1.3). */
+const FIELDS: Record<string, number> = { stsd: 8, avc1: 78, avc3: 78, hvc1: 78, hev1: 78 };
+
+/** Every box of a name between two places. */
+export function boxes(bytes: DataView, name: string, from = 0, to = bytes.byteLength): Box[] {
+  const found: Box[] = [];
+  for (let at = from; at + 8 <= to; ) {
+    const size = bytes.getUint32(at);
+    if (size < 8) break;
+    const end = Math.min(at + size, to);
+    if ([0, 1, 2, 3].every((place) => bytes.getUint8(at + 4 + place) === name.charCodeAt(place))) found.push({ at, from: at + 8, to: end });
+    at = end;
+  }
+  return found;
+}
+
+/** The first box at the end of a path. */
+export function box(bytes: DataView, [name = "", ...rest]: string[], from = 0, to = bytes.byteLength): Box | undefined {
+  for (const own of boxes(bytes, name, from, to)) {
+    const found = rest.length === 0 ? own : box(bytes, rest, own.from + (FIELDS[name] ?? 0), own.to);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+/** A number of 32 bits; NaN beyond the box. */
+export function number(bytes: DataView, { to }: Box, at: number): number {
+  return at + 4 <= Math.min(to, bytes.byteLength) ? bytes.getUint32(at) : NaN;
+}
+
+/** A sample of a track fragment: where it lies, and its times in units of the track. */
+export interface Sample {
+  from: number;
+  size: number;
+  /** Of decoding, from the first sample of the fragment. */
+  time: number;
+  /** From then until it is shown. */
+  delay: number;
+}
+
+/** The samples of a track fragment (8.8.7 and 8.8.8), those that lie in the bytes. `most` of them. */
+export function samples(bytes: DataView, moof: Box, traf: Box, most: number): Sample[] {
+  const tfhd = box(bytes, ["tfhd"], traf.from, traf.to);
+  if (!tfhd) return [];
+  const read = (of: Box, at: number) => number(bytes, of, at);
+  const always = read(tfhd, tfhd.from);
+  // Fields are there or not, by flags.
+  let at = tfhd.from + 8 + (always & 1 ? 8 : 0) + (always & 2 ? 4 : 0);
+  const usual = (flag: number) => (always & flag ? read(tfhd, (at += 4) - 4) : NaN);
+  const [usualDuration, usualSize] = [usual(8), usual(0x10)];
+  const found: Sample[] = [];
+  let [from, time] = [NaN, 0];
+  for (const trun of boxes(bytes, "trun", traf.from, traf.to)) {
+    const flags = read(trun, trun.from);
+    const count = read(trun, trun.from + 4);
+    let place = trun.from + 8;
+    if (flags & 1) from = moof.at + read(trun, (place += 4) - 4);
+    if (flags & 4) place += 4;
+    const field = (flag: number, other: number) => (flags & flag ? read(trun, (place += 4) - 4) : other);
+    for (let n = 0; n < count && found.length < most; n++) {
+      const duration = field(0x100, usualDuration);
+      const size = field(0x200, usualSize);
+      field(0x400, 0);
+      const delay = field(0x800, 0) | 0;
+      if (!(from + size <= bytes.byteLength)) return found;
+      found.push({ from, size, time, delay });
+      from += size;
+      time += duration || 0;
+    }
+  }
+  return found;
+}
