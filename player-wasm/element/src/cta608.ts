@@ -27,7 +27,10 @@ class Reader implements EmbeddedReader {
   constructor(video: HTMLVideoElement) {
     this.#video = video;
     this.#parser = new Cta608Parser(1, { newCue: (from: number, to: number, screen: CaptionScreen) => this.#said(from / 1000, to / 1000, screen) }, null);
-    video.textTracks.addEventListener("change", () => this.#show(), { signal: this.#listeners.signal });
+    const { signal } = this.#listeners;
+    video.textTracks.addEventListener("change", () => this.#show(), { signal });
+    // Browsers may empty a track once more after it was put on.
+    video.addEventListener("timeupdate", () => this.#show(), { signal });
   }
 
   append(init: Uint8Array, file: Uint8Array, offset: number): void {
@@ -69,10 +72,12 @@ class Reader implements EmbeddedReader {
     const text = screen.getDisplayText().replace(/[&<>]/g, (one) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[one] ?? "");
     if (!text.trim() || to <= from) return;
     const cue = new VTTCue(from + this.#offset, to + this.#offset, text);
+    // Who goes back far loads the same once more.
+    if (this.#cues.some((other) => Math.abs(other.startTime - cue.startTime) < 0.01 && other.text === text)) return;
     cue.snapToLines = false;
     cue.line = 10 + (80 * Math.max(0, screen.rows.findIndex((row) => !row.isEmpty()))) / ROWS;
-    this.#cues.push(cue);
-    this.#cues = this.#cues.filter(({ endTime }) => endTime > this.#video.currentTime - KEEP_S).slice(-MAX_CUES);
+    const kept = this.#cues.filter(({ endTime }) => endTime > this.#video.currentTime - KEEP_S);
+    this.#cues = [...kept, cue].sort((a, b) => a.startTime - b.startTime).slice(-MAX_CUES);
     this.#element ??= this.#offer();
   }
 
@@ -85,7 +90,7 @@ class Reader implements EmbeddedReader {
   /** A track that is off takes no cues: they wait here. */
   #show(): void {
     const track = this.#element?.track;
-    if (!track || track.mode === "disabled") return;
+    if (!track || track.mode === "disabled" || (track.cues?.length === this.#cues.length && track.cues[0] === this.#cues[0])) return;
     const there = new Set(track.cues ?? []);
     for (const cue of this.#cues) if (!there.has(cue)) track.addCue(cue);
     const wanted = new Set<TextTrackCue>(this.#cues);
