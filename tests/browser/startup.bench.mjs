@@ -2,12 +2,11 @@
 // our player and hls.js in turn, each alone on a page as a site owner writes it, and our watch page; on a stream that runs.
 // Everything of a page is loaded anew each time.
 //   node tests/browser/startup.bench.mjs [--times 10] [options of tidegate up]
-import { readFileSync } from "node:fs";
 import { open } from "./chromium.mjs";
 import { playing } from "./glass.mjs";
 import { page as hlsPage } from "./hlsjs.mjs";
+import { page as ownerPage } from "./ownerpage.mjs";
 import { up } from "./platform.mjs";
-import { serve } from "./serve.mjs";
 
 const BAR_MS = 300;
 const SETTLE_MS = 8000;
@@ -44,21 +43,6 @@ function note() {
       this.requestVideoFrameCallback?.((now) => (seen.frame ??= now));
       object.set.call(this, value);
     },
-  });
-}
-
-/** A page of a site owner: the tag, and the file that it needs asked for early, as the manual says. */
-function ownerPage(playlist) {
-  const file = (name) => readFileSync(new URL(`../../player-wasm/element/dist/${name}`, import.meta.url));
-  const body = `<!doctype html><meta charset="utf-8"><title>Tidegate</title>
-<link rel="preload" href="tidegate_player.wasm" as="fetch" crossorigin>
-<script type="module" src="tidegate-player.js"></script>
-<tidegate-player muted autoplay playsinline controls style="width:960px" src="${playlist}"></tidegate-player>`;
-  return serve({
-    "/": { type: "text/html; charset=utf-8", body },
-    "/tidegate-player.js": { type: "text/javascript", body: file("tidegate-player.js") },
-    "/tidegate_player.wasm": { type: "application/wasm", body: file("tidegate_player.wasm") },
-    "/favicon.ico": { type: "image/x-icon", body: "" },
   });
 }
 
