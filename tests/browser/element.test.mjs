@@ -31,6 +31,7 @@ before(async () => {
       "/window": element('src="/window/a/index.m3u8" autoplay'),
       "/window2": element('src="/window/b/index.m3u8" autoplay'),
       "/locked": element('src="/vod/locked/index.m3u8" autoplay'),
+      "/own": element('src="/vod/indexed.mp4" autoplay'),
       "/spoken": element('src="/vod/spoken/index.m3u8" autoplay'),
       "/later": element('src="/vod/index.m3u8" preload="none"'),
       "/nothing": element('src="/vod/text/0.vtt" autoplay'),
@@ -239,6 +240,47 @@ test("a server that fails for a while costs a wait and a word, and the picture g
   broken = () => 0;
   const from = await ask(page, "p.currentTime");
   await until(page, `p.status === 'playing' && p.currentTime > ${from} + .5`);
+});
+
+test("where script cannot feed the element the browser's own HLS takes over", { timeout: 60_000 }, async (t) => {
+  const page = await browser.newPage();
+  t.after(() => page.close());
+  // As on iPhones before iOS 17.1. What this browser has in place of HLS of its own is a file.
+  await page.addInitScript(() => {
+    delete globalThis.MediaSource;
+    HTMLMediaElement.prototype.canPlayType = () => "maybe";
+  });
+  await page.goto(`${site.origin}/own`);
+  await until(page, "p.status === 'playing' && p.currentTime > 0.5");
+  assert.equal(await ask(page, "p.video.currentSrc"), `${site.origin}/vod/indexed.mp4`);
+  assert.equal(await ask(page, "p.streamType"), "on-demand");
+  await ask(page, "p.remove()");
+  assert.equal(await page.evaluate(() => document.querySelectorAll("video").length), 0);
+});
+
+test("a browser that keeps little goes on with little", { timeout: 60_000 }, async (t) => {
+  const page = await browser.newPage();
+  t.after(() => page.close());
+  await page.addInitScript(() => {
+    globalThis.refused = 0;
+    const append = SourceBuffer.prototype.appendBuffer;
+    SourceBuffer.prototype.appendBuffer = function (bytes) {
+      const { length } = this.buffered;
+      if (length > 0 && this.buffered.end(length - 1) - this.buffered.start(0) > 14) {
+        refused++;
+        throw new DOMException("full", "QuotaExceededError");
+      }
+      append.call(this, bytes);
+    };
+  });
+  await page.goto(`${site.origin}/auto`);
+  // Further than what fits at once.
+  await until(page, "p.currentTime > 20", 50_000);
+  const [refused, stalls, status] = await ask(page, "[globalThis.refused, p.stats.stalls, p.status]");
+  t.diagnostic(`${refused} refusals, ${stalls} stalls`);
+  assert.ok(refused > 0);
+  assert.equal(status, "playing");
+  assert.equal(stalls, 0);
 });
 
 test("nothing is left behind when the element goes, and it begins again when it comes back", { timeout: 60_000 }, async (t) => {
