@@ -82,7 +82,10 @@ async function object(env, { method, target, headers, body }) {
     if (env.TIDEGATE_ACCESS_KEY) await sign(url, init, env);
     const response = await (env.TIDEGATE_NETWORK ?? globalThis).fetch(url, init);
     const answer = await bytes(response.body, OBJECT_BYTES);
-    return answer ? [response.status, [response.headers.get("etag") ?? ""], answer] : NOTHING;
+    const date = (name) => Date.parse(response.headers.get(name) ?? "");
+    // By one clock, the store's own.
+    const age = date("date") - date("last-modified");
+    return answer ? [response.status, [response.headers.get("etag") ?? "", age >= 0 ? String(age) : ""], answer] : NOTHING;
   } catch {
     return NOTHING;
   }

@@ -189,7 +189,8 @@ impl Log {
         match answer {
             Ok(Ok(Some(object))) => {
                 let claim = is_current.then_some(Condition::Match(object.etag));
-                Happened::Read(key, Found::Object(object.bytes.to_vec()), claim)
+                let age_us = object.age.map(|age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX));
+                Happened::Read(key, Found::Object { bytes: object.bytes.to_vec(), age_us }, claim)
             }
             Ok(Ok(None)) => Happened::Read(key, Found::Missing, is_current.then_some(Condition::Absent)),
             Ok(Err(error)) => {

@@ -26,7 +26,7 @@ struct Memory(Arc<Mutex<BTreeMap<String, Bytes>>>);
 impl Bucket for Memory {
     async fn get(&self, key: &Key) -> Result<Option<Object>, StoreError> {
         let objects = self.0.lock().unwrap();
-        Ok(objects.get(&key.to_string()).map(|bytes| Object { bytes: bytes.clone(), etag: etag(bytes) }))
+        Ok(objects.get(&key.to_string()).map(|bytes| Object { bytes: bytes.clone(), etag: etag(bytes), age: None }))
     }
 
     async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<Etag, PutError> {

@@ -83,7 +83,7 @@ impl Edge {
                     let found = self.documents.iter().find(|(known, _)| *known == key);
                     let fetched = match found {
                         _ if self.fails => Fetched::Failed,
-                        Some((_, text)) => Fetched::Got { bytes: text.clone().into_bytes(), etag: None },
+                        Some((_, text)) => Fetched::Got { bytes: text.clone().into_bytes(), etag: None, age_ms: None },
                         None => Fetched::Missing,
                     };
                     job.handle(&mut self.state, &world, Input::Fetched(fetched));

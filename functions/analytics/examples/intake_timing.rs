@@ -90,7 +90,7 @@ fn intake(lines: u64) -> (f64, u64) {
             let world = World { now_utc_ms: now_ms, random: [3; 32] };
             let input = match job.poll(&mut state, &world) {
                 Output::Answer(Answer::Respond { status: 204, .. }) => break,
-                Output::Fetch { .. } => Input::Fetched(Fetched::Got { bytes: vec![1; 32], etag: None }),
+                Output::Fetch { .. } => Input::Fetched(Fetched::Got { bytes: vec![1; 32], etag: None, age_ms: None }),
                 Output::Store { .. } => Input::Stored(Stored::Done { etag: None }),
                 other => {
                     println!("a report was not taken: {other:?}");

@@ -36,9 +36,11 @@ impl Edge {
                 Output::Store { .. } if self.down => Input::Stored(Stored::Failed),
                 Output::Fetch { key, .. } => {
                     self.reads += 1;
-                    Input::Fetched(
-                        self.objects.get(&key).map_or(Fetched::Missing, |bytes| Fetched::Got { bytes: bytes.clone(), etag: None }),
-                    )
+                    Input::Fetched(self.objects.get(&key).map_or(Fetched::Missing, |bytes| Fetched::Got {
+                        bytes: bytes.clone(),
+                        etag: None,
+                        age_ms: None,
+                    }))
                 }
                 Output::Store { key, body, condition, .. } => {
                     assert!(Key::parse(&key).is_some(), "{key} is no key of ours");

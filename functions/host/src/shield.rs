@@ -1,13 +1,14 @@
 //! Objects for other edges: this host as the upstream that theirs is for them, so that a bucket sees few readers.
 use std::{sync::Arc, time::Duration};
 
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header, request::Parts};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
     body::Body,
     objects::{FetchError, Object, ObjectKey, Objects, Watched},
     range::{Ranged, number, ranged},
+    wire::AGE,
 };
 
 /// Where objects are; the bucket that an edge behind this one names in its configuration.
@@ -121,6 +122,7 @@ fn found(object: &Object, headers: &HeaderMap) -> Response<Body> {
     };
     let own = response.headers_mut();
     own.extend(object.etag.clone().map(|etag| (header::ETAG, etag)));
+    own.extend(object.age_ms().map(|age_ms| (HeaderName::from_static(AGE), HeaderValue::from(age_ms))));
     own.extend(object.content_type.clone().map(|kind| (header::CONTENT_TYPE, kind)));
     if object.immutable {
         own.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable"));

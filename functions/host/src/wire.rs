@@ -19,6 +19,8 @@ pub(crate) const REPORTS: &str = "/tidegate-reports";
 pub(crate) const OWN: &str = "/tidegate-";
 /// Tells the component how its wait ended.
 pub(crate) const WAITED: &str = "tidegate-waited";
+/// With an object: how long ago the store has written it, in ms, by the store's own clock.
+pub(crate) const AGE: &str = "tidegate-age-ms";
 /// The host, with its port, that the viewer asked; with a request that is one viewer's own.
 pub(crate) const VIEWER_HOST: &str = "tidegate-viewer-host";
 /// `http` or `https`.

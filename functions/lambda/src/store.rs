@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
 use aws_sdk_s3::{
@@ -66,8 +66,13 @@ impl Store {
             return Fetched::Failed;
         }
         let etag = answer.e_tag;
+        // Both clocks are Amazon's, or those of one installation.
+        let age_ms = answer.last_modified.and_then(|at| {
+            let written = UNIX_EPOCH + Duration::from_millis(u64::try_from(at.to_millis().ok()?).ok()?);
+            u64::try_from(SystemTime::now().duration_since(written).unwrap_or_default().as_millis()).ok()
+        });
         match tokio::time::timeout(ANSWER_TIMEOUT * 2, answer.body.collect()).await {
-            Ok(Ok(bytes)) => Fetched::Got { bytes: bytes.to_vec(), etag },
+            Ok(Ok(bytes)) => Fetched::Got { bytes: bytes.to_vec(), etag, age_ms },
             Ok(Err(_)) | Err(_) => Fetched::Failed,
         }
     }

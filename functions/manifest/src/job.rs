@@ -156,7 +156,7 @@ impl tidegate_function::Job for Job {
             (Plan::Newest(..) | Plan::Of(..), key) => {
                 let Some((stream, session)) = owner(key) else { return };
                 let outcome = match &fetched {
-                    Fetched::Got { bytes, .. } => Outcome::Got(bytes),
+                    Fetched::Got { bytes, age_ms, .. } => Outcome::Got { bytes, age_ms: *age_ms },
                     Fetched::Missing => Outcome::Missing,
                     Fetched::Failed => Outcome::Failed,
                 };

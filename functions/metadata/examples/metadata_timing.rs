@@ -69,7 +69,7 @@ fn ask(objects: &BTreeMap<String, Vec<u8>>, query: &str) -> usize {
             Output::Fetch { key, range, .. } => Input::Fetched(match objects.get(&key) {
                 Some(bytes) => {
                     let end = if range.is_some() { 1 } else { bytes.len() };
-                    Fetched::Got { bytes: bytes.get(..end).unwrap_or_default().to_vec(), etag: Some("\"1\"".into()) }
+                    Fetched::Got { bytes: bytes.get(..end).unwrap_or_default().to_vec(), etag: Some("\"1\"".into()), age_ms: None }
                 }
                 None => Fetched::Missing,
             }),

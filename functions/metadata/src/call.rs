@@ -139,7 +139,7 @@ impl<'a> Call<'a> {
     fn fetch(&mut self, key: &Key, range: Option<(u64, u64)>, fresh: bool) -> Go<Option<Object<'a>>> {
         match self.step()? {
             None => Err(Stop(Box::new(Output::Fetch { key: key.to_string(), range, fresh }))),
-            Some(Input::Fetched(Fetched::Got { bytes, etag })) => Ok(Some(Object { bytes, etag: etag.as_deref() })),
+            Some(Input::Fetched(Fetched::Got { bytes, etag, .. })) => Ok(Some(Object { bytes, etag: etag.as_deref() })),
             Some(Input::Fetched(Fetched::Missing)) => Ok(None),
             Some(Input::Fetched(Fetched::Failed) | Input::Stored(_) | Input::Loaded(_)) => Err(store_failed()),
         }

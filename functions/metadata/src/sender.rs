@@ -208,7 +208,7 @@ impl<'a> Round<'a> {
 
     fn fetch(&mut self, key: impl Into<Key>) -> Go<Option<(&'a [u8], Condition)>> {
         match self.step(|| Act::Fetch { key: key.into() })? {
-            Came::Fetched(Fetched::Got { bytes, etag: Some(etag) }) => Ok(Some((bytes, Condition::Match(etag.clone())))),
+            Came::Fetched(Fetched::Got { bytes, etag: Some(etag), .. }) => Ok(Some((bytes, Condition::Match(etag.clone())))),
             Came::Fetched(Fetched::Missing) => Ok(None),
             _ => Err(Stop::Rest(STORE_PAUSE_MS)),
         }

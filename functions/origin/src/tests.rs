@@ -62,7 +62,7 @@ impl Edge {
                 Output::Fetch { key, .. } => {
                     assert_eq!(key, "meta/origins/films.json");
                     let document = self.document.clone().map(String::into_bytes);
-                    let fetched = document.map_or(Fetched::Missing, |bytes| Fetched::Got { bytes, etag: None });
+                    let fetched = document.map_or(Fetched::Missing, |bytes| Fetched::Got { bytes, etag: None, age_ms: None });
                     job.handle(&mut self.state, &world, Input::Fetched(fetched));
                 }
                 Output::Load { url, headers, max_bytes, timeout_ms } => {

@@ -11,7 +11,7 @@ use spin_sdk::{
     http::{BoxBody, EmptyBody, FullBody, HeaderMap, Response, box_body, send},
     wasip3::http::types::ErrorCode,
 };
-use tidegate_function::{Condition, Fetched, Input, Loaded, Output, Stored};
+use tidegate_function::{Condition, Fetched, Input, Loaded, Output, Stored, number};
 
 /// The largest object that is read: a segment bundle of 2 s at 60 Mbit/s. Our host keeps larger ones out of here.
 const OBJECT_BYTES: usize = 16 << 20;
@@ -63,12 +63,15 @@ impl Shell {
         }
         let response = send(request.body(EmptyBody::new()).ok()?).await.ok()?;
         let etag = etag(&response);
+        let age_ms = response.headers().get("tidegate-age-ms").and_then(|value| number(value.to_str().ok()?));
         match (response.status().as_u16(), range) {
-            (200, None) | (206, Some(_)) => read(response.into_body(), OBJECT_BYTES).await.ok().map(|bytes| Fetched::Got { bytes, etag }),
+            (200, None) | (206, Some(_)) => {
+                read(response.into_body(), OBJECT_BYTES).await.ok().map(|bytes| Fetched::Got { bytes, etag, age_ms })
+            }
             // A server may leave ranges alone and send everything.
             (200, Some(range)) => {
                 let bytes = read(response.into_body(), OBJECT_BYTES).await.ok()?;
-                Some(Fetched::Got { bytes, etag }.cut(range))
+                Some(Fetched::Got { bytes, etag, age_ms }.cut(range))
             }
             (404 | 416, _) => Some(Fetched::Missing),
             _ => None,

@@ -1,7 +1,7 @@
 use std::cell::RefCell;
 
 use tidegate_dispatch::{Dispatch, Host, Settled, State, Step};
-use tidegate_function::{Condition, Fetched, Input, Loaded, Output, Reach, Request, Stored, World};
+use tidegate_function::{Condition, Fetched, Input, Loaded, Output, Reach, Request, Stored, World, number};
 
 use crate::message::Message;
 
@@ -78,13 +78,16 @@ impl Call {
         }
     }
 
-    /// Of an object the first line is its ETag; of a load every line is a header, and none with 413 says that it was too long.
+    /// Of an object the first line is its ETag, the second how old it is, in ms; of a load every line is a header, and none with 413 says that it was too long.
     pub(crate) fn handle(&mut self, now_ms: f64, status: u32, message: Message) {
         self.world.now_utc_ms = now_ms.max(0.0) as u64;
         let etag = Some(message.line(0).to_owned()).filter(|etag| !etag.is_empty());
         let input = match (self.asked, status) {
             (Asked::Nothing, _) => return,
-            (Asked::Read, 200 | 206) => Input::Fetched(Fetched::Got { bytes: message.body, etag }),
+            (Asked::Read, 200 | 206) => {
+                let age_ms = number(message.line(1));
+                Input::Fetched(Fetched::Got { bytes: message.body, etag, age_ms })
+            }
             (Asked::Read, 404 | 416) => Input::Fetched(Fetched::Missing),
             (Asked::Read, _) => Input::Fetched(Fetched::Failed),
             (Asked::Write { .. }, 200..=299) => Input::Stored(Stored::Done { etag }),

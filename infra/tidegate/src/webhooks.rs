@@ -68,7 +68,7 @@ async fn post(outside: &Foreign, Delivery { url, event, headers, body }: Deliver
 
 async fn fetch(bucket: &impl Bucket, key: &Key) -> Fetched {
     match bucket.get(key).await {
-        Ok(Some(object)) => Fetched::Got { bytes: object.bytes.to_vec(), etag: Some(object.etag.0) },
+        Ok(Some(object)) => Fetched::Got { bytes: object.bytes.to_vec(), etag: Some(object.etag.0), age_ms: None },
         Ok(None) => Fetched::Missing,
         Err(error) => {
             tracing::debug!(%key, %error, "the sender of webhooks cannot read");

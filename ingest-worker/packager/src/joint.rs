@@ -60,6 +60,7 @@ impl Joint {
         let starts_next = built.starts_segment && core::mem::replace(&mut self.begun, true);
         self.begun = true;
         if starts_next {
+            self.pass(built);
             return Fit::Past;
         }
         let theirs = self.theirs.pop_front();
@@ -101,6 +102,24 @@ impl Joint {
             *end = (*end).max(ours);
         }
         if goes { Fit::Goes } else { Fit::Known }
+    }
+}
+
+impl Joint {
+    /// The next segment begins, and the other may have written more of this one: of a source that broke off, sound to its end. What would
+    /// come a second time is left out.
+    fn pass(&mut self, built: &mut Built) {
+        for theirs in self.theirs.drain(..) {
+            for (end, (part, _)) in self.ends.iter_mut().zip(theirs.tracks) {
+                *end = (*end).max(part.start.saturating_add(part.duration.into()));
+            }
+        }
+        for (piece, end) in built.pieces.iter_mut().zip(&self.ends) {
+            if piece.part.start < *end && piece.part.duration > 0 {
+                let ours = end_of(piece);
+                *piece = Piece::missing(*end, ours, piece.config.take());
+            }
+        }
     }
 }
 

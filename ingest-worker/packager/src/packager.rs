@@ -9,7 +9,7 @@ use crate::{
     grid::Timing,
     joint::Joint,
     opening::{Known, Opened, Opening},
-    period::{Anchor, Patience, Period, Start},
+    period::{Anchor, Patience, Period, Start, floor_after},
     plan::{Plan, Targets},
     rate::Verdict,
     writer::Writer,
@@ -142,8 +142,12 @@ impl Packager {
         let video_us = target(RenditionKind::Video).unwrap_or(config.part_target_us);
         let targets = Targets { video_us, audio_us: target(RenditionKind::Audio).unwrap_or(video_us) };
         let base_us = end_us(&timeline).max(FIRST_BASE_US);
-        let newest = timeline.segments().iter().rev().find_map(|segment| segment.parts.last());
-        let floor_us = newest.map_or(0, |part| part.utc_us.saturating_add(1));
+        let newest = timeline.segments().iter().rev().find_map(|segment| Some((segment, segment.parts.last()?)));
+        let floor_us = newest.map_or(0, |(segment, part)| {
+            let lengths = part.tracks.iter().enumerate();
+            let lengths = lengths.filter_map(|(n, share)| Some(timeline.track(segment, n)?.micros(share.duration.into())));
+            floor_after(part.utc_us, i64::try_from(lengths.max().unwrap_or(0)).unwrap_or(0))
+        });
         let stage = Stage::Opening(Opening::new(&known));
         let writer = Writer::resume(timeline, media, joint, config.writer, now_utc_us);
         let mut packager = Self {

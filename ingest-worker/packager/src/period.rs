@@ -131,6 +131,11 @@ const AUDIO_BEHIND_US: i64 = 1_000_000;
 /// Audio that goes on this much longer than the video is kept at the end of a period.
 const AUDIO_TRAIL_US: i64 = 200_000;
 
+/// The earliest date of what follows a part: a clock that is set back is followed at half the speed, so that no date comes again.
+pub(crate) fn floor_after(utc_us: i64, length_us: i64) -> i64 {
+    utc_us.saturating_add(length_us / 2)
+}
+
 impl Period {
     pub(crate) fn new(start: &Start<'_>) -> Self {
         let Start { config, plan, timing, lead, zero_ms, base_us, is_first, anchor, .. } = *start;
@@ -334,8 +339,7 @@ impl Period {
                 self.wall.begin_after(self.floor_us, start_us);
             }
             let utc_us = self.wall.utc_us(start_us).max(self.floor_us);
-            // A clock that is set back is followed at half the speed: a date never comes again.
-            self.floor_us = utc_us + length_us / 2;
+            self.floor_us = floor_after(utc_us, length_us);
             self.pending.push_back(Pending { cut: *cut, utc_us, ready_at: now, is_last: false });
         }
     }

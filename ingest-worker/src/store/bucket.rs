@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use tidegate_stream::Key;
 
@@ -12,6 +14,8 @@ pub struct Object {
     pub bytes: Bytes,
     /// The name of this state.
     pub etag: Etag,
+    /// How long ago it was written, by the store's own clock, where the store says so.
+    pub age: Option<Duration>,
 }
 
 /// What has to hold for a write to happen.

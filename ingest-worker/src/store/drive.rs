@@ -45,7 +45,7 @@ async fn fetch(bucket: &impl Bucket, key: &str, range: Option<(u64, u64)>) -> Fe
             let within = |at: u64| usize::try_from(at).map_or(len, |at| at.min(len));
             let (first, end) = range.map_or((0, len), |(first, last)| (within(first), within(last.saturating_add(1))));
             let bytes = object.bytes.get(first..end).unwrap_or_default().to_vec();
-            Fetched::Got { bytes, etag: Some(object.etag.0) }
+            Fetched::Got { bytes, etag: Some(object.etag.0), age_ms: None }
         }
         Ok(None) => Fetched::Missing,
         Err(_) => Fetched::Failed,

@@ -1,14 +1,20 @@
-use std::{fmt, time::Duration};
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::{Credentials, provider::ProvideCredentials as _};
 use aws_sdk_s3::{
     Client,
     config::{
-        Builder, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig, retry::RetryConfig,
+        Builder, ConfigBag, Intercept, RequestChecksumCalculation, ResponseChecksumValidation, RuntimeComponents,
+        StalledStreamProtectionConfig, interceptors::BeforeDeserializationInterceptorContextRef, retry::RetryConfig,
         timeout::TimeoutConfig,
     },
-    primitives::ByteStream,
+    error::BoxError,
+    primitives::{ByteStream, DateTime, DateTimeFormat},
     types::{BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier},
 };
 use bytes::{Bytes, BytesMut};
@@ -135,16 +141,49 @@ impl Store {
     }
 
     async fn read(&self, key: &str, range: Option<String>) -> Result<Option<Object>, StoreError> {
-        let answer = self.client.get_object().bucket(self.bucket()).key(key).set_range(range).send().await;
+        let date = Date::default();
+        let request = self.client.get_object().bucket(self.bucket()).key(key).set_range(range);
+        let answer = request.customize().interceptor(date.clone()).send().await;
         let answer = match answer.map_err(|error| self.place.explain(&error)) {
             Ok(answer) => answer,
             Err(Failure::NoKey) => return Ok(None),
             Err(failure) => return Err(failure.into()),
         };
         let etag = Etag(answer.e_tag.unwrap_or_default());
+        let age = answer.last_modified.and_then(|written| date.since(&written));
         let bytes = timeout(BODY_TIMEOUT, collect(answer.body)).await;
         let bytes = bytes.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("the body of {key} does not end"))))?;
-        Ok(Some(Object { bytes, etag }))
+        Ok(Some(Object { bytes, etag, age }))
+    }
+}
+
+/// What time it was for the store when it answered.
+#[derive(Clone, Debug, Default)]
+struct Date(Arc<OnceLock<DateTime>>);
+
+impl Date {
+    fn since(&self, written: &DateTime) -> Option<Duration> {
+        let age_s = self.0.get()?.secs().saturating_sub(written.secs());
+        Some(Duration::from_secs(u64::try_from(age_s).unwrap_or(0)))
+    }
+}
+
+impl Intercept for Date {
+    fn name(&self) -> &'static str {
+        "Date"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        if let Some(date) = date.and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok()) {
+            self.0.get_or_init(|| date);
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,10 @@
 //! Keeps the playhead where there is media: start, holes, jumps to the live edge, speed, end.
 
-use crate::{Engine, Event, Output, Playhead, playlist::Place, ranges::Ranges};
+use crate::{
+    Engine, Event, Output, Playhead,
+    playlist::Place,
+    ranges::{Ranges, TOLERANCE_S},
+};
 
 /// A playhead that has waited this long at a hole that will not be filled is put behind it.
 const HOLE_MS: f64 = 200.0;
@@ -232,7 +236,9 @@ impl Engine {
         }
         let playable = self.playable();
         let time_s = self.shared.playhead.time_s;
-        if playable.at(time_s).is_some_and(|(start, _)| start <= time_s) {
+        // Browsers stop a frame or more before the end of what they have: that is at the hole, not before it.
+        let is_inside = playable.at(time_s).is_some_and(|(start, _)| start <= time_s) && playable.ahead_s(time_s) > TOLERANCE_S;
+        if is_inside {
             // It has what it waits for: media was put over the picture it was about to decode. A seek makes it look again.
             let waited_ms = self.playback.waiting_since_ms.map_or(0.0, |since| now_ms - since);
             if self.playback.begun && waited_ms > STUCK_MS && playable.ahead_s(time_s) > STUCK_AHEAD_S {

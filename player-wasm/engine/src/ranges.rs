@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 /// Holes up to this length are played over by browsers.
-const TOLERANCE_S: f64 = 0.1;
+pub(crate) const TOLERANCE_S: f64 = 0.1;
 
 /// More than any browser has in the half minute that is kept.
 const MAX_RANGES: usize = 1_000;

@@ -26,7 +26,7 @@ fuzz_target!(|text: &str| {
             }
             Output::Fetch { key, .. } => {
                 let bytes = if key.starts_with("meta/origins/") { ORIGIN } else { STREAM };
-                let fetched = if key.contains("/playback-keys") || key.contains("/revocations") { Fetched::Missing } else { Fetched::Got { bytes: bytes.to_vec(), etag: None } };
+                let fetched = if key.contains("/playback-keys") || key.contains("/revocations") { Fetched::Missing } else { Fetched::Got { bytes: bytes.to_vec(), etag: None, age_ms: None } };
                 job.handle(&mut state, &world, Input::Fetched(fetched));
             }
             Output::Load { url, .. } => {

@@ -10,7 +10,7 @@ const NOW_MS: u64 = 1_760_000_000_000;
 
 fn fetch(bucket: &Bucket, key: &str, range: Option<(u64, u64)>) -> Fetched {
     let Some(object) = bucket.get(key) else { return Fetched::Missing };
-    let got = Fetched::Got { bytes: object.clone(), etag: Some("\"1\"".into()) };
+    let got = Fetched::Got { bytes: object.clone(), etag: Some("\"1\"".into()), age_ms: None };
     match range {
         Some(range) => got.cut(range),
         None => got,

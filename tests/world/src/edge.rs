@@ -108,6 +108,11 @@ impl Edge {
         store.send(now, Who::Edge(self.place), Ask::Get(key.to_owned()))
     }
 
+    /// The second edge is on a host that does not know how old things are.
+    fn age_ms(&self, now: i64, store: &Store, key: &str) -> Option<u64> {
+        store.age_ms(now, key).filter(|_| self.place == 0)
+    }
+
     fn keep(&mut self, key: &str, bytes: &Arc<Vec<u8>>) {
         if Key::parse(key).is_some_and(|key| key.is_write_once()) {
             if self.kept.len() >= KEPT {
@@ -123,7 +128,7 @@ impl Edge {
             Stage::Job(mut job) => match job.poll(&mut self.state, &world) {
                 Output::Fetch { key, range, .. } => {
                     if let Some(bytes) = self.kept.get(&key) {
-                        let got = Fetched::Got { bytes: cut(bytes, range), etag: None };
+                        let got = Fetched::Got { bytes: cut(bytes, range), etag: None, age_ms: self.age_ms(now, store, &key) };
                         job.handle(&mut self.state, &world, Input::Fetched(got));
                         one.stage = Stage::Job(job);
                         return true;
@@ -164,7 +169,7 @@ impl Edge {
                 let fetched = match answer {
                     Answer::Object(bytes, _) => {
                         self.keep(&key, &bytes);
-                        Fetched::Got { bytes: cut(&bytes, range), etag: None }
+                        Fetched::Got { bytes: cut(&bytes, range), etag: None, age_ms: self.age_ms(now, store, &key) }
                     }
                     Answer::Missing => Fetched::Missing,
                     _ => Fetched::Failed,

@@ -89,6 +89,8 @@ pub struct Written {
 #[derive(Debug)]
 pub struct Store {
     objects: BTreeMap<String, (Arc<Vec<u8>>, u64)>,
+    /// When each was written.
+    times: HashMap<String, i64>,
     faults: Vec<(i64, i64, Fault)>,
     random: Random,
     ops: Vec<(i64, u64, Who, Ask, Option<i64>)>,
@@ -104,7 +106,8 @@ pub struct Store {
     pub broken: Option<String>,
     /// Keys that somebody has altered or removed by hand.
     pub tampered: Vec<String>,
-    /// A record that was removed has been written once more, with other bytes: from this segment on who had read it knows another log.
+    /// Somebody has altered or removed a record: from its segment on who had read it knows another log than who comes later, and where it
+    /// was the newest another worker may write it once more, with other bytes.
     pub rewritten: Option<u64>,
 }
 
@@ -117,6 +120,7 @@ impl Store {
     pub fn new(seed: u64, faults: Vec<(i64, i64, Fault)>) -> Self {
         Self {
             objects: BTreeMap::new(),
+            times: HashMap::new(),
             faults,
             random: Random::new(seed),
             ops: Vec::new(),
@@ -217,16 +221,13 @@ impl Store {
                         if again && !self.tampered.contains(&key) {
                             self.broken = Some(format!("record {number} has two owners"));
                         }
-                        if again && let Ok((Record { body: RecordBody::Part(part), .. }, _)) = Record::decode(&bytes) {
-                            let from = part.msn.0.saturating_sub(1);
-                            self.rewritten = Some(self.rewritten.map_or(from, |before| before.min(from)));
-                        }
                         self.written.push(Written { at, session: session.to_string(), number, who, bytes: Arc::clone(&bytes) });
                     }
                     Some(_) => {}
                     None => self.broken = Some(format!("{key} is no key")),
                 }
                 self.next += 1;
+                self.times.insert(key.clone(), at);
                 self.objects.insert(key, (bytes, self.next));
                 Answer::Done(self.next)
             }
@@ -248,6 +249,12 @@ impl Store {
         }
     }
 
+    /// How long ago an object was written, in ms, as the headers of an answer say it.
+    #[must_use]
+    pub fn age_ms(&self, now: i64, key: &str) -> Option<u64> {
+        self.times.get(key).map(|at| now.saturating_sub(*at).unsigned_abs() / 1000)
+    }
+
     /// Looks past the network.
     #[must_use]
     pub fn look(&self, key: &str) -> Option<&Arc<Vec<u8>>> {
@@ -259,6 +266,12 @@ impl Store {
         let Some(Written { session, number, .. }) = self.written.last() else { return };
         let (Ok(stream), Ok(session)) = (StreamId::parse("demo"), SessionId::parse(session)) else { return };
         let key = Key::Record { stream, session, number: *number }.to_string();
+        let newest = self.written.iter().rev().find_map(|written| match Record::decode(&written.bytes).ok()?.0.body {
+            RecordBody::Part(part) => Some(part.msn.0),
+            RecordBody::Leave | RecordBody::End => None,
+        });
+        let from = newest.unwrap_or(0);
+        self.rewritten = Some(self.rewritten.map_or(from, |before| before.min(from)));
         if remove {
             self.objects.remove(&key);
         } else if let Some((bytes, etag)) = self.objects.get(&key).cloned() {

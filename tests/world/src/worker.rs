@@ -32,6 +32,8 @@ pub struct Worker {
     writer: Writer,
     read: Option<(u64, Key)>,
     current: Only,
+    /// In which state `current` was when it became the owner.
+    claim: Only,
     tick_at: i64,
 }
 
@@ -103,6 +105,7 @@ impl Worker {
             writer: Writer::default(),
             read: None,
             current: Only::Absent,
+            claim: Only::Absent,
             tick_at: 0,
         }
     }
@@ -165,7 +168,7 @@ impl Worker {
                     if matches!(key, Key::Current { .. }) {
                         self.current = Only::Match(etag);
                     }
-                    Found::Object(bytes.to_vec())
+                    Found::Object { bytes: bytes.to_vec(), age_us: store.age_ms(now, &key.to_string()).map(|age_ms| age_ms as i64 * 1000) }
                 }
                 Answer::Missing => {
                     if matches!(key, Key::Current { .. }) {
@@ -213,6 +216,7 @@ impl Worker {
                         self.writer = Writer::default();
                     }
                     self.writer.record_at = now;
+                    self.claim = self.current;
                 }
                 TwinOutput::Over => over = true,
                 said @ (TwinOutput::Damaged(_) | TwinOutput::Foreign(_)) => self.said.push((now, format!("{said:?}"))),
@@ -301,7 +305,7 @@ impl Worker {
                     Flight::Head(store.send(now, who, Ask::Get(head.to_string())))
                 }
                 What::Put(key, bytes, condition, ..) => {
-                    let only = if *condition == Condition::Claim { self.current } else { Only::Absent };
+                    let only = if *condition == Condition::Claim { self.claim } else { Only::Absent };
                     Flight::Put(store.send(now, who, Ask::Put(key.to_string(), Arc::clone(bytes), only)))
                 }
             });

@@ -216,7 +216,11 @@ impl World {
         report.log =
             written.map(|Written { at, session, number, bytes, .. }| (at - T0, format!("{session} {number} {}", told(bytes)))).collect();
         let broken = self.store.broken.take().or_else(|| self.rules.broken.take());
-        let broken = broken.or_else(|| self.logs(report)).or_else(|| self.no_gap(report)).or_else(|| self.viewers_play(report.sessions));
+        let broken = broken
+            .or_else(|| self.logs(report))
+            .or_else(|| self.side_by_side())
+            .or_else(|| self.no_gap(report))
+            .or_else(|| self.viewers_play(report.sessions));
         report.broken = broken;
     }
 
@@ -245,7 +249,10 @@ impl World {
                 }
                 let Ok((record, offset)) = Record::decode(bytes) else { return Some(format!("{session}: record {number} does not read")) };
                 if let Err(error) = timeline.apply(&record, offset, Some(Hash::of(bytes))) {
-                    return (!tampered).then(|| format!("{session}: {error}"));
+                    if tampered {
+                        break;
+                    }
+                    return Some(format!("{session}: {error}"));
                 }
                 report.handovers += u64::from(writer.replace(record.writer).is_some_and(|before| before != record.writer));
                 let Some(segment) = timeline.segments().back() else { continue };
@@ -267,6 +274,15 @@ impl World {
             }
         }
         None
+    }
+
+    /// At the end one session is written: two workers that each write their own have nobody who stands by.
+    fn side_by_side(&self) -> Option<String> {
+        let recent = self.store.written.iter().filter(|written| written.at > self.now - PLAYS_US);
+        let mut sessions: Vec<&str> = recent.map(|written| written.session.as_str()).collect();
+        sessions.dedup();
+        // One may follow another.
+        (sessions.len() > 2).then(|| format!("{} and {} are written side by side", sessions[0], sessions[1]))
     }
 
     /// Where both workers make the same bytes and have received a whole segment, one that goes costs nothing.

@@ -151,6 +151,26 @@ fn a_record_that_is_removed_under_an_owner_is_no_silence() {
 }
 
 #[test]
+fn a_worker_whose_clock_is_minutes_behind_and_that_is_silent_for_a_while_is_not_over() {
+    let events = vec![(5 * SECOND, Event::EdgeDies(0, SECOND)), (5 * SECOND, Event::PauseOwner(9 * SECOND))];
+    let plan = Plan { events, skew_us: [-279 * SECOND, 0], ..Plan::calm(Mode::Single, 26 * SECOND) };
+    assert_eq!(report(plan).sessions, 1);
+}
+
+#[test]
+fn a_lone_worker_that_finds_its_log_damaged_lists_a_gap_and_goes_on_in_the_same_session() {
+    for event in [Event::Alter, Event::Remove] {
+        // It is not run for so long that it looks for the log again, of which somebody has changed a record that is not the newest.
+        let report = with(Mode::Single, &[(7_300_000, event), (7_900_000, Event::PauseOwner(6 * SECOND))], &[]);
+        assert_eq!(report.sessions, 1, "{:#?}", report.said);
+        assert!(report.said.iter().any(|(_, _, said)| said.starts_with("Damaged")), "{:#?}", report.said);
+        // The pause, the silence after it, and at most two segments until all is there again.
+        assert!(report.longest_us < 9 * SECOND, "{} us", report.longest_us);
+        assert!((1..=9).contains(&report.parts.1), "{report:?}");
+    }
+}
+
+#[test]
 fn a_record_that_somebody_has_altered_or_removed_is_said_and_the_stream_goes_on() {
     for event in [Event::Alter, Event::Remove] {
         with(Mode::Exact, &[(5_630_000, event)], &[]);

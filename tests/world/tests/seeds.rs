@@ -12,5 +12,21 @@ fn whatever_goes_wrong_the_rules_hold() {
     assert!(failed.is_empty(), "{failed:#?}");
 }
 
+#[test]
+fn worlds_that_have_failed_once_hold() {
+    let failed: Vec<String> =
+        FAILED_ONCE.iter().filter_map(|seed| Some(format!("seed {seed}: {}", play(*seed, Plan::new(*seed)).broken?))).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
+}
+
+/// Clocks that are minutes behind, and an edge that took a silence for the end; records removed and altered by hand, with a lone worker and
+/// with two; two sessions written side by side; dates that went back after two takeovers; sound twice after a source broke off; a hole in
+/// the sound alone, at which the player stood.
+const FAILED_ONCE: &[u64] = &[
+    2445, 13_447, 14_875, 30_704, 31_373, 64_783, 66_945, 77_934, 89_982, 125_347, 149_464, 151_245, 194_167, 211_179, 252_651, 264_170,
+    273_609, 276_347, 315_743, 332_582, 382_068, 391_495, 405_109, 459_184, 464_941, 511_847, 515_232, 588_944, 590_494, 590_996, 626_103,
+    713_774, 757_614, 763_859, 776_058, 831_057, 833_228, 834_786, 894_468, 901_415, 956_023,
+];
+
 /// About a second for fifty of them.
 const SEEDS: u64 = 300;

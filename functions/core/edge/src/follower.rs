@@ -15,6 +15,10 @@ pub struct Follower {
     head_ms: u64,
     /// When the log was last seen to go on, by the clock here.
     progress_ms: u64,
+    /// When the newest object that was read was written: the store's word for how long ago, on the clock here.
+    written_ms: Option<u64>,
+    /// The head has said once more what is known. If the next record is missing still, the log has stood still.
+    same: bool,
     /// The end of the log has been reached once, …
     reached: bool,
     /// … and it went on from there: somebody writes it, or did a moment ago.
@@ -55,8 +59,13 @@ pub struct Need {
 /// What came of a read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Fetched<'a> {
-    /// The bytes.
-    Got(&'a [u8]),
+    /// The object.
+    Got {
+        /// Its bytes.
+        bytes: &'a [u8],
+        /// How long ago it was written, by the store's own clock.
+        age_ms: Option<u64>,
+    },
     /// There is no such object.
     Missing,
     /// The store did not answer, or not properly.
@@ -74,8 +83,11 @@ const STALE_TARGETS: u64 = 2;
 /// A session whose log has stood still for this many target durations, and said nothing of its end, is shown as ended: its worker
 /// and whoever could have taken over are gone. Seconds for a takeover, half a minute for this, at segments of 2 s …
 const ABANDONED_TARGETS: u64 = 15;
-/// … of which this many before our own eyes.
+/// … of which this many before our own eyes, where the store says how long ago it was written, …
 const SEEN_STILL_TARGETS: u64 = 3;
+/// … or where its dates are older by so much more, in ms, that no clock explains it: a store takes no signature of a worker whose clock
+/// is off by more than a quarter of an hour.
+const CLOCKS_APART_MS: u64 = 15 * 60 * 1000;
 /// How often the head of such a session is looked at, in ms: its worker may have been cut off and come back.
 const ABANDONED_FRESH_MS: u64 = 5000;
 /// A follower left alone this long, in ms, starts from the head again in place of reading record after record.
@@ -93,6 +105,8 @@ impl Follower {
             tip_ms: None,
             head_ms: 0,
             progress_ms: 0,
+            written_ms: None,
+            same: false,
             reached: false,
             moved: false,
             answered_ms: 0,
@@ -145,8 +159,11 @@ impl Follower {
                 self.progress_ms = now_ms;
             }
         }
+        if let (Key::Head { .. } | Key::Record { .. }, Fetched::Got { age_ms: Some(age_ms), .. }) = (key, fetched) {
+            self.written_ms = self.written_ms.max(Some(now_ms.saturating_sub(age_ms)));
+        }
         match (key, fetched) {
-            (Key::Head { .. }, Fetched::Got(bytes)) => self.read_head(now_ms, bytes),
+            (Key::Head { .. }, Fetched::Got { bytes, .. }) => self.read_head(now_ms, bytes),
             (Key::Head { .. }, Fetched::Missing) if self.timeline.is_none() => {
                 self.phase = Phase::Absent;
                 self.head_ms = now_ms;
@@ -157,12 +174,15 @@ impl Follower {
                 self.tip_ms = self.tip_ms.map(|_| now_ms);
             }
             (Key::Chapter { index, .. }, fetched) => self.read_chapter(*index, fetched),
-            (Key::Record { .. }, Fetched::Got(bytes)) => self.read_record(now_ms, bytes),
+            (Key::Record { .. }, Fetched::Got { bytes, .. }) => self.read_record(now_ms, bytes),
             (Key::Record { number, .. }, Fetched::Missing | Fetched::Failed)
                 if self.timeline.as_ref().is_some_and(|timeline| timeline.next_record() == *number) =>
             {
                 self.tip_ms = Some(now_ms);
                 self.reached = true;
+                if core::mem::take(&mut self.same) && fetched == Fetched::Missing {
+                    self.abandon(now_ms);
+                }
             }
             _ => {}
         }
@@ -182,7 +202,6 @@ impl Follower {
             }
             return;
         };
-        // Twice the same: the log really stands still.
         let known = self.timeline.as_ref().is_some_and(|timeline| timeline.next_record() >= snapshot.next_record());
         if known {
             if matches!(self.phase, Phase::Abandoned) {
@@ -190,7 +209,7 @@ impl Follower {
             }
             self.phase = Phase::Log;
             self.tip_ms = None;
-            self.abandon(now_ms);
+            self.same = true;
             return;
         }
         let chapters = snapshot.chapters();
@@ -204,16 +223,20 @@ impl Follower {
         }
     }
 
-    /// Closes a log that nobody writes any more, though nobody said so. Its dates alone are not trusted, since clocks differ: it has to
-    /// stand still before our eyes too, and for all of that time where we have seen it move: a viewer who is told of an end never asks again.
+    /// Closes a log that nobody writes any more, though nobody said so: a viewer who is told of an end never asks again. Its dates are
+    /// those of its worker's clock, which may be minutes off. What counts is how long it stood still before our eyes, and for who has
+    /// only just come how long ago the store has written it.
     fn abandon(&mut self, now_ms: u64) {
         let still_ms = now_ms.saturating_sub(self.progress_ms);
         let Some(timeline) = &mut self.timeline else { return };
         let target_ms = u64::from(timeline.session().target_duration_s) * 1000;
-        let last_ms = timeline.segments().back().and_then(|segment| segment.parts.last()).map_or(0, |part| part.utc_us / 1000);
-        let age_ms = now_ms.saturating_sub(u64::try_from(last_ms).unwrap_or(0));
-        let seen = if self.moved { ABANDONED_TARGETS } else { SEEN_STILL_TARGETS };
-        if age_ms > target_ms * ABANDONED_TARGETS && still_ms > target_ms * seen {
+        let limit_ms = target_ms * ABANDONED_TARGETS;
+        let date_ms = timeline.segments().back().and_then(|segment| segment.parts.last()).map_or(0, |part| part.utc_us / 1000);
+        let of_old = match self.written_ms {
+            Some(written_ms) => now_ms.saturating_sub(written_ms) > limit_ms,
+            None => now_ms.saturating_sub(u64::try_from(date_ms).unwrap_or(0)) > limit_ms + CLOCKS_APART_MS,
+        };
+        if still_ms > limit_ms || (of_old && !self.moved && still_ms > target_ms * SEEN_STILL_TARGETS) {
             timeline.abandon();
             self.phase = Phase::Abandoned;
         }
@@ -238,7 +261,7 @@ impl Follower {
             return;
         }
         let renditions = snapshot.session().renditions.len();
-        if let Fetched::Got(bytes) = fetched
+        if let Fetched::Got { bytes, .. } = fetched
             && let Ok(chapter) = Chapter::decode(bytes, renditions)
         {
             read.push(chapter);

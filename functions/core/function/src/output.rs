@@ -77,6 +77,8 @@ pub enum Fetched {
         bytes: Vec<u8>,
         /// Its ETag as the store wrote it, quotes included, for [`Condition::Match`].
         etag: Option<String>,
+        /// How long ago the store has written it, by the store's own clock; `None` where the host does not know.
+        age_ms: Option<u64>,
     },
     /// There is no such object (404; 416 too).
     Missing,

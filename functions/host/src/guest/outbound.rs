@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header, request::Parts};
 use http_body_util::{BodyExt as _, Full, Limited};
 use tidegate_foreign::{Foreign, LoadError};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
@@ -152,6 +152,7 @@ async fn read(objects: &Arc<Objects>, request: &Parts) -> Result<Response<WasiBo
             if let Some(etag) = &object.etag {
                 response.headers_mut().insert(header::ETAG, etag.clone());
             }
+            response.headers_mut().extend(object.age_ms().map(|age_ms| (HeaderName::from_static(wire::AGE), HeaderValue::from(age_ms))));
             Ok(response)
         }
         Ok(None) => Ok(reply(StatusCode::NOT_FOUND, Bytes::new())),

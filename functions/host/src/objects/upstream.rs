@@ -3,7 +3,7 @@ use std::{
         Arc,
         atomic::{AtomicU8, Ordering::Relaxed},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::{Bytes, BytesMut};
@@ -23,6 +23,7 @@ use crate::{
     Metrics, PreferWait, Upstream,
     range::number,
     shield::{EXPECT, TOO_LARGE},
+    wire::AGE,
 };
 
 /// A store in the same region connects in a few ms; a SYN that was lost is sent again after 1 s.
@@ -86,6 +87,15 @@ pub struct Object {
     pub len: u64,
     /// Whether the upstream says that the object never changes.
     pub immutable: bool,
+    /// How old it was when it was read, by the upstream's clock, and when that was.
+    pub(crate) read: Option<(Duration, Instant)>,
+}
+
+impl Object {
+    /// How long ago the store has written it, by the store's own clock, in ms.
+    pub(crate) fn age_ms(&self) -> Option<u64> {
+        self.read.map(|(age, at)| u64::try_from((age + at.elapsed()).as_millis()).unwrap_or(u64::MAX))
+    }
 }
 
 /// What a GET found.
@@ -335,8 +345,18 @@ impl UpstreamClient {
             etag: head.headers.get(header::ETAG).cloned(),
             content_type: head.headers.get(header::CONTENT_TYPE).cloned(),
             immutable,
+            read: age(&head.headers).map(|age| (age, Instant::now())),
         })))
     }
+}
+
+/// How old an object is: another edge says so, a store by two dates of one clock.
+fn age(headers: &HeaderMap) -> Option<Duration> {
+    if let Some(age_ms) = headers.get(AGE) {
+        return number(age_ms.to_str().ok()?).map(Duration::from_millis);
+    }
+    let date = |name: HeaderName| httpdate::parse_http_date(headers.get(name)?.to_str().ok()?).ok();
+    Some(date(header::DATE)?.duration_since(date(header::LAST_MODIFIED)?).unwrap_or_default())
 }
 
 /// Reads a body of at most `limit` bytes.

@@ -157,7 +157,7 @@ impl World {
         let Some(object) = self.objects.get(key) else { return Fetched::Missing };
         let (first, last) = range.unwrap_or((0, u64::MAX));
         let end = (last.saturating_add(1)).min(object.len() as u64) as usize;
-        Fetched::Got { bytes: object[(first as usize).min(end)..end].to_vec(), etag: None }
+        Fetched::Got { bytes: object[(first as usize).min(end)..end].to_vec(), etag: None, age_ms: None }
     }
 
     /// Runs one request to its answer; returns the keys that were read too.

@@ -50,7 +50,7 @@ impl Outside {
         let act = sender.poll(&world);
         let came = match act.clone() {
             Act::Fetch { key } => Came::Fetched(match self.objects.get(&key.to_string()) {
-                Some((bytes, etag)) => Fetched::Got { bytes: bytes.clone(), etag: Some(format!("\"{etag}\"")) },
+                Some((bytes, etag)) => Fetched::Got { bytes: bytes.clone(), etag: Some(format!("\"{etag}\"")), age_ms: None },
                 None => Fetched::Missing,
             }),
             Act::Store { key, body, condition } => {

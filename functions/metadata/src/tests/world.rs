@@ -80,7 +80,7 @@ impl Bucket {
             Output::Fetch { key, range, .. } => Input::Fetched(match self.objects.get(&key) {
                 Some((bytes, etag)) => {
                     let bytes = if range.is_some() { bytes[..1].to_vec() } else { bytes.clone() };
-                    Fetched::Got { bytes, etag: Some(format!("\"{etag}\"")) }
+                    Fetched::Got { bytes, etag: Some(format!("\"{etag}\"")), age_ms: None }
                 }
                 None => Fetched::Missing,
             }),

@@ -271,7 +271,7 @@ mod tests {
             let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
             let etag = Etag(format!("\"{}\"", objects.values().map(|object| object.bytes.len()).sum::<usize>() + bytes.len()));
             let etag = Etag(format!("{}-{}", etag.0, objects.get(&key).map_or(0, |there| there.etag.0.len())));
-            objects.insert(key, Object { bytes, etag: etag.clone() });
+            objects.insert(key, Object { bytes, etag: etag.clone(), age: None });
             Ok(etag)
         }
 

@@ -14,6 +14,8 @@ pub(super) struct Follow {
     pub(super) timeline: Timeline,
     /// The records of the open segment, oldest first.
     open: Vec<Entry>,
+    /// The hash of the newest of them that was read again.
+    recalled: Option<Hash>,
     /// Objects beside the log that follow from its last closed segments, as the owner writes them.
     beside: VecDeque<(Key, Vec<u8>)>,
     /// When the newest record was seen.
@@ -36,6 +38,8 @@ pub(super) struct Follow {
     pub(super) probed: bool,
     /// The record after it is there. If the next one is missing still, somebody has removed it.
     pub(super) suspect: bool,
+    /// Records that somebody has removed or altered are listed as gaps, by nobody but this worker.
+    pub(super) mended: bool,
 }
 
 #[derive(Debug)]
@@ -85,6 +89,7 @@ impl Follow {
         Self {
             timeline,
             open: Vec::new(),
+            recalled: None,
             beside: VecDeque::new(),
             record_us: now,
             seen_us: now,
@@ -96,7 +101,13 @@ impl Follow {
             missing_us: now,
             probed: false,
             suspect: false,
+            mended: false,
         }
+    }
+
+    /// Goes on behind records that somebody has removed or altered; nobody can go on inside the open segment.
+    pub(super) fn mended(timeline: Timeline, now: i64) -> Self {
+        Self { mended: true, ..Self::new(timeline, now) }
     }
 
     /// The next record is not there.
@@ -130,8 +141,19 @@ impl Follow {
     /// Takes a record that the timeline has already.
     pub(super) fn recall(&mut self, object: &[u8]) -> Result<(), Damage> {
         let (record, media) = Record::decode(object).map_err(Damage::Decode)?;
+        if self.recalled.is_some_and(|before| before != record.previous) {
+            return Err(Damage::Apply(ApplyError::Chain(record.number)));
+        }
+        self.recalled = Some(Record::hash(object));
         self.keep(record, object.get(media as usize..).unwrap_or_default());
         Ok(())
+    }
+
+    /// What was read again is what the head tells of, as far as it says so: nobody has changed it.
+    pub(super) fn is_whole(&self) -> bool {
+        let newest = self.timeline.last_hash();
+        let next = self.open.last().map(|entry| entry.number.next());
+        newest.is_none() || next != Some(self.timeline.next_record()) || self.recalled == newest
     }
 
     /// What is known of the open segment is not all of it.

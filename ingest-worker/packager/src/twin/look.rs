@@ -3,8 +3,9 @@ use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 use tidegate_stream::{Chapter, Current, Key, RecordNumber, Snapshot, Timeline};
 
 use super::{
-    Found, POLL_LATE_US, POLL_US, RETRY_US, Role, STALE_US, Stage, Twin, TwinOutput,
+    Alive, CHECK_US, Found, POLL_LATE_US, POLL_US, RETRY_US, Role, STALE_US, Stage, Twin, TwinOutput,
     follow::{Damage, Follow},
+    mend::Mend,
     takeover::silence_us,
 };
 
@@ -12,24 +13,24 @@ use super::{
 #[derive(Debug)]
 pub(super) enum Look {
     Current,
-    /// `beyond`: the log is damaged at this record; a head that goes further is waited for until that time.
-    Head {
-        beyond: Option<(RecordNumber, i64)>,
-    },
-    Chapters {
-        snapshot: Box<Snapshot>,
-        next: u64,
-        read: Vec<Chapter>,
-    },
-    Open {
-        follow: Box<Follow>,
-        numbers: VecDeque<RecordNumber>,
-    },
+    Head { beyond: Option<Beyond> },
+    Chapters { snapshot: Box<Snapshot>, next: u64, read: Vec<Chapter> },
+    Open { follow: Box<Follow>, numbers: VecDeque<RecordNumber> },
+    Mend(Box<Mend>),
+}
+
+/// The log is damaged at this record: a head that goes further is waited for until that time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Beyond {
+    pub(super) number: RecordNumber,
+    pub(super) until: i64,
+    /// Nothing else leads past it.
+    pub(super) or_never: bool,
 }
 
 /// The next record is looked for this long before it is due, in hundredths of a part.
 const EARLY_PERCENT: i64 = 10;
-/// The log of a session that was damaged goes on beyond it within this time, or it is over.
+/// The head of a log that was damaged and goes on tells of it within this time; else it is looked at once more.
 const HEAL_US: i64 = 10_000_000;
 
 impl Twin {
@@ -39,8 +40,8 @@ impl Twin {
             Stage::Standby(follow) if follow.lived => Some(follow.seen_us),
             Stage::Standby(_) | Stage::Looking(_) | Stage::Over => None,
         };
-        if let (Some(at), Some(session)) = (alive_us, &self.session) {
-            self.alive = Some((session.clone(), at));
+        if let (Some(at_us), Some(session)) = (alive_us, &self.session) {
+            self.alive = Some(Alive { session: session.clone(), at_us, told: false });
         }
         if !matches!(self.stage, Stage::Looking(_)) {
             self.outputs.push_back(TwinOutput::Role(Role::Looking));
@@ -64,9 +65,11 @@ impl Twin {
                 self.session.clone().map(|session| Key::Chapter { stream: stream(), session, index: *next })
             }
             Stage::Looking(Look::Open { numbers, .. }) => numbers.front().and_then(|number| record(*number)),
+            Stage::Looking(Look::Mend(mend)) => record(mend.wants()),
             Stage::Standby(follow) if self.is_to_probe(follow) => record(after(follow.timeline.next_record())),
             Stage::Standby(follow) => record(follow.timeline.next_record()),
             Stage::Leaving { next, .. } => record(*next),
+            Stage::Owner(_) if self.now >= self.check_at => Some(Key::Current { stream: stream() }),
             Stage::Owner(_) | Stage::Over => None,
         };
         if let Some(key) = key {
@@ -84,18 +87,25 @@ impl Twin {
             }
             return;
         }
-        let object = match found {
-            Found::Object(object) => Some(object),
-            Found::Missing | Found::Failed => None,
+        let (object, age_us) = match found {
+            Found::Object { bytes, age_us } => (Some(bytes), age_us),
+            Found::Missing | Found::Failed => (None, None),
         };
+        if let (Key::Head { session, .. }, Some(age_us)) = (&key, age_us) {
+            let at = self.now.saturating_sub(age_us);
+            let known = self.alive.take().filter(|alive| alive.session == *session);
+            self.alive = Some(Alive { session: session.clone(), at_us: known.map_or(at, |known| known.at_us.max(at)), told: true });
+        }
         match (&mut self.stage, key) {
             (Stage::Looking(Look::Current), Key::Current { .. }) => self.read_current(object.as_deref()),
+            (Stage::Owner(_), Key::Current { .. }) => self.check(object.as_deref()),
             (Stage::Looking(Look::Head { beyond }), Key::Head { .. }) => {
                 let beyond = *beyond;
                 self.read_head(object.as_deref(), beyond);
             }
             (Stage::Looking(Look::Chapters { .. }), Key::Chapter { .. }) => self.read_chapter(object.as_deref()),
             (Stage::Looking(Look::Open { .. }), Key::Record { .. }) => self.read_open(object.as_deref()),
+            (Stage::Looking(Look::Mend(_)), Key::Record { .. }) => self.read_behind(object.as_deref()),
             (Stage::Standby(follow), Key::Record { number, .. }) if number > follow.timeline.next_record() => {
                 follow.probed = object.is_none();
                 // Both may have been written since it was looked for.
@@ -114,9 +124,31 @@ impl Twin {
         }
     }
 
+    /// The head of whoever writes on leads past a record that is damaged.
+    pub(super) fn look_beyond(&mut self, number: RecordNumber, or_never: bool) {
+        let until = self.now.saturating_add(HEAL_US);
+        self.look(Look::Head { beyond: Some(Beyond { number, until, or_never }) });
+        self.read_at = self.now.saturating_add(RETRY_US);
+    }
+
+    /// An owner sees which session viewers are sent to.
+    fn check(&mut self, object: Option<&[u8]>) {
+        self.check_at = self.now.saturating_add(CHECK_US);
+        let current: Option<Current> = object.and_then(|object| serde_json::from_slice(object).ok());
+        let Some(current) = current else { return };
+        if self.session.as_ref() == Some(&current.session) {
+            self.before = None;
+        } else if self.before.as_ref() != Some(&current.session) {
+            self.look(Look::Current);
+        }
+    }
+
     fn read_current(&mut self, object: Option<&[u8]>) {
         let current: Option<Current> = object.and_then(|object| serde_json::from_slice(object).ok());
+        self.current_is_read = true;
+        self.before = current.as_ref().map(|current| current.session.clone());
         match current {
+            Some(current) if self.gone.as_ref() == Some(&current.session) => self.begin(),
             Some(current) => {
                 self.session = Some(current.session);
                 self.look(Look::Head { beyond: None });
@@ -125,7 +157,7 @@ impl Twin {
         }
     }
 
-    fn read_head(&mut self, object: Option<&[u8]>, beyond: Option<(RecordNumber, i64)>) {
+    fn read_head(&mut self, object: Option<&[u8]>, beyond: Option<Beyond>) {
         let snapshot = object.and_then(|object| Snapshot::decode(object).ok());
         let ours = |snapshot: &Snapshot| Some(&snapshot.session().id) == self.session.as_ref();
         let Some(snapshot) = snapshot.filter(ours) else { return self.begin() };
@@ -133,12 +165,13 @@ impl Twin {
         let same = session.renditions.len() == self.config.packager.renditions.len()
             && session.renditions.iter().zip(&self.config.packager.renditions).all(|(a, b)| a.id == b.id && a.kind == b.kind);
         match beyond {
-            Some((damaged, until)) if snapshot.next_record() <= damaged => {
+            Some(Beyond { number, until, or_never }) if snapshot.next_record() <= number => {
                 self.read_at = self.now.saturating_add(RETRY_US);
-                if self.now > until {
-                    self.begin();
-                }
-                return;
+                return match self.now > until {
+                    true if or_never => self.begin(),
+                    true => self.look(Look::Head { beyond: None }),
+                    false => {}
+                };
             }
             _ => {}
         }
@@ -182,7 +215,7 @@ impl Twin {
         let Stage::Looking(Look::Open { follow, numbers }) = &mut self.stage else { return };
         let number = numbers.pop_front();
         let recalled = object.is_some_and(|object| follow.recall(object).is_ok());
-        if !recalled {
+        if !recalled || (numbers.is_empty() && !follow.is_whole()) {
             // Somebody has changed it, or the head is old and its records are gone: the log goes on all the same, but nobody can go
             // on inside this segment.
             self.outputs.extend(number.map(TwinOutput::Damaged));
@@ -196,7 +229,7 @@ impl Twin {
         }
     }
 
-    fn stand_by(&mut self, mut follow: Box<Follow>) {
+    pub(super) fn stand_by(&mut self, mut follow: Box<Follow>) {
         follow.seen_us = self.now;
         self.stage = Stage::Standby(follow);
         self.place = None;
@@ -210,7 +243,8 @@ impl Twin {
         let told_us = core::mem::replace(&mut follow.told_us, self.now);
         let Some(object) = object else {
             if follow.suspect {
-                return self.damaged(number);
+                let timeline = follow.timeline.clone();
+                return self.damaged(number, timeline);
             }
             if self.now.saturating_sub(told_us) > STALE_US {
                 return self.look(Look::Head { beyond: None });
@@ -225,6 +259,10 @@ impl Twin {
         let waited = follow.waits;
         let msn = follow.timeline.last().map(|last| last.msn);
         match follow.take(self.now, object) {
+            Ok(()) if follow.mended => {
+                // Somebody writes who knows what was lost: what this worker has made of it is no longer needed.
+                self.look_beyond(number, false);
+            }
             Ok(()) => {
                 // One that was there at once may not be the last.
                 let wait_us = if waited { part_us - part_us * EARLY_PERCENT / 100 } else { 0 };
@@ -240,16 +278,12 @@ impl Twin {
                     self.forget();
                 }
             }
-            Err(Damage::Decode(_) | Damage::Apply(_)) => self.damaged(number),
+            Err(_) if follow.mended => self.look_beyond(number, false),
+            Err(Damage::Decode(_) | Damage::Apply(_)) => {
+                let timeline = follow.timeline.clone();
+                self.damaged(number, timeline);
+            }
         }
-    }
-
-    /// Somebody has changed this record or removed it: the log is taken up again beyond it.
-    fn damaged(&mut self, number: RecordNumber) {
-        self.outputs.push_back(TwinOutput::Damaged(number));
-        let until = self.now.saturating_add(HEAL_US);
-        self.look(Look::Head { beyond: Some((number, until)) });
-        self.read_at = self.now.saturating_add(RETRY_US);
     }
 }
 

@@ -42,7 +42,12 @@ pub enum TwinInput {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Found {
     /// The whole object.
-    Object(Vec<u8>),
+    Object {
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// How long ago it was written, by the store's own clock, in us.
+        age_us: Option<i64>,
+    },
     /// There is none.
     Missing,
     /// The store did not answer, or not properly.

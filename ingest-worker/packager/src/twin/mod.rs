@@ -11,6 +11,7 @@ mod follow;
 mod held;
 mod leave;
 mod look;
+mod mend;
 mod message;
 mod place;
 mod takeover;
@@ -44,9 +45,16 @@ pub struct Twin {
     undurable: RecordNumber,
     /// Where the frames of records began, as far as they are not durable: a place in all that came, and the next record then.
     marks: VecDeque<(u64, RecordNumber)>,
-    /// The session that is known to have gone on, and until when.
-    alive: Option<(SessionId, i64)>,
+    alive: Option<Alive>,
     losses: Losses,
+    /// The session with which this worker cannot go on.
+    gone: Option<SessionId>,
+    /// What `current` named when this worker began its own session, until it is seen to name that.
+    before: Option<SessionId>,
+    /// When the owner looks again whether it is the session that viewers are sent to.
+    check_at: i64,
+    /// `current` is what it was when it was read, as far as this worker has changed it.
+    current_is_read: bool,
     /// Before this no session is begun: one has just ended.
     begin_at: i64,
     outputs: VecDeque<TwinOutput>,
@@ -74,12 +82,26 @@ const STALE_US: i64 = 20_000_000;
 const PAUSE_US: i64 = 5_000_000;
 /// What is held where the log is nowhere in it.
 const HELD_US: i64 = 12_000_000;
+/// How often an owner looks whether viewers are still sent to its session: two workers that could not see each other may each write one. Who
+/// is not named stands by.
+const CHECK_US: i64 = 30_000_000;
+/// How soon after it has gone on or begun.
+const CHECK_FIRST_US: i64 = 2_000_000;
 /// Key frames that an owner holds before what is not durable, should it lose the log.
 const OWNER_KEYS: usize = 3;
 /// A worker that took a log over and lost it again to one that was only slow waits twice as long the next time, and again, …
 const LOSSES_MAX: u32 = 3;
 /// … until it has lost nothing for so long.
 const FORGIVEN_US: i64 = 30_000_000;
+
+/// A session that is known to have gone on, and until when.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Alive {
+    session: SessionId,
+    at_us: i64,
+    /// The store says so. Else it may have gone on since, and the dates of its records tell, by the clock of who has written them.
+    told: bool,
+}
 
 /// How often a worker was wrong about the silence of another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -117,6 +139,10 @@ impl Twin {
             marks: VecDeque::new(),
             alive: None,
             losses: Losses::default(),
+            gone: None,
+            before: None,
+            check_at: 0,
+            current_is_read: false,
             begin_at: 0,
             outputs: VecDeque::new(),
         }
@@ -128,7 +154,7 @@ impl Twin {
         let paused_us = if before > 0 { now_utc_us.saturating_sub(before) } else { 0 };
         match &mut self.stage {
             // Meanwhile somebody else may own the log, and even have deleted the records that would say so.
-            Stage::Owner(_) if paused_us > PAUSE_US => self.look(Look::Head { beyond: None }),
+            Stage::Owner(_) if paused_us > PAUSE_US => self.look(Look::Current),
             // What was asked before says nothing of now.
             Stage::Standby(follow) if paused_us > SILENCE_US_MIN => {
                 follow.seen_us = now_utc_us;

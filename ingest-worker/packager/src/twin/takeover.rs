@@ -3,7 +3,7 @@ use alloc::{boxed::Box, vec::Vec};
 use tidegate_stream::{Key, RecordNumber, SessionId, Timeline, WriterId};
 
 use super::{
-    POLL_LATE_US, Role, SILENCE_US_MIN, STALE_US, Stage, Twin, TwinOutput,
+    CHECK_FIRST_US, POLL_LATE_US, Role, SILENCE_US_MIN, STALE_US, Stage, Twin, TwinOutput,
     follow::Follow,
     leave::After,
     look::Look,
@@ -45,9 +45,10 @@ impl Twin {
             Err(_) if silent_us < silence * PATIENCE_SILENCES && self.is_lived() => {}
             Err(_) => {
                 let Stage::Standby(follow) = &self.stage else { return };
-                // A store that was away for longer makes no session old that this worker knows to have gone on.
-                let alive = self.alive.as_ref().filter(|(session, _)| Some(session) == self.session.as_ref());
-                let alive_us = alive.map(|(_, at)| *at).max(follow.last_utc_us()).unwrap_or(0);
+                // A store that was away for longer makes no session old that this worker knows to have gone on, nor does another clock.
+                let alive = self.alive.as_ref().filter(|alive| Some(&alive.session) == self.session.as_ref());
+                let dated_us = follow.last_utc_us().filter(|_| !alive.is_some_and(|alive| alive.told));
+                let alive_us = alive.map(|alive| alive.at_us).max(dated_us).unwrap_or(0);
                 let age_us = self.now.saturating_sub(alive_us);
                 if self.is_lived() || age_us <= self.config.reconnect_us { self.go_on(None) } else { self.begin() }
             }
@@ -107,6 +108,7 @@ impl Twin {
         if let Some(key) = key {
             self.held.forget_before(&key);
         }
+        self.before = None;
         self.owes_from(next);
         self.replay(packager, inputs);
     }
@@ -119,6 +121,11 @@ impl Twin {
             self.look(Look::Current);
             self.read_at = self.now.saturating_add(POLL_LATE_US);
             return;
+        }
+        if !core::mem::take(&mut self.current_is_read) {
+            // It is claimed in the state in which it is.
+            self.gone = self.session.take();
+            return self.look(Look::Current);
         }
         let mut config = self.config.packager.clone();
         if self.sessions > 0 {
@@ -147,6 +154,7 @@ impl Twin {
     /// All that is held goes into records from here on.
     fn owes_from(&mut self, next: RecordNumber) {
         self.undurable = next;
+        self.check_at = self.now.saturating_add(CHECK_FIRST_US);
         self.marks.clear();
         self.marks.extend(self.held.keys().next().map(|key| (key.at, next)));
     }

@@ -58,7 +58,7 @@ impl Bucket for Memory {
             return Err(StoreError::Unavailable("killed".into()));
         }
         let objects = self.objects.lock().unwrap();
-        Ok(objects.get(&key.to_string()).map(|bytes| Object { bytes: bytes.clone(), etag: etag(bytes) }))
+        Ok(objects.get(&key.to_string()).map(|bytes| Object { bytes: bytes.clone(), etag: etag(bytes), age: None }))
     }
 
     async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<Etag, PutError> {

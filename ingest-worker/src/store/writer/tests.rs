@@ -70,7 +70,7 @@ impl Fake {
             _ => {}
         }
         let etag = Etag(self.0.writes.fetch_add(1, std::sync::atomic::Ordering::SeqCst).to_string());
-        objects.insert(key.clone(), Object { bytes, etag: etag.clone() });
+        objects.insert(key.clone(), Object { bytes, etag: etag.clone(), age: None });
         Ok(etag)
     }
 }

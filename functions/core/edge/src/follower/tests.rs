@@ -103,18 +103,27 @@ impl Bucket {
 
     /// Drives a follower until it wants nothing more; returns what it read.
     fn feed(&self, follower: &mut Follower, now_ms: u64) -> Vec<String> {
+        self.feed_aged(follower, now_ms, None)
+    }
+
+    /// As [`Self::feed`], from a store that says how old each object is.
+    fn feed_aged(&self, follower: &mut Follower, now_ms: u64, age_ms: Option<u64>) -> Vec<String> {
         let mut reads = Vec::new();
         while let Some(need) = follower.need(now_ms) {
             assert!(reads.len() < 1000, "a follower has to come to rest");
             let key = need.key.to_string();
             match self.0.get(&key) {
-                Some(bytes) => follower.handle(now_ms, &need.key, Fetched::Got(bytes)),
+                Some(bytes) => follower.handle(now_ms, &need.key, Fetched::Got { bytes, age_ms }),
                 None => follower.handle(now_ms, &need.key, Fetched::Missing),
             }
             reads.push(key);
         }
         reads
     }
+}
+
+fn got(bytes: &[u8]) -> Fetched<'_> {
+    Fetched::Got { bytes, age_ms: None }
 }
 
 fn follower() -> Follower {
@@ -262,6 +271,50 @@ fn a_log_that_nobody_writes_any_more_is_closed_and_opened_again_when_it_goes_on(
 }
 
 #[test]
+fn a_fresh_edge_does_not_take_a_worker_whose_clock_is_minutes_behind_for_over() {
+    let log = log(&[4; 8], false);
+    for aged in [false, true] {
+        let mut follower = follower();
+        // Record 17 began at 8.5 s by its worker's clock, which is 279 s behind; it is silent for 9 s.
+        for since_ms in (1000..10_000).step_by(100) {
+            Bucket::new(&log, 18).feed_aged(&mut follower, 287_500 + since_ms, aged.then_some(since_ms));
+            assert!(!follower.timeline().unwrap().ended(), "{since_ms}");
+        }
+        Bucket::new(&log, 19).feed(&mut follower, 297_500);
+        assert_eq!(last(&follower), (4, 2));
+    }
+}
+
+#[test]
+fn a_fresh_edge_closes_what_the_store_says_is_old_after_a_look_of_some_seconds_and_anything_else_after_half_a_minute() {
+    let log = log(&[4; 8], false);
+    let bucket = Bucket::new(&log, 18);
+    // When it comes by the dates of the log, how long before the store has written it, and how long it looks before it says so.
+    let cases = [(100_000, Some(60_000), 6000), (100_000, None, 30_000), (1_000_000, None, 6000)];
+    for (first_ms, age_ms, looks_ms) in cases {
+        let mut follower = follower();
+        let closed_ms = (0..60_000).step_by(100).find(|at_ms| {
+            bucket.feed_aged(&mut follower, first_ms + at_ms, age_ms.map(|age_ms| age_ms + at_ms));
+            follower.timeline().is_some_and(Timeline::ended)
+        });
+        // The head is looked at every 4 s.
+        assert!(closed_ms.is_some_and(|ms| (looks_ms..=looks_ms + 4500).contains(&ms)), "{first_ms} {age_ms:?}: {closed_ms:?}");
+    }
+}
+
+#[test]
+fn a_log_that_goes_on_after_all_is_not_closed_by_a_head_that_does_not_know_it_yet() {
+    let log = log(&[4; 8], false);
+    let mut follower = follower();
+    Bucket::new(&log, 18).feed(&mut follower, 9000);
+    Bucket::new(&log, 19).feed(&mut follower, 9500);
+    // Nobody asks for a minute. The record is there since a moment ago, and the head does not tell of it.
+    Bucket::new(&log, 20).feed(&mut follower, 70_000);
+    assert!(!follower.timeline().unwrap().ended());
+    assert_eq!(last(&follower), (4, 3));
+}
+
+#[test]
 fn a_minute_in_which_the_store_does_not_answer_closes_nothing() {
     let log = log(&[4; 80], false);
     let mut follower = follower();
@@ -314,7 +367,7 @@ fn a_store_that_fails_costs_time_and_not_the_past() {
     let bucket = Bucket::new(&log, 150);
     let mut follower = follower();
     let head = follower.need(75_000).unwrap().key;
-    follower.handle(75_000, &head, Fetched::Got(&bucket.0[&head.to_string()]));
+    follower.handle(75_000, &head, got(&bucket.0[&head.to_string()]));
     let chapter = follower.need(75_000).unwrap().key;
     assert!(chapter.to_string().contains("/chapter/"));
     follower.handle(75_000, &chapter, Fetched::Failed);
@@ -333,7 +386,7 @@ fn a_head_that_claims_an_endless_past_costs_a_bounded_number_of_reads() {
     let bytes = timeline.snapshot().encode();
     let mut follower = follower();
     let head = follower.need(0).unwrap().key;
-    follower.handle(0, &head, Fetched::Got(&bytes));
+    follower.handle(0, &head, got(&bytes));
     let mut reads = 0;
     while let Some(need) = follower.need(75_000) {
         follower.handle(75_000, &need.key, Fetched::Missing);

@@ -77,7 +77,7 @@ impl Native {
                     }
                     return response.body(Full::new(body.into())).unwrap_or_default();
                 }
-                Output::Fetch { .. } => Input::Fetched(Fetched::Got { bytes: self.document.clone(), etag: None }),
+                Output::Fetch { .. } => Input::Fetched(Fetched::Got { bytes: self.document.clone(), etag: None, age_ms: None }),
                 Output::Load { url, .. } => Input::Loaded(self.load(&url).await.unwrap_or(Loaded::Failed)),
                 _ => return Response::builder().status(500).body(Full::default()).unwrap_or_default(),
             };

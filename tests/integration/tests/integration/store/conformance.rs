@@ -142,6 +142,8 @@ async fn headers_come_back(store: &Store) {
     assert_eq!(answer.cache_control(), Some("public, max-age=31536000, immutable"));
     assert_eq!(answer.content_type(), Some("application/octet-stream"));
     assert_eq!(answer.e_tag(), Some("\"841a2d689ad86bd1611447453c22c6fc\""), "the MD5 of the body");
+    let there = store.get(&key).await.unwrap().unwrap();
+    assert!(there.age.is_some_and(|age| age < Duration::from_secs(60)), "the store says how old it is: {:?}", there.age);
     let missing = store.get(&record(3, 1)).await.unwrap();
     assert_eq!(missing, None);
 }
