@@ -166,7 +166,7 @@ fn a_lone_worker_that_finds_its_log_damaged_lists_a_gap_and_goes_on_in_the_same_
         assert!(report.said.iter().any(|(_, _, said)| said.starts_with("Damaged")), "{:#?}", report.said);
         // The pause, the silence after it, and at most two segments until all is there again.
         assert!(report.longest_us < 9 * SECOND, "{} us", report.longest_us);
-        assert!((1..=9).contains(&report.parts.1), "{report:?}");
+        assert!(report.parts.1 <= 9, "{report:?}");
     }
 }
 
