@@ -21,6 +21,8 @@ pub struct Config {
     pub package: PackageConfig,
     /// Store.
     pub store: StoreConfig,
+    /// A second bucket.
+    pub mirror: MirrorConfig,
     /// Another worker beside this one.
     pub twin: TwinConfig,
     /// What the worker says about itself.
@@ -81,6 +83,25 @@ pub struct StoreConfig {
 
 impl From<StoreConfig> for store::StoreConfig {
     fn from(config: StoreConfig) -> Self {
+        let given = |text: String| (!text.is_empty()).then_some(text);
+        Self { bucket: config.bucket, endpoint: given(config.endpoint), region: given(config.region), keys: None }
+    }
+}
+
+/// A second bucket, to which everything of a stream is copied that the first has confirmed. The same credentials are used.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MirrorConfig {
+    /// The bucket; empty for none.
+    pub bucket: String,
+    /// Where the API is; empty for AWS.
+    pub endpoint: String,
+    /// The region; empty to take it from the environment.
+    pub region: String,
+}
+
+impl From<MirrorConfig> for store::StoreConfig {
+    fn from(config: MirrorConfig) -> Self {
         let given = |text: String| (!text.is_empty()).then_some(text);
         Self { bucket: config.bucket, endpoint: given(config.endpoint), region: given(config.region), keys: None }
     }
@@ -163,6 +184,7 @@ impl Default for Config {
             ladder: [rung("high", 720, 2800), rung("medium", 480, 1200), rung("low", 270, 500)].into_iter().flatten().collect(),
             package: PackageConfig::default(),
             store: StoreConfig::default(),
+            mirror: MirrorConfig::default(),
             twin: TwinConfig::default(),
             metrics: MetricsConfig::default(),
         }

@@ -34,7 +34,7 @@ mod twin;
 mod worker;
 
 pub use compact::compact;
-pub use config::{Config, ConfigError, MetricsConfig, Mode, PackageConfig, StoreConfig, TranscodeConfig, TwinConfig};
+pub use config::{Config, ConfigError, MetricsConfig, MirrorConfig, Mode, PackageConfig, StoreConfig, TranscodeConfig, TwinConfig};
 pub use ladder::Rung;
 pub use metrics::{Metrics, StreamMetrics, Times};
 pub use report::report;

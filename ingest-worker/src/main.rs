@@ -5,7 +5,7 @@ use std::{env, fs, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use tidegate_ingest_worker::{Config, Pull, Worker, compact, create_stream_key, report, store::Store};
+use tidegate_ingest_worker::{Config, MirrorConfig, Pull, Worker, compact, create_stream_key, report, store::Store};
 use tidegate_stream::StreamId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -64,7 +64,12 @@ async fn run(options: Options) -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    let worker = Worker::bind(config, store.clone()).await?;
+    let mirror = match &config.mirror {
+        MirrorConfig { bucket, .. } if bucket.is_empty() => None,
+        // One that is away must keep nobody from beginning.
+        mirror => Some(Store::connect(mirror.clone().into()).await.context("the second bucket")?),
+    };
+    let worker = Worker::bind_mirrored(config, store.clone(), mirror).await?;
     for input in &options.pull {
         let Some((stream, input)) = input.split_once('=') else { bail!("--pull {input}: give STREAM=INPUT, as demo=film.mp4") };
         let stream = StreamId::parse(stream).with_context(|| format!("--pull {stream}=…"))?;

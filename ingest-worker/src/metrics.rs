@@ -38,6 +38,10 @@ pub struct StreamMetrics {
     pub clock_us: AtomicU64,
     /// Times that ffmpeg had to be started again.
     pub ffmpeg_restarts: AtomicU64,
+    /// Objects that the second bucket lacks.
+    pub mirror_lost: AtomicU64,
+    /// Bytes that wait for it.
+    pub mirror_waiting_bytes: AtomicU64,
     /// Times that a rung was left out because the encoders were behind.
     pub rungs_dropped: AtomicU64,
     /// From the arrival of a part's last frame to the part of all renditions: with a ladder its slowest encoder is in it.
@@ -107,6 +111,10 @@ impl Metrics {
         family("session_put_retries", "gauge", "Of these, sent again because the store could not.", &|m| m.store().retries);
         family("waiting_bytes", "gauge", "Bytes in memory that are not durable yet.", &|m| m.store().waiting_bytes as u64);
         family("spooled_bytes", "gauge", "Bytes on disk that are not durable yet.", &|m| m.store().spooled_bytes);
+        family("mirror_waiting_bytes", "gauge", "Bytes in memory that wait for the second bucket.", &|m| {
+            m.mirror_waiting_bytes.load(Relaxed)
+        });
+        family("mirror_lost", "gauge", "Objects of the newest session that the second bucket lacks.", &|m| m.mirror_lost.load(Relaxed));
         let mut summary = |name: &str, help: &str, values: &dyn Fn(&StreamMetrics) -> Vec<Quantile>| {
             let _ = writeln!(text, "# HELP tidegate_ingest_{name} {help}\n# TYPE tidegate_ingest_{name} summary");
             for (stream, metrics) in streams.iter() {

@@ -18,15 +18,17 @@ use tracing::{debug, info, warn};
 
 use crate::{
     metrics::StreamMetrics,
-    store::{Bucket, Condition, Object, StoreError, Submission, Writer, WriterConfig, WriterError},
+    store::{Bucket, Condition, Mirror, Object, StoreError, Submission, Writer, WriterConfig, WriterError},
 };
 
 /// The store as sessions use it.
 pub(crate) struct Access {
     /// Starts a writer.
-    pub(crate) writer: Box<dyn Fn(WriterConfig) -> Writer + Send + Sync>,
+    pub(crate) writer: Box<dyn Fn(WriterConfig, Option<Mirror>) -> Writer + Send + Sync>,
     /// Reads an object.
     pub(crate) read: Box<dyn Fn(Key) -> Reading + Send + Sync>,
+    /// The second bucket, where there is one.
+    pub(crate) mirror: Option<Box<dyn Fn() -> Mirror + Send + Sync>>,
     /// How much a writer may hold in memory, …
     pub(crate) max_waiting_bytes: usize,
     /// … and on disk.
@@ -41,6 +43,7 @@ pub(crate) struct Log {
     machine: Machine,
     access: Arc<Access>,
     metrics: Arc<StreamMetrics>,
+    mirror: Option<Mirror>,
     /// There while this worker writes.
     writer: Option<Writer>,
     reading: Option<(Key, Reading)>,
@@ -74,14 +77,15 @@ const TICK: Duration = Duration::from_millis(20);
 
 impl Access {
     /// For this store.
-    pub(crate) fn new<B: Bucket + Clone>(store: B, max_waiting_bytes: usize, max_spooled_bytes: u64) -> Self {
+    pub(crate) fn new<B: Bucket + Clone>(store: B, mirror: Option<B>, max_waiting_bytes: usize, max_spooled_bytes: u64) -> Self {
         let reads = store.clone();
         let read = move |key: Key| {
             let store = reads.clone();
             async move { store.get(&key).await }.boxed()
         };
-        let writer = move |config| Writer::new(store.clone(), config);
-        Self { writer: Box::new(writer), read: Box::new(read), max_waiting_bytes, max_spooled_bytes }
+        let writer = move |config, mirror| Writer::mirrored(store.clone(), config, mirror);
+        let mirror = mirror.map(|bucket| Box::new(move || Mirror::new(bucket.clone(), max_waiting_bytes)) as Box<_>);
+        Self { writer: Box::new(writer), read: Box::new(read), mirror, max_waiting_bytes, max_spooled_bytes }
     }
 }
 
@@ -96,8 +100,9 @@ impl Log {
     ) -> Self {
         let Access { max_waiting_bytes, max_spooled_bytes, .. } = *access;
         let config = WriterConfig { max_waiting_bytes, max_spooled_bytes, ..WriterConfig::default() };
-        let writer = (access.writer)(config);
-        Self { writer: Some(writer), ..Self::new(stream, Machine::Alone(session, Box::new(packager)), access, metrics) }
+        let mut log = Self::new(stream, Machine::Alone(session, Box::new(packager)), access, metrics);
+        log.writer = Some((log.access.writer)(config, log.mirror.clone()));
+        log
     }
 
     /// Another worker may write it too.
@@ -106,11 +111,13 @@ impl Log {
     }
 
     fn new(stream: StreamId, machine: Machine, access: Arc<Access>, metrics: Arc<StreamMetrics>) -> Self {
+        let mirror = access.mirror.as_ref().map(|mirror| mirror());
         Self {
             stream,
             machine,
             access,
             metrics,
+            mirror,
             writer: None,
             reading: None,
             claim: Condition::Absent,
@@ -268,7 +275,8 @@ impl Log {
         self.writer = writes.then(|| {
             let claim = self.claim.clone();
             let Access { max_waiting_bytes, max_spooled_bytes, .. } = *self.access;
-            (self.access.writer)(WriterConfig { one_by_one: true, claim, max_waiting_bytes, max_spooled_bytes })
+            let config = WriterConfig { one_by_one: true, claim, max_waiting_bytes, max_spooled_bytes };
+            (self.access.writer)(config, self.mirror.clone())
         });
         self.reading = None;
         self.durable = None;
@@ -281,6 +289,10 @@ impl Log {
                 if let (Put { key: Key::Record { .. }, .. }, Some(writer)) = (&put, &self.writer) {
                     self.metrics.parts.fetch_add(1, Relaxed);
                     self.metrics.set_store(writer.stats());
+                    if let Some(mirror) = &self.mirror {
+                        self.metrics.mirror_lost.store(mirror.lost(), Relaxed);
+                        self.metrics.mirror_waiting_bytes.store(mirror.waiting_bytes() as u64, Relaxed);
+                    }
                 }
                 put.into()
             }
@@ -324,13 +336,19 @@ impl Log {
 
     /// Waits until everything that was given out is durable.
     pub(crate) async fn finish(&mut self, within: Duration) -> Result<(), WriterError> {
-        match &self.writer {
+        let finished = match &self.writer {
             Some(writer) => match writer.finish(within).await {
                 // The other worker has gone on.
                 Err(WriterError::Fenced { .. }) if matches!(self.machine, Machine::Twin(_)) => Ok(()),
                 finished => finished.map(drop),
             },
             None => Ok(()),
+        };
+        if let Some(mirror) = &self.mirror
+            && let Err(error) = mirror.finish(within).await
+        {
+            warn!(stream = %self.stream, %error, "the second bucket lacks the end of this session");
         }
+        finished
     }
 }

@@ -58,6 +58,11 @@ const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(10);
 impl Worker {
     /// Takes the ports and looks for ffmpeg; accepts nobody before [`Self::run`].
     pub async fn bind<B: Bucket + Clone>(config: Config, store: B) -> Result<Self, WorkerError> {
+        Self::bind_mirrored(config, store, None).await
+    }
+
+    /// As [`Self::bind`]; what is durable in the store is copied to a second bucket.
+    pub async fn bind_mirrored<B: Bucket + Clone>(config: Config, store: B, mirror: Option<B>) -> Result<Self, WorkerError> {
         let configured = Some(config.ffmpeg.as_path()).filter(|path| *path != Path::new(""));
         let ffmpeg = match Ffmpeg::find(configured).await {
             Ok(ffmpeg) => Some(ffmpeg),
@@ -77,7 +82,7 @@ impl Worker {
         };
         let (rtmp, rtmp_addr) = listening.await.map_err(|error| cannot_listen(addr, "RTMP", &error))?;
         let announcer = Announcer::new(store.clone());
-        let access = Arc::new(Access::new(store, (config.store.hold_mb as usize) << 20, u64::from(config.store.spool_mb) << 20));
+        let access = Arc::new(Access::new(store, mirror, (config.store.hold_mb as usize) << 20, u64::from(config.store.spool_mb) << 20));
         let shared = Arc::new(Shared { config, ffmpeg, metrics: Arc::default(), access, announcer });
         Ok(Self { shared, rtmp, rtmp_addr, metrics_listener, stop: CancellationToken::new(), tasks: TaskTracker::new() })
     }

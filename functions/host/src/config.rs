@@ -12,6 +12,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where objects come from.
     pub upstream: Upstream,
+    /// A second bucket that has what the first has confirmed: read where the first fails, for what never changes.
+    pub mirror: Option<Upstream>,
     /// The functions component.
     pub component: PathBuf,
     /// Where compiled components are kept; `None` compiles at each start.
@@ -50,6 +52,7 @@ impl Config {
         Self {
             listen,
             upstream,
+            mirror: None,
             component,
             cache_dir: None,
             tls: None,

@@ -124,7 +124,7 @@ impl Host {
         let geo = Geo::open(&config.geo)?;
         let metrics = Arc::new(Metrics::default());
         let stop = CancellationToken::new();
-        let objects = Objects::new(config.upstream.clone(), &config.limits, metrics.clone(), stop.clone())?;
+        let objects = Objects::new(config.upstream.clone(), config.mirror.clone(), &config.limits, metrics.clone(), stop.clone())?;
         let config = Arc::new(config);
         let start = Instant::now();
         let (of_guest, objects_of_guest, metrics_of_guest) = (config.clone(), objects.clone(), metrics.clone());

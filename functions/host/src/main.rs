@@ -42,6 +42,15 @@ struct Flags {
     /// The secret of the edge that is the upstream.
     #[arg(long, env = "TIDEGATE_UPSTREAM_SECRET", hide_env_values = true)]
     upstream_secret: Option<String>,
+    /// A second bucket to which workers copy (their `[mirror]`): the address of its store. Read where the first fails, for what never changes.
+    #[arg(long, env = "TIDEGATE_MIRROR_ENDPOINT")]
+    mirror_endpoint: Option<String>,
+    /// Its name; without it that of the first.
+    #[arg(long, env = "TIDEGATE_MIRROR_BUCKET", requires = "mirror_endpoint")]
+    mirror_bucket: Option<String>,
+    /// Its region; without it that of the first. The same keys sign.
+    #[arg(long, env = "TIDEGATE_MIRROR_REGION", requires = "mirror_endpoint")]
+    mirror_region: Option<String>,
     /// Lets other edges that know this secret read objects here.
     #[arg(long, env = "TIDEGATE_SHIELD_SECRET", hide_env_values = true)]
     shield_secret: Option<String>,
@@ -153,6 +162,13 @@ fn config(flags: Flags) -> anyhow::Result<Config> {
         shield_secret: flags.upstream_secret,
         prefer_wait: PreferWait::Auto,
     };
+    let mirror = flags.mirror_endpoint.map(|endpoint| Upstream {
+        endpoint,
+        bucket: flags.mirror_bucket.unwrap_or_else(|| upstream.bucket.clone()),
+        region: flags.mirror_region.unwrap_or_else(|| upstream.region.clone()),
+        shield_secret: None,
+        ..upstream.clone()
+    });
     let statics = match &flags.files {
         Some(folder) => Statics::default().folder("/", folder).with_context(|| format!("cannot read {}", folder.display()))?,
         None => Statics::default(),
@@ -166,6 +182,7 @@ fn config(flags: Flags) -> anyhow::Result<Config> {
         ..usual
     };
     Ok(Config {
+        mirror,
         cache_dir: flags.cache,
         tls: flags.tls_certificate.zip(flags.tls_key).map(|(certificate, key)| Tls::Files { certificate, key }),
         shield_secret: flags.shield_secret,

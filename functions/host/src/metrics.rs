@@ -33,6 +33,7 @@ pub struct Metrics {
     pub(crate) objects_kept: Counter,
     pub(crate) upstream_gets: Counter,
     pub(crate) upstream_writes: Counter,
+    pub(crate) mirror_gets: Counter,
     pub(crate) upstream_bytes: Counter,
 }
 
@@ -126,6 +127,7 @@ impl Metrics {
             ("objects_kept", "Objects read from memory.", self.objects_kept.value()),
             ("upstream_gets", "GETs sent upstream.", self.upstream_gets.value()),
             ("upstream_writes", "PUTs and DELETEs sent upstream.", self.upstream_writes.value()),
+            ("mirror_gets", "Objects read from the second bucket, since the first has failed.", self.mirror_gets.value()),
             ("upstream_bytes", "Bytes of objects read from upstream.", self.upstream_bytes.value()),
         ];
         let mut text = String::new();

@@ -1,6 +1,7 @@
 //! Objects of the upstream: read once, kept, watched, written. Knows keys and bytes, nothing of what they mean.
 mod habit;
 mod key;
+mod mirror;
 mod schedule;
 mod sign;
 mod upstream;
@@ -24,13 +25,14 @@ pub use self::{
     upstream::{FetchError, Object},
     watch::Watched,
 };
+use self::{
+    mirror::Mirror,
+    upstream::{Ask, Found, UpstreamClient},
+    watch::Watchers,
+};
 pub(crate) use self::{
     sign::Signer,
     upstream::{Write, Written},
-};
-use self::{
-    upstream::{Ask, Found, UpstreamClient},
-    watch::Watchers,
 };
 use crate::{Limits, Metrics, Upstream, lru::Lru};
 
@@ -46,6 +48,7 @@ const ENTRY_BYTES: usize = 512;
 /// The objects of one upstream.
 pub struct Objects {
     upstream: UpstreamClient,
+    mirror: Option<Mirror>,
     kept: Mutex<Lru<ObjectKey, Kept>>,
     flights: Mutex<HashMap<Wanted, Flight>>,
     watchers: Watchers,
@@ -77,12 +80,14 @@ enum Kept {
 impl Objects {
     pub(crate) fn new(
         upstream: Upstream,
+        mirror: Option<Upstream>,
         limits: &Limits,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, FetchError> {
         Ok(Arc::new(Self {
             upstream: UpstreamClient::new(upstream, metrics.clone())?,
+            mirror: mirror.map(|mirror| Mirror::new(mirror, metrics.clone())).transpose()?,
             kept: Mutex::new(Lru::new(limits.objects)),
             flights: Mutex::default(),
             watchers: Watchers::new(limits.watchers),
@@ -181,9 +186,16 @@ impl Objects {
         flight
     }
 
+    async fn ask(&self, key: &ObjectKey, ask: &Ask) -> Result<Found, FetchError> {
+        match &self.mirror {
+            Some(mirror) => mirror.get(&self.upstream, key, ask).await,
+            None => self.upstream.get(key, ask).await,
+        }
+    }
+
     async fn fetch_range(&self, key: &ObjectKey, range: (u64, u64)) -> Result<Option<Arc<Object>>, FetchError> {
         let ask = Ask { range: Some(range), limit: self.whole, ..Ask::default() };
-        Ok(match self.upstream.get(key, &ask).await? {
+        Ok(match self.ask(key, &ask).await? {
             Found::Object(object) => Some(object),
             Found::NotModified | Found::Absent => None,
         })
@@ -192,7 +204,7 @@ impl Objects {
     async fn fetch(&self, key: &ObjectKey, known: Option<Arc<Object>>) -> Result<Option<Arc<Object>>, FetchError> {
         let if_none_match = known.as_ref().and_then(|object| object.etag.clone());
         let ask = Ask { if_none_match, limit: self.whole, ..Ask::default() };
-        match (self.upstream.get(key, &ask).await, known) {
+        match (self.ask(key, &ask).await, known) {
             (Ok(Found::Object(object)), _) => {
                 self.keep(key, object.clone());
                 Ok(Some(object))

@@ -22,6 +22,15 @@ pub(super) async fn sleep(duration: Duration) {
     tokio::time::sleep(duration).await;
 }
 
+/// Runs what blocks, as disks do, on a thread of its own.
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+    #[cfg(test)]
+    if virtual_time::now().is_some() {
+        return Some(work());
+    }
+    tokio::task::spawn_blocking(work).await.ok()
+}
+
 /// The result of a future, if it is there in time.
 pub(super) async fn timeout<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
     tokio::select! {

@@ -1,4 +1,5 @@
 use std::{
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,11 +13,12 @@ use tracing::warn;
 
 use super::{
     bucket::{Bucket, Condition},
-    clock::{now, timeout},
+    clock::{blocking, now, timeout},
     durable::Durable,
     latency::{Quantiles, Window},
+    mirror::Mirror,
     queue::{Job, Queue, Ticket},
-    spool::Spool,
+    spool::{Spool, Spooled},
     submission::{Lane, Put, Submission},
 };
 
@@ -149,12 +151,18 @@ impl Writer {
     /// Starts a writer on the current runtime.
     #[must_use]
     pub fn new(bucket: impl Bucket, config: WriterConfig) -> Self {
+        Self::mirrored(bucket, config, None)
+    }
+
+    /// As [`Self::new`]; what is durable is copied to a second bucket.
+    #[must_use]
+    pub fn mirrored(bucket: impl Bucket, config: WriterConfig, mirror: Option<Mirror>) -> Self {
         let claim = config.claim.clone();
         let state = State { queue: Queue::new(config.one_by_one), ..State::default() };
         let spool = Spool::new(config.max_spooled_bytes);
         let shared = Arc::new(Shared { config, spool, state: Mutex::new(state), submitted: Notify::new(), changed: Notify::new() });
         let durable = Arc::new(Durable::new(bucket, claim));
-        let driver = tokio::spawn(drive(Arc::clone(&shared), Arc::clone(&durable)));
+        let driver = tokio::spawn(drive(Arc::clone(&shared), Arc::clone(&durable), mirror));
         let meter = move || {
             let meter = durable.meter();
             Sent { puts: meter.puts, hedges: meter.hedges, retries: meter.retries, bytes: meter.bytes }
@@ -165,15 +173,36 @@ impl Writer {
     /// Submits something to be written; waits while too much waits already. A submission that is given up while it waits is
     /// not made.
     pub async fn submit(&self, submission: Submission) -> Result<(), WriterError> {
-        let mut submission = Some(submission);
-        self.until(|shared, state| {
-            submission = submission.take().and_then(|submission| shared.take(state, submission));
-            submission.is_none().then_some(Ok(()))
-        })
-        .await
+        let (mut waiting, mut with_disk) = (Some(submission), true);
+        loop {
+            let mut on_disk = None;
+            self.until(|shared, state| {
+                waiting = waiting.take().and_then(|submission| shared.take(state, submission));
+                if let (true, Some(Submission::Put(put))) = (with_disk, &waiting) {
+                    on_disk = shared.spool.reserve(put.bytes.len());
+                }
+                (waiting.is_none() || on_disk.is_some()).then_some(Ok(()))
+            })
+            .await?;
+            let (Some(Submission::Put(put)), Some(place)) = (waiting.take(), on_disk) else { return Ok(()) };
+            // Not under the lock, and not on a thread that others wait for; one task submits, so that the order stays.
+            let bytes = Bytes::clone(&put.bytes);
+            match blocking(move || place.write(&bytes).map(|()| place)).await {
+                Some(Ok(place)) => return self.shared.take_from_disk(put, place),
+                Some(Err(error)) => {
+                    // The source waits, as where there is no disk at all.
+                    if !std::mem::replace(&mut self.shared.state().spool_fails, true) {
+                        warn!(%error, "what waits for the store cannot be put on disk: see to the room in the folder for temporary files");
+                    }
+                    (waiting, with_disk) = (Some(Submission::Put(put)), false);
+                }
+                // The runtime ends, and the writer with it.
+                None => return Ok(()),
+            }
+        }
     }
 
-    /// Submits something if there is room for it, and gives it back where there is none.
+    /// Submits something if there is room for it in memory, and gives it back where there is none.
     pub fn try_submit(&self, submission: Submission) -> Result<Option<Submission>, WriterError> {
         let mut state = self.shared.state();
         if let Some(failure) = &state.failure {
@@ -249,35 +278,36 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a submission into memory or on disk; gives it back where there is no room in either.
+    /// Takes a submission into memory; gives it back where there is no room.
     fn take(&self, state: &mut State, submission: Submission) -> Option<Submission> {
         if state.queue.fits(&submission, self.config.max_waiting_bytes) {
             state.queue.push(now(), submission);
             self.submitted.notify_one();
             return None;
         }
-        let Submission::Put(put) = submission else { return Some(submission) };
-        match self.spool.put(&put.bytes) {
-            Ok(Some(spooled)) => {
-                if !std::mem::replace(&mut state.spools, true) {
-                    warn!(key = %put.key, "the store has not taken what memory has room for: the rest waits on disk");
-                }
-                state.queue.push_spooled(now(), Submission::Put(Put { bytes: Bytes::new(), ..put }), Some(spooled));
-                self.submitted.notify_one();
-                None
-            }
-            Ok(None) => Some(Submission::Put(put)),
-            Err(error) => {
-                // The source waits, as where there is no disk at all.
-                if !std::mem::replace(&mut state.spool_fails, true) {
-                    warn!(%error, "what waits for the store cannot be put on disk: see to the room in the folder for temporary files");
-                }
-                Some(Submission::Put(put))
-            }
-        }
+        Some(submission)
     }
 
-    fn done(&self, ticket: Ticket, lane: Option<Lane>, record: Option<RecordNumber>) {
+    /// Takes what was put on disk.
+    fn take_from_disk(&self, put: Put, place: Spooled) -> Result<(), WriterError> {
+        let mut state = self.state();
+        if let Some(failure) = &state.failure {
+            return Err(failure.clone());
+        }
+        if !std::mem::replace(&mut state.spools, true) {
+            warn!(key = %put.key, "the store has not taken what memory has room for: the rest waits on disk");
+        }
+        state.queue.push_spooled(now(), Submission::Put(Put { bytes: Bytes::new(), ..put }), Some(place));
+        self.submitted.notify_one();
+        Ok(())
+    }
+
+    fn done(&self, ticket: Ticket, submission: &Submission) {
+        let (lane, record) = match submission {
+            Submission::Put(Put { key: Key::Record { number, .. }, lane, .. }) => (Some(*lane), Some(*number)),
+            Submission::Put(put) => (Some(put.lane), None),
+            Submission::Delete(_) => (None, None),
+        };
         let mut state = self.state();
         state.durable = state.durable.max(record);
         let took = state.queue.done(ticket).map(|submitted| now().saturating_sub(submitted));
@@ -289,21 +319,26 @@ impl Shared {
     }
 }
 
-type Flight = BoxFuture<'static, (Ticket, Option<Lane>, Option<RecordNumber>, Result<(), WriterError>)>;
+type Flight = BoxFuture<'static, (Ticket, Submission, Result<(), WriterError>)>;
 
-async fn drive<B: Bucket>(shared: Arc<Shared>, durable: Arc<Durable<B>>) {
+async fn drive<B: Bucket>(shared: Arc<Shared>, durable: Arc<Durable<B>>, mirror: Option<Mirror>) {
     let mut flying: FuturesUnordered<Flight> = FuturesUnordered::new();
     loop {
         loop {
             let Some(job) = shared.state().queue.start() else { break };
             flying.push(fly(Arc::clone(&durable), job));
         }
-        let (ticket, lane, record, result) = tokio::select! {
+        let (ticket, submission, result) = tokio::select! {
             Some(landed) = flying.next() => landed,
             () = shared.submitted.notified() => continue,
         };
         match result {
-            Ok(()) => shared.done(ticket, lane, record),
+            Ok(()) => {
+                shared.done(ticket, &submission);
+                if let Some(mirror) = &mirror {
+                    mirror.copy(submission);
+                }
+            }
             Err(failure) => {
                 shared.state().failure = Some(failure);
                 shared.changed.notify_waiters();
@@ -319,24 +354,22 @@ fn fly<B: Bucket>(durable: Arc<Durable<B>>, Job { ticket, submission, spooled }:
         match submission {
             Submission::Put(mut put) => {
                 if let Some(spooled) = spooled {
-                    match spooled.bytes() {
+                    let read = blocking(move || spooled.bytes()).await;
+                    match read.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into())) {
                         Ok(bytes) => put.bytes = bytes,
                         Err(error) => {
                             let why = format!("it waited on disk and cannot be read back: {error}");
                             let refused = WriterError::Refused { object: put.key.to_string(), why };
-                            return (ticket, Some(put.lane), None, Err(refused));
+                            return (ticket, Submission::Put(put), Err(refused));
                         }
                     }
                 }
-                let record = match &put.key {
-                    Key::Record { number, .. } => Some(*number),
-                    _ => None,
-                };
-                (ticket, Some(put.lane), record, durable.put(&put).await)
+                let written = durable.put(&put).await;
+                (ticket, Submission::Put(put), written)
             }
             Submission::Delete(keys) => {
                 durable.delete(&keys).await;
-                (ticket, None, None, Ok(()))
+                (ticket, Submission::Delete(keys), Ok(()))
             }
         }
     }

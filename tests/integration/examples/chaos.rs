@@ -1,17 +1,23 @@
 #![allow(clippy::disallowed_methods, reason = "a program: it starts processes and reads the clock")]
 #![allow(clippy::print_stdout, reason = "its figures are for a person")]
-//! Kills workers by seed and says what it cost: `cargo run -p tidegate-integration --example chaos -- [kills] [drains] [pauses] [ladder]`.
+//! Kills workers and says what it cost: `cargo run -p tidegate-integration --example chaos -- [kills] [drains] [pauses] [ladder]`; or takes the
+//! store away for a minute and is rough with it for another: `… --example chaos -- store [times]`.
 
 use std::time::Duration;
 
-use tidegate_integration::{Minio, twins::Twins};
+use tidegate_integration::{Flaky, Minio, Trouble, twins::Twins};
 
 const KILL: i32 = 9;
 const TERMINATE: i32 = 15;
 const STOP: i32 = 19;
+/// Five part intervals.
+const SLOW_PUT: Duration = Duration::from_millis(2500);
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
+    if arguments.iter().any(|argument| argument == "store") {
+        return store(arguments.last().and_then(|text| text.parse().ok()).unwrap_or(5));
+    }
     let count = |at: usize, otherwise: usize| arguments.get(at).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     let (kills, drains, pauses) = (count(1, 50), count(2, 50), count(3, 5));
     let ladder = arguments.iter().any(|argument| argument == "ladder");
@@ -55,4 +61,29 @@ fn main() {
             );
         }
     }
+}
+
+fn store(times: usize) {
+    let Some(minio) = Minio::start("chaos") else { return };
+    let flaky = Flaky::before(&minio.s3);
+    let mut twins = Twins::between(flaky.s3.clone(), &minio.s3, false);
+    twins.settle(6);
+    let (mut worst_ms, mut parts, mut gaps) = (0, twins.reader.parts, twins.reader.gaps.len());
+    for round in 1..=times {
+        for (trouble, seconds) in [(Trouble::Away, 60), (Trouble::Rough(5, SLOW_PUT), 60), (Trouble::None, 30)] {
+            flaky.set("", trouble);
+            twins.watch(Duration::from_secs(seconds));
+        }
+        let behind_ms = twins.reader.behind_ms();
+        worst_ms = worst_ms.max(behind_ms);
+        assert!(twins.reader.broken.is_empty(), "{:?}\n{}", twins.reader.broken, twins.report());
+        println!(
+            "round {round}: {} of {} shares of parts are gaps; {} records changed; one session: {}; 30 s later the newest part is {behind_ms} ms old",
+            twins.reader.gaps.len() - std::mem::replace(&mut gaps, twins.reader.gaps.len()),
+            twins.reader.parts - std::mem::replace(&mut parts, twins.reader.parts),
+            twins.reader.changed(),
+            twins.reader.is_one_session(),
+        );
+    }
+    println!("{times} times, {} requests in trouble: at most {worst_ms} ms behind 30 s later", flaky.troubled());
 }

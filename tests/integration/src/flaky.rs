@@ -37,6 +37,10 @@ pub enum Trouble {
     Slow(Duration),
     /// The object is written, and the answer never comes: the connection is closed in its place.
     AnswerLost,
+    /// Connections are closed without an answer.
+    Away,
+    /// So many of a hundred get 503 SlowDown, and every write takes this much longer.
+    Rough(u64, Duration),
 }
 
 /// Heads of requests and answers are a few kB.
@@ -80,18 +84,25 @@ fn serve(client: TcpStream, upstream: SocketAddr, mood: &Mutex<Mood>) -> Option<
     let (mut from_server, mut server) = (BufReader::new(server.try_clone().ok()?), server);
     loop {
         let request = read_message(&mut from_client).ok()?;
+        let count;
         let trouble = {
             let mut mood = mood.lock().unwrap_or_else(PoisonError::into_inner);
             let path = request.split(|byte| *byte == b'\r').next().unwrap_or_default();
             let concerned = String::from_utf8_lossy(path).contains(&mood.about);
             let trouble = if concerned { mood.trouble } else { Trouble::None };
             mood.troubled += u64::from(trouble != Trouble::None);
+            count = mood.troubled;
             trouble
         };
+        // Spread over all requests, and the same in every run.
+        let is_busy = matches!(trouble, Trouble::Rough(percent, _) if count * 37 % 100 < percent);
         match trouble {
             Trouble::None | Trouble::AnswerLost => {}
+            Trouble::Away => return None,
+            Trouble::Rough(_, by) if request.starts_with(b"PUT") && !is_busy => thread::sleep(by),
+            Trouble::Rough(..) if !is_busy => {}
             Trouble::Slow(by) => thread::sleep(by),
-            Trouble::Busy => {
+            Trouble::Busy | Trouble::Rough(..) => {
                 let body = "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
                 let len = body.len();
                 write!(client, "HTTP/1.1 503 Slow Down\r\ncontent-type: application/xml\r\ncontent-length: {len}\r\n\r\n{body}").ok()?;

@@ -47,6 +47,15 @@ impl Platform {
 
     /// Starts a worker that writes to one address of a store, and an edge that reads from another.
     pub fn between(worker_s3: S3, s3: S3, prefer_wait: PreferWait, change: impl FnOnce(&mut Config)) -> Self {
+        Self::launch(worker_s3, s3, None, prefer_wait, change)
+    }
+
+    /// Starts worker and edge over a store and a second one to which the worker copies.
+    pub fn mirrored(s3: S3, mirror: S3) -> Self {
+        Self::launch(s3.clone(), s3, Some(mirror), PreferWait::Auto, |_| {})
+    }
+
+    fn launch(worker_s3: S3, s3: S3, mirror: Option<S3>, prefer_wait: PreferWait, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config { ffmpeg: ffmpeg::program(), ..Config::default() };
         config.rtmp.listen = SocketAddr::from(([127, 0, 0, 1], 0));
         config.rtmp.reconnect_window_s = 4;
@@ -60,8 +69,14 @@ impl Platform {
             move || {
                 let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
                 runtime.block_on(async {
-                    let worker = Worker::bind(config, Store::connect(worker_s3.store_config()).await.unwrap()).await.unwrap();
-                    let host = Host::bind(edge(&s3, prefer_wait)).await.unwrap();
+                    let store = Store::connect(worker_s3.store_config()).await.unwrap();
+                    let second = match &mirror {
+                        Some(s3) => Some(Store::connect(s3.store_config()).await.unwrap()),
+                        None => None,
+                    };
+                    let worker = Worker::bind_mirrored(config, store, second).await.unwrap();
+                    let mirror = mirror.map(|s3| upstream(&s3, PreferWait::Never));
+                    let host = Host::bind(tidegate_host::Config { mirror, ..edge(&s3, prefer_wait) }).await.unwrap();
                     ready.send((host.addr(), worker.rtmp_addr(), worker.metrics())).unwrap();
                     let stop_host = CancellationToken::new();
                     let host = tokio::spawn(host.run(stop_host.clone()));
@@ -170,20 +185,23 @@ impl Drop for Platform {
     }
 }
 
-fn edge(s3: &S3, prefer_wait: PreferWait) -> tidegate_host::Config {
+fn upstream(s3: &S3, prefer_wait: PreferWait) -> Upstream {
     let credentials = aws_credential_types::Credentials::new(&s3.access_key, &s3.secret_key, None, None, "tests");
-    let upstream = Upstream {
+    Upstream {
         endpoint: s3.endpoint.clone(),
         bucket: s3.bucket.clone(),
         region: "us-east-1".into(),
         credentials: Some(aws_credential_types::provider::SharedCredentialsProvider::new(credentials)),
         prefer_wait,
         shield_secret: None,
-    };
+    }
+}
+
+fn edge(s3: &S3, prefer_wait: PreferWait) -> tidegate_host::Config {
     let component = web().join("functions.wasm");
     tidegate_host::Config {
         cache_dir: Some(web().join("compiled")),
-        ..tidegate_host::Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), upstream, component)
+        ..tidegate_host::Config::new(SocketAddr::from(([127, 0, 0, 1], 0)), upstream(s3, prefer_wait), component)
     }
 }
 

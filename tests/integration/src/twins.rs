@@ -10,7 +10,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{JoinHandle, sleep},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tidegate_ingest_worker::store::{Bucket as _, Condition, Store};
@@ -60,6 +60,8 @@ pub struct Reader {
     pub gaps: Vec<Gap>,
     /// Parts of all renditions.
     pub parts: u64,
+    /// The date of the newest part, in us since 1970.
+    pub newest_utc_us: i64,
     /// What broke a rule.
     pub broken: Vec<String>,
 }
@@ -90,8 +92,13 @@ const POLL: Duration = Duration::from_millis(10);
 impl Twins {
     /// Starts both; `ladder`: with one encoded rung beside the source.
     pub fn start(s3: S3, ladder: bool) -> Self {
+        Self::between(s3.clone(), &s3, ladder)
+    }
+
+    /// As [`Self::start`]: they reach the store at another address than who reads.
+    pub fn between(s3: S3, readers: &S3, ladder: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let reader = Reader::new(&s3);
+        let reader = Reader::new(readers);
         reader.admit();
         let addresses = [free_address(), free_address()];
         let flv = folder.path().join("source.flv");
@@ -192,6 +199,15 @@ impl Twins {
         }
     }
 
+    /// Reads on for so long.
+    pub fn watch(&mut self, time: Duration) {
+        let began = Instant::now();
+        while began.elapsed() < time {
+            self.reader.poll();
+            sleep(POLL);
+        }
+    }
+
     /// Sends a signal.
     pub fn signal(&self, place: usize, signal: i32) {
         if let Some(process) = &self.workers[place] {
@@ -252,6 +268,7 @@ impl Reader {
             seen: Vec::new(),
             gaps: Vec::new(),
             parts: 0,
+            newest_utc_us: 0,
             broken: Vec::new(),
         }
     }
@@ -292,6 +309,7 @@ impl Reader {
                     }
                     if let RecordBody::Part(part) = &record.body {
                         self.parts += part.tracks.len() as u64;
+                        self.newest_utc_us = part.utc_us;
                         let is_first = self.seen.last().is_some_and(|(_, writer, ..)| *writer != record.writer);
                         let gap = |(rendition, track): (usize, &TrackPart)| {
                             let (at, ticks) = ((part.msn, part.part), (track.start, track.duration));
@@ -318,6 +336,12 @@ impl Reader {
             self.get(&key).is_some_and(|object| Record::hash(&object) != *hash)
         };
         self.seen.iter().filter(differs).count()
+    }
+
+    /// How far behind the clock the newest part begins, in ms.
+    pub fn behind_ms(&self) -> i64 {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        (now.as_micros() as i64 - self.newest_utc_us) / 1000
     }
 
     /// Whether the stream is still in the session in which it began.

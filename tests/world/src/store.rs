@@ -270,7 +270,8 @@ impl Store {
             RecordBody::Part(part) => Some(part.msn.0),
             RecordBody::Leave | RecordBody::End => None,
         });
-        let from = newest.unwrap_or(0);
+        // Where it was the first of its segment, it has said where the one before ends.
+        let from = newest.unwrap_or(0u64).saturating_sub(1);
         self.rewritten = Some(self.rewritten.map_or(from, |before| before.min(from)));
         if remove {
             self.objects.remove(&key);

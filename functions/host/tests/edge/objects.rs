@@ -4,6 +4,7 @@ use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bytes::Bytes;
 use http::Method;
 
+use tidegate_host::Upstream;
 use tidegate_rig::IMMUTABLE;
 
 use crate::setup::Edge;
@@ -53,6 +54,29 @@ async fn a_store_that_stumbles_is_asked_again_and_one_that_lies_down_is_a_503() 
     edge.store.fail(1, 403);
     assert_eq!(edge.get("/fetch/c").await.status, 503);
     assert_eq!(edge.get("/fetch/d").await.status, 404);
+    edge.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_never_changes_is_read_from_a_second_bucket_where_the_first_fails_and_nothing_else_is() {
+    let second = tidegate_rig::Store::start().await;
+    let endpoint = second.endpoint();
+    let edge = Edge::start_with(|config| config.mirror = Some(Upstream { endpoint, ..config.upstream.clone() })).await;
+    for store in [&edge.store, &second] {
+        store.put("seg/1", "segment", IMMUTABLE);
+        store.put("current", "one", "no-cache");
+    }
+    assert_eq!(edge.get("/fetch/seg/2").await.status, 404, "the first alone says what is not there");
+    assert_eq!(second.requests("seg/2").len(), 0);
+    edge.store.fail(3, 503);
+    assert_eq!(edge.get("/fetch/seg/1").await.text(), "segment");
+    edge.store.fail(100, 503);
+    assert_eq!(edge.get("/send/seg/1:0-2").await.text(), "seg");
+    assert_eq!(edge.get("/fetch/current").await.status, 503, "what is newest nobody else can say");
+    assert_eq!(edge.get("/fetch/seg/3").await.status, 503, "nor what is not there yet");
+    edge.store.fail(0, 503);
+    assert_eq!(edge.get("/fetch/current").await.text(), "one");
+    assert_eq!(edge.metric("mirror_gets_total").await, 1, "it is kept then");
     edge.stopped().await;
 }
 

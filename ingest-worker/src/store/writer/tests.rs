@@ -319,7 +319,7 @@ fn what_memory_has_no_room_for_waits_on_disk_and_is_written_in_order() {
         let config = WriterConfig { max_waiting_bytes: 1, max_spooled_bytes: 1 << 20, one_by_one: true, ..WriterConfig::default() };
         let writer = Writer::new(fake.clone(), config);
         for number in 1..=30 {
-            assert_eq!(writer.try_submit(record(number)), Ok(None), "record {number}");
+            writer.submit(record(number)).await.unwrap();
         }
         let stats = writer.stats();
         assert!(stats.spooled_bytes > 0, "{stats:?}");
@@ -330,6 +330,71 @@ fn what_memory_has_no_room_for_waits_on_disk_and_is_written_in_order() {
         let Submission::Put(last) = record(30) else { panic!() };
         assert_eq!(fake.body(&last.key), Some(last.bytes));
         assert_eq!(writer.durable(), Some(RecordNumber(30)));
+    });
+}
+
+#[test]
+fn a_second_bucket_gets_what_the_first_has_confirmed_in_order_and_holds_nothing_up() {
+    virtual_time::run(async {
+        let (first, second) = (Fake::scripted([Fate::After(50), unavailable()]), Fake::scripted((0..30).map(|_| Fate::After(400))));
+        let mirror = Mirror::new(second.clone(), 1 << 20);
+        let config = WriterConfig { one_by_one: true, ..WriterConfig::default() };
+        let writer = Writer::mirrored(first.clone(), config, Some(mirror.clone()));
+        let start = now();
+        for number in 1..=10 {
+            writer.submit(record(number)).await.unwrap();
+            assert!(
+                second.asked().iter().filter(|asked| asked.starts_with("put")).count() < number as usize,
+                "not before the first has it"
+            );
+        }
+        writer.submit(head("ten")).await.unwrap();
+        writer.finish(MINUTE).await.unwrap();
+        assert!(now() - start < Duration::from_secs(1), "it waited for the second");
+        mirror.finish(MINUTE).await.unwrap();
+        assert_eq!((second.body(&record_key(10)), second.body(&head_key())), (first.body(&record_key(10)), first.body(&head_key())));
+        assert_eq!((mirror.lost(), mirror.waiting_bytes()), (0, 0));
+        let heads_at = second.asked().iter().position(|asked| asked == "put head").unwrap();
+        let records = second.asked().iter().take(heads_at).filter(|asked| asked.starts_with("done")).count();
+        assert_eq!(records, 10, "a snapshot names what is there: {:?}", second.asked());
+    });
+}
+
+#[test]
+fn a_second_bucket_that_is_away_lacks_what_is_beyond_its_bound_and_that_is_counted() {
+    virtual_time::run(async {
+        let (first, second) = (Fake::default(), Fake::scripted((0..8).map(|_| unavailable())));
+        let mirror = Mirror::new(second.clone(), 3 * 530);
+        let writer = Writer::mirrored(first.clone(), WriterConfig { one_by_one: true, ..WriterConfig::default() }, Some(mirror.clone()));
+        for number in 1..=10 {
+            writer.submit(record(number)).await.unwrap();
+            writer.finish(MINUTE).await.unwrap();
+        }
+        assert_eq!(first.asked().iter().filter(|asked| asked.starts_with("done")).count(), 10);
+        mirror.finish(10 * MINUTE).await.unwrap();
+        let there = (1..=10).filter(|number| second.body(&record_key(*number)).is_some()).count() as u64;
+        assert!(there >= 2 && mirror.lost() == 10 - there, "{there} there, {} lost", mirror.lost());
+    });
+}
+
+#[test]
+fn a_second_bucket_with_another_history_is_left_alone_until_the_next_snapshot() {
+    virtual_time::run(async {
+        let (first, second) = (Fake::default(), Fake::default());
+        second.write(&record_key(2), "of somebody else".into(), &Condition::Any).unwrap();
+        let mirror = Mirror::new(second.clone(), 1 << 20);
+        let writer = Writer::mirrored(first.clone(), WriterConfig { one_by_one: true, ..WriterConfig::default() }, Some(mirror.clone()));
+        for number in 1..=4 {
+            writer.submit(record(number)).await.unwrap();
+            sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(second.body(&record_key(2)).unwrap(), "of somebody else");
+        assert!(mirror.lost() > 0);
+        writer.submit(head("four")).await.unwrap();
+        writer.submit(record(5)).await.unwrap();
+        writer.finish(MINUTE).await.unwrap();
+        mirror.finish(MINUTE).await.unwrap();
+        assert!(second.body(&head_key()).is_some() && second.body(&record_key(5)).is_some());
     });
 }
 

@@ -8,6 +8,7 @@ mod exact;
 mod live_path;
 mod live_state;
 mod metadata;
+mod mirror;
 mod players;
 mod store;
 mod tables;
