@@ -26,6 +26,7 @@ mod ladder;
 mod metrics;
 mod rate;
 mod report;
+mod rules;
 mod session;
 mod source;
 pub mod store;

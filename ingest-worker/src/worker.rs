@@ -10,6 +10,7 @@ use crate::{
     config::Config,
     health,
     metrics::Metrics,
+    rules::Rules,
     session::{self, Shared},
     source::{Pull, PullError, PullSource, RtmpServer, StreamKeys},
     store::Bucket,
@@ -47,6 +48,9 @@ pub enum WorkerError {
     /// The stream has a publisher.
     #[error("stream {0} is live already")]
     Live(StreamId),
+    /// The stream's document says so.
+    #[error("stream {0} is switched off: set `enabled` in its document")]
+    Off(StreamId),
     /// A pulled input.
     #[error(transparent)]
     Pull(#[from] PullError),
@@ -75,15 +79,16 @@ impl Worker {
             None => None,
         };
         let addr = config.rtmp.listen;
+        let rules = Rules::new(store.clone());
         let listening = async {
-            let rtmp = RtmpServer::bind(config.rtmp.clone(), StreamKeys::new(store.clone())).await?;
+            let rtmp = RtmpServer::bind(config.rtmp.clone(), StreamKeys::new(store.clone()), rules.clone()).await?;
             let rtmp_addr = rtmp.addr()?;
             Ok((rtmp, rtmp_addr))
         };
         let (rtmp, rtmp_addr) = listening.await.map_err(|error| cannot_listen(addr, "RTMP", &error))?;
         let announcer = Announcer::new(store.clone());
         let access = Arc::new(Access::new(store, mirror, (config.store.hold_mb as usize) << 20, u64::from(config.store.spool_mb) << 20));
-        let shared = Arc::new(Shared { config, ffmpeg, metrics: Arc::default(), access, announcer });
+        let shared = Arc::new(Shared { config, ffmpeg, metrics: Arc::default(), access, announcer, rules });
         Ok(Self { shared, rtmp, rtmp_addr, metrics_listener, stop: CancellationToken::new(), tasks: TaskTracker::new() })
     }
 
@@ -101,6 +106,9 @@ impl Worker {
 
     /// Publishes an input that is fetched rather than pushed; returns as soon as it is known that it can be.
     pub async fn pull(&self, stream: StreamId, pull: Pull) -> Result<(), WorkerError> {
+        if !self.shared.rules.of(&stream).await.allows() {
+            return Err(WorkerError::Off(stream));
+        }
         let ffmpeg = self.shared.ffmpeg.clone().ok_or(FfmpegError::Missing)?;
         let name = pull.name();
         let source = PullSource::open(ffmpeg, pull).await?;

@@ -16,7 +16,7 @@ use tidegate_ingest_worker::{
     Config, Pull, Worker, create_stream_key,
     store::{Bucket, Condition, Etag, Object, PutError, StoreError},
 };
-use tidegate_stream::{Current, Key, SegmentBundle, Session, SessionId, Snapshot, StreamId, Timeline};
+use tidegate_stream::{Current, Key, MetaKey, SegmentBundle, Session, SessionId, Snapshot, StreamId, Timeline};
 use tokio::{io::AsyncWriteExt, net::TcpStream, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -91,6 +91,12 @@ impl Running {
 
     fn url(&self) -> String {
         format!("rtmp://{}/live/{}", self.addr, self.stream_key)
+    }
+
+    /// What the owner says of the stream.
+    fn document(&self, text: &'static str) {
+        let key = Key::from(MetaKey::Stream { stream: self.stream.clone() });
+        self.bucket.0.lock().unwrap().insert(key.to_string(), Bytes::from_static(text.as_bytes()));
     }
 
     fn session(&self) -> Option<SessionId> {
@@ -250,6 +256,23 @@ async fn wrong_keys_second_publishers_and_noise_are_refused_and_disturb_nobody()
     }
     assert!(exit(&mut first).await);
     assert_eq!(running.ended().await.counts(), [(180, 0)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_published_as_its_document_says_until_it_is_switched_off() {
+    let running = Running::start(true).await;
+    running.document(r#"{"latency_mode":"ultra","dvr_window_s":120,"ladder":[{"name":"small","height":180,"bitrate_bps":300000}]}"#);
+    let mut first = push(PICTURE, &format!("-t 60 {H264}"), &running.url());
+    running.until("the session", |running| running.session().is_some()).await;
+    running.document(r#"{"enabled":false}"#);
+    // Looked at every 10 s.
+    assert!(!exit(&mut first).await, "the publisher is sent away");
+    let recorded = running.ended().await;
+    assert_eq!(recorded.names(), ["source", "small"]);
+    assert_eq!((recorded.session().part_target_us(), recorded.session().dvr_window_s), (200_000, 120));
+    let session = running.session();
+    assert!(!exit(&mut push(PICTURE, &format!("-t 1 {H264}"), &running.url())).await, "it is accepted again");
+    assert_eq!(running.session(), session);
 }
 
 #[tokio::test(flavor = "multi_thread")]

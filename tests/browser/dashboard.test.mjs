@@ -9,7 +9,7 @@ const output = process.env.TIDEGATE_OUTPUT;
 const HOSTILE = `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>"'&lt;b&gt;`;
 const stream = (id, title, more = {}) => ({
   id, revision: 3, title, description: `What ${title} is about.`, tags: ["news", "studio"], language: "en", category: "Talk", visibility: "public", poster: null,
-  scheduled_start: null, dvr_window_s: 3600, retention_days: null, playback: { access: "public" }, created: "2026-11-20T09:00:00.000Z", live: false, ...more,
+  scheduled_start: null, dvr_window_s: 3600, latency_mode: "low", viewer_thresholds: [100, 1000], enabled: true, playback: { access: "public" }, created: "2026-11-20T09:00:00.000Z", live: false, ...more,
 });
 const session = {
   id: "01kazzzzzz0000000001", state: "live", started: "2026-11-25T18:00:00.000Z", ended: null, duration_s: 5400, playlist: "/live/demo/01kazzzzzz0000000001/index.m3u8", peak_viewers: 402,

@@ -92,8 +92,10 @@ impl<J: Job> Guarded<J> {
         let unread = || Ok(Stage::Answered(refuse(503, "the store does not answer")));
         let Some(policy) = self.known(&state.policies, &subject.document(), now_ms)? else { return unread() };
         let country = request.header(COUNTRY);
-        if policy.access == Access::Nobody {
-            return Ok(Stage::Answered(refuse(403, "nobody may watch this")));
+        match policy.access {
+            Access::Off => return Ok(Stage::Answered(refuse(403, "this stream is switched off"))),
+            Access::Nobody => return Ok(Stage::Answered(refuse(403, "nobody may watch this"))),
+            Access::Public | Access::Signed | Access::Private => {}
         }
         if !policy.allows_country(country) {
             return Ok(Stage::Answered(refuse(403, "this may not be watched from this country")));

@@ -31,6 +31,9 @@ pub enum Access {
     Signed,
     /// A token that was made for this stream alone, ends, and can be revoked by its id.
     Private,
+    /// The stream is switched off. No word for `access`.
+    #[serde(skip)]
+    Off,
     /// A word that is not known: nobody may watch.
     #[serde(other)]
     Nobody,
@@ -43,6 +46,9 @@ struct Document {
     playback: Policy,
     #[serde(default)]
     deleted: bool,
+    /// Only `false` says something.
+    #[serde(default)]
+    enabled: Option<bool>,
 }
 
 impl Policy {
@@ -56,6 +62,7 @@ impl Policy {
     pub fn read(document: &[u8]) -> Self {
         match serde_json::from_slice::<Document>(document) {
             Ok(Document { deleted: true, .. }) | Err(_) => Self::CLOSED,
+            Ok(Document { enabled: Some(false), .. }) => Self { access: Access::Off, ..Self::CLOSED },
             Ok(Document { playback, .. }) => playback,
         }
     }

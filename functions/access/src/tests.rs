@@ -95,6 +95,20 @@ impl Edge {
     }
 }
 
+#[test]
+fn a_stream_that_is_switched_off_is_shown_to_nobody() {
+    let mut edge = Edge::new(r#"{"access":"public"}"#);
+    edge.documents[0].1 = r#"{"enabled":false,"playback":{"access":"public"}}"#.to_string();
+    let seen = edge.ask("/live/demo/index.m3u8", &[]);
+    assert!(seen.status == 403 && seen.body.contains("this stream is switched off"), "{}", seen.body);
+    // No document can say so by its word for access.
+    let mut edge = Edge::new(r#"{"access":"off"}"#);
+    assert!(edge.ask("/live/demo/index.m3u8", &[]).body.contains("nobody may watch this"));
+    let mut edge = Edge::new(r#"{"access":"public"}"#);
+    edge.documents[0].1 = r#"{"enabled":true}"#.to_string();
+    assert_eq!(edge.ask("/live/demo/index.m3u8", &[]).status, 200);
+}
+
 fn claims() -> Claims {
     Claims {
         expires_s: Some(NOW_S + 600),

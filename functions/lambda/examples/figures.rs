@@ -15,9 +15,6 @@ mod emulator;
 #[path = "../tests/emulated/event.rs"]
 #[allow(dead_code, reason = "shared with the tests")]
 mod event;
-#[path = "../tests/emulated/store.rs"]
-#[allow(dead_code, reason = "shared with the tests")]
-mod store;
 
 use std::{
     env, fs,
@@ -25,10 +22,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use tidegate_rig::Store;
+
 use crate::{
     emulator::{Environment, Outcome},
     event::{Source, event},
-    store::Store,
 };
 
 const COLD: usize = 30;
@@ -39,8 +37,9 @@ async fn main() {
     let binary = env::args().nth(1).expect("usage: figures PATH-OF-BOOTSTRAP");
     let binary = Path::new(&binary);
     println!("binary: {:.2} MB (bar 8)", fs::metadata(binary).unwrap().len() as f64 / 1e6);
-    let store = Store::start(tidegate_golden::golden_bucket()).await;
-    let variables = [("TIDEGATE_STORE_BUCKET", "bucket"), ("AWS_ENDPOINT_URL", store.endpoint.as_str())];
+    let store = Store::with(tidegate_golden::golden_bucket()).await;
+    let endpoint = store.endpoint();
+    let variables = [("TIDEGATE_STORE_BUCKET", "bucket"), ("AWS_ENDPOINT_URL", endpoint.as_str())];
     let playlist = format!("{}/high.m3u8", tidegate_golden::session_path());
     let targets = [("/time, no store", "/time"), ("media playlist, store on this machine", playlist.as_str())];
     for (name, target) in targets {

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use aws_credential_types::Credentials;
 use tidegate_function::Reach;
 
 /// What the function is told by its environment.
@@ -23,6 +24,10 @@ pub struct Config {
     pub host_header: Option<String>,
     /// Foreign origins (`host:port`) that may be read though their addresses are not public (`TIDEGATE_PRIVATE_ORIGINS`, with commas).
     pub private_origins: Vec<String>,
+    /// The delivery stream of Amazon Data Firehose that takes lines of reports beside their being counted (`TIDEGATE_RAW_FIREHOSE`).
+    pub firehose: Option<String>,
+    /// Where Firehose is, where that is not AWS (`TIDEGATE_RAW_FIREHOSE_ENDPOINT`).
+    pub firehose_endpoint: Option<String>,
 }
 
 /// How answers go out.
@@ -85,7 +90,15 @@ impl Config {
             country_header: lower("TIDEGATE_COUNTRY_HEADER"),
             host_header: lower("TIDEGATE_HOST_HEADER"),
             private_origins: found("TIDEGATE_PRIVATE_ORIGINS").map_or_else(Vec::new, |list| list.split(',').map(str::to_owned).collect()),
+            firehose: found("TIDEGATE_RAW_FIREHOSE"),
+            firehose_endpoint: found("TIDEGATE_RAW_FIREHOSE_ENDPOINT"),
         })
+    }
+
+    /// Who signs.
+    pub(crate) fn credentials(&self) -> Credentials {
+        let (access, secret, session) = self.keys.clone();
+        Credentials::new(access, secret, session, None, "lambda")
     }
 }
 

@@ -9,8 +9,9 @@ use lambda_http::{Body, Error, RequestExt as _, request::RequestContext, service
 use tidegate_dispatch::{Dispatch, Host, Settled, State, Step};
 use tidegate_foreign::{Foreign, LoadError, Loads};
 use tidegate_function::{Fetched, Input, Loaded, Output, Request, World};
+use tidegate_stream::{report_stream, split_token};
 
-use crate::{Config, Response, answer::Answered, store::Store};
+use crate::{Config, Response, answer::Answered, raw::Raw, store::Store};
 
 /// The largest body of a request; our other hosts have the same bound.
 const REQUEST_BYTES: usize = 64 << 10;
@@ -46,6 +47,7 @@ pub async fn run(config: Config) -> Result<(), Error> {
 struct Edge {
     config: Config,
     store: Store,
+    raw: Option<Raw>,
     state: Mutex<State>,
     /// Made when it is first needed: its root certificates take longer to read than everything else at the start.
     foreign: OnceLock<Foreign>,
@@ -53,16 +55,29 @@ struct Edge {
 
 impl Edge {
     fn new(config: Config) -> Self {
-        Self { store: Store::new(&config), config, state: Mutex::default(), foreign: OnceLock::new() }
+        Self { store: Store::new(&config), raw: Raw::new(&config), config, state: Mutex::default(), foreign: OnceLock::new() }
     }
 
     async fn answer(&self, request: lambda_http::Request) -> Answered {
         let head_only = request.method() == http::Method::HEAD;
         let settled = match self.asked(request) {
-            Some(asked) => self.drive(asked).await,
+            Some(asked) => self.count(asked).await,
             None => Settled { status: 413, headers: Vec::new(), body: b"the body is too long\n".to_vec() },
         };
         Answered::new(settled, head_only)
+    }
+
+    /// A report that counts goes to another engine as well, where one is named.
+    async fn count(&self, request: Request) -> Settled {
+        let report = self.raw.as_ref().filter(|_| request.method == "POST" && report_stream(split_token(&request.path).1).is_some());
+        let Some(raw) = report else { return self.drive(request).await };
+        let country = request.header("viewer-country").unwrap_or_default().to_owned();
+        let (path, body) = (request.path.clone(), request.body.clone());
+        let settled = self.drive(request).await;
+        if (200..300).contains(&settled.status) {
+            raw.send(&path, &country, &body).await;
+        }
+        settled
     }
 
     async fn drive(&self, request: Request) -> Settled {
@@ -72,8 +87,7 @@ impl Edge {
             let Some(now) = world() else { return failed("the system gives no randomness\n") };
             let step = dispatch.poll(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner), &now);
             let input = match step {
-                // The futures of the SDK are deep: on the heap they end here.
-                Step::Do(output) => Box::pin(self.carry_out(output)).await,
+                Step::Do(output) => self.carry_out(output).await,
                 Step::Respond(settled) => return settled,
                 Step::Pause { .. } | Step::Send { .. } | Step::Wait { .. } => {
                     return failed("this host does not wait\n");

@@ -1,123 +1,139 @@
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_sdk_s3::{
-    Client,
-    config::{
-        BehaviorVersion, Region, RequestChecksumCalculation, ResponseChecksumValidation, StalledStreamProtectionConfig, retry::RetryConfig,
-        timeout::TimeoutConfig,
-    },
-    error::SdkError,
-    primitives::ByteStream,
-};
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::Full;
 use tidegate_function::{Condition, Fetched, Stored};
+use tidegate_sign::Signer;
 
-use crate::Config;
+use crate::{
+    Config,
+    outside::{Answer, Outside, Silence},
+};
 
 /// The largest object that is read: a segment bundle of 2 s at 60 Mbit/s.
 const OBJECT_BYTES: usize = 16 << 20;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// Until the head of an answer. S3 answers within 0.3 s but for one request in a hundred; asked again it answers from elsewhere.
-const ANSWER_TIMEOUT: Duration = Duration::from_millis(1500);
-/// A read may be sent again once: nobody else does it here. A write says what it saw, and its function decides.
-const ATTEMPTS: u32 = 2;
+const ANSWER_TIME: Duration = Duration::from_millis(1500);
 
-/// The bucket.
+/// The bucket, over HTTP: three verbs do not want the 4 MB of the AWS SDK, nor the time to load them.
 #[derive(Clone)]
 pub(crate) struct Store {
-    client: Client,
-    bucket: String,
+    outside: Outside,
+    /// Before a key.
+    base: String,
+    region: String,
+    credentials: Credentials,
 }
 
 impl Store {
     /// Sends nothing yet.
     pub(crate) fn new(config: &Config) -> Self {
-        let (access, secret, session) = config.keys.clone();
-        let mut builder = aws_sdk_s3::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(config.region.clone()))
-            .credentials_provider(Credentials::new(access, secret, session, None, "lambda"))
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-            .timeout_config(TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ANSWER_TIMEOUT).build());
-        if let Some(endpoint) = &config.endpoint {
-            // Other stores differ in which checksums they know; on AWS they stay on.
-            builder = builder
-                .endpoint_url(endpoint)
-                .force_path_style(true)
-                .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-                .response_checksum_validation(ResponseChecksumValidation::WhenRequired);
-        }
-        Self { client: Client::from_conf(builder.build()), bucket: config.bucket.clone() }
+        let base = base(config.endpoint.as_deref(), &config.bucket, &config.region);
+        Self { outside: Outside::new(&base), base, region: config.region.clone(), credentials: config.credentials() }
     }
 
     pub(crate) async fn fetch(&self, key: &str, range: Option<(u64, u64)>) -> Fetched {
-        let range = range.map(|(first, last)| format!("bytes={first}-{last}"));
-        let answer = match self.client.get_object().bucket(&self.bucket).key(key).set_range(range).send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                return match status(&error) {
-                    Some(404 | 416) => Fetched::Missing,
-                    _ => failed(key, &error, Fetched::Failed),
-                };
-            }
+        let range = range.and_then(|(first, last)| HeaderValue::try_from(format!("bytes={first}-{last}")).ok());
+        let headers = range.map(|range| (header::RANGE, range));
+        // A read is asked again once: nobody else does it here.
+        let answer = match self.send(Method::GET, key, headers.as_slice(), Bytes::new()).await {
+            Err(_) => self.send(Method::GET, key, headers.as_slice(), Bytes::new()).await,
+            Ok(answer) if answer.status.is_server_error() => self.send(Method::GET, key, headers.as_slice(), Bytes::new()).await,
+            answer => answer,
         };
-        if answer.content_length.is_some_and(|len| len > OBJECT_BYTES as i64) {
-            return Fetched::Failed;
-        }
-        let etag = answer.e_tag;
-        // Both clocks are Amazon's, or those of one installation.
-        let age_ms = answer.last_modified.and_then(|at| {
-            let written = UNIX_EPOCH + Duration::from_millis(u64::try_from(at.to_millis().ok()?).ok()?);
-            u64::try_from(SystemTime::now().duration_since(written).unwrap_or_default().as_millis()).ok()
-        });
-        match tokio::time::timeout(ANSWER_TIMEOUT * 2, answer.body.collect()).await {
-            Ok(Ok(bytes)) => Fetched::Got { bytes: bytes.to_vec(), etag, age_ms },
-            Ok(Err(_)) | Err(_) => Fetched::Failed,
+        match answer {
+            Ok(answer) if answer.status.is_success() => {
+                Fetched::Got { etag: etag(&answer), age_ms: age_ms(&answer), bytes: answer.body.to_vec() }
+            }
+            Ok(answer) if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::RANGE_NOT_SATISFIABLE) => Fetched::Missing,
+            answer => failed(key, &answer, Fetched::Failed),
         }
     }
 
+    /// Tried once: a write says what it saw, and its function decides.
     pub(crate) async fn store(&self, key: &str, body: Vec<u8>, content_type: &str, condition: &Condition) -> Stored {
-        let request = self.client.put_object().bucket(&self.bucket).key(key).content_type(content_type).body(ByteStream::from(body));
-        let request = match condition {
-            Condition::None => request,
-            Condition::Absent => request.if_none_match("*"),
-            Condition::Match(etag) => request.if_match(etag),
-        };
-        match request.send().await {
-            Ok(answer) => Stored::Done { etag: answer.e_tag },
-            Err(error) => match status(&error) {
-                Some(409 | 412) => Stored::Conflict,
-                // S3 says this of `If-Match` where there is no object.
-                Some(404) if matches!(condition, Condition::Match(_)) => Stored::Conflict,
-                _ => failed(key, &error, Stored::Failed),
+        let condition_header = match condition {
+            Condition::None => None,
+            Condition::Absent => Some((header::IF_NONE_MATCH, HeaderValue::from_static("*"))),
+            Condition::Match(etag) => match HeaderValue::try_from(etag) {
+                Ok(etag) => Some((header::IF_MATCH, etag)),
+                Err(_) => return Stored::Conflict,
             },
+        };
+        let Ok(kind) = HeaderValue::try_from(content_type) else { return Stored::Failed };
+        let headers: Vec<_> = [(header::CONTENT_TYPE, kind)].into_iter().chain(condition_header).collect();
+        match self.send(Method::PUT, key, &headers, body.into()).await {
+            Ok(answer) if answer.status.is_success() => Stored::Done { etag: etag(&answer) },
+            Ok(answer) if matches!(answer.status, StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED) => Stored::Conflict,
+            // S3 says this of `If-Match` where there is no object.
+            Ok(answer) if answer.status == StatusCode::NOT_FOUND && matches!(condition, Condition::Match(_)) => Stored::Conflict,
+            answer => failed(key, &answer, Stored::Failed),
         }
     }
 
     pub(crate) async fn delete(&self, key: &str) -> Stored {
-        match self.client.delete_object().bucket(&self.bucket).key(key).send().await {
-            Ok(_) => Stored::Done { etag: None },
-            Err(error) if status(&error) == Some(404) => Stored::Done { etag: None },
-            Err(error) => failed(key, &error, Stored::Failed),
+        match self.send(Method::DELETE, key, &[], Bytes::new()).await {
+            Ok(answer) if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND => Stored::Done { etag: None },
+            answer => failed(key, &answer, Stored::Failed),
         }
+    }
+
+    async fn send(&self, method: Method, key: &str, headers: &[(HeaderName, HeaderValue)], body: Bytes) -> Result<Answer, Silence> {
+        let request = Request::builder().method(method).uri(format!("{}{key}", self.base)).body(Full::new(body.clone()));
+        let mut request = request.map_err(|error| Silence::Failed(error.to_string()))?;
+        request.headers_mut().extend(headers.iter().cloned());
+        let signer = Signer { credentials: &self.credentials, region: &self.region, service: "s3" };
+        signer.sign(&mut request, &body, SystemTime::now()).map_err(Silence::Failed)?;
+        self.outside.ask(request, ANSWER_TIME, OBJECT_BYTES).await
     }
 }
 
-fn status<E>(error: &SdkError<E>) -> Option<u16> {
-    error.raw_response().map(|response| response.status().as_u16())
+/// What stands before a key. On AWS the bucket is in the name of the host, unless that would have no certificate.
+fn base(endpoint: Option<&str>, bucket: &str, region: &str) -> String {
+    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+    match endpoint {
+        Some(endpoint) => format!("{}/{bucket}/", endpoint.trim_end_matches('/')),
+        None if bucket.contains('.') => format!("https://s3.{region}.{domain}/{bucket}/"),
+        None => format!("https://{bucket}.s3.{region}.{domain}/"),
+    }
+}
+
+fn etag(answer: &Answer) -> Option<String> {
+    answer.headers.get(header::ETAG)?.to_str().ok().map(str::to_owned)
+}
+
+/// How long ago an object was written, by the store's own clock.
+fn age_ms(answer: &Answer) -> Option<u64> {
+    let date = |name: HeaderName| httpdate::parse_http_date(answer.headers.get(name)?.to_str().ok()?).ok();
+    let age = date(header::DATE)?.duration_since(date(header::LAST_MODIFIED)?).unwrap_or_default();
+    u64::try_from(age.as_millis()).ok()
 }
 
 /// One line for the log of the function: what failed and how, without what was sent.
 #[allow(clippy::print_stderr, reason = "standard error is the log of a function")]
-fn failed<E, T>(key: &str, error: &SdkError<E>, outcome: T) -> T {
-    match status(error) {
-        Some(403) => eprintln!(
-            "tidegate: the bucket refuses {key} (403): give the role of the function the rights on live/ and meta/, and on listing"
+fn failed<T>(key: &str, answer: &Result<Answer, Silence>, outcome: T) -> T {
+    match answer.as_ref().map(|answer| answer.status.as_u16()) {
+        Ok(403) => eprintln!(
+            "tidegate: the bucket refuses {key} (403): give the role of the function the rights on live/, meta/ and analytics/, and on listing"
         ),
-        Some(301 | 307) => eprintln!("tidegate: the bucket is in another region than the function (asked for {key})"),
-        Some(status) => eprintln!("tidegate: the bucket answers {status} for {key}"),
-        None => eprintln!("tidegate: the bucket does not answer for {key}: {error}"),
+        Ok(301 | 307) => eprintln!("tidegate: the bucket is in another region than the function (asked for {key})"),
+        Ok(status) => eprintln!("tidegate: the bucket answers {status} for {key}"),
+        Err(error) => eprintln!("tidegate: the bucket does not answer for {key}: {error}"),
     }
     outcome
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_found_where_they_are() {
+        assert_eq!(base(None, "live", "eu-west-1"), "https://live.s3.eu-west-1.amazonaws.com/");
+        assert_eq!(base(None, "live.example", "eu-west-1"), "https://s3.eu-west-1.amazonaws.com/live.example/");
+        assert_eq!(base(None, "live", "cn-north-1"), "https://live.s3.cn-north-1.amazonaws.com.cn/");
+        assert_eq!(base(Some("http://127.0.0.1:9000/"), "live", "us-east-1"), "http://127.0.0.1:9000/live/");
+    }
 }

@@ -60,6 +60,9 @@ impl Field {
     }
 }
 
+/// What a program can rely on; upper case, addresses of IPv6 and what has no path are taken as well.
+const URL_PATTERN: &str =
+    "^https://[a-z0-9][a-z0-9.-]*(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?/";
 /// Errors that are reported at once.
 const ERRORS_MAX: usize = 16;
 /// Characters of an address.
@@ -174,13 +177,23 @@ fn is_language(text: &str) -> bool {
     letters && rest && text.len() <= 35
 }
 
-/// An absolute https address without user, with a host, in the characters of RFC 3986.
+/// An absolute https address without user, with a host and perhaps a port, in the characters of RFC 3986. Whether the host is one of the
+/// open internet is looked at when somebody connects to it: a name says nothing about that.
 pub(crate) fn is_url(text: &str) -> bool {
     let Some(rest) = text.strip_prefix("https://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let plain = text.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}'));
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
-    plain && text.len() <= URL_MAX && !host.is_empty() && !authority.contains('@') && host.bytes().any(|b| b.is_ascii_alphanumeric())
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !authority.ends_with(']') => (host, Some(port)),
+        _ => (authority, None),
+    };
+    let has_port = port.is_none_or(|port| port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok_and(|port| port > 0));
+    plain
+        && has_port
+        && text.len() <= URL_MAX
+        && !host.is_empty()
+        && !authority.contains('@')
+        && host.bytes().any(|b| b.is_ascii_alphanumeric())
 }
 
 /// The table as a schema of JSON Schema 2020-12.
@@ -214,7 +227,7 @@ fn describe_kind(kind: &'static Kind) -> Json {
         Kind::Name => of("string").with("pattern", "^[a-z0-9][a-z0-9_-]{0,63}$"),
         Kind::Language => of("string").with("pattern", "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$"),
         Kind::Country => of("string").with("pattern", "^[A-Z]{2}$"),
-        Kind::Url => of("string").with("format", "uri").with("pattern", "^https://[a-z0-9.-]+/").with("maxLength", count(&URL_MAX)),
+        Kind::Url => of("string").with("format", "uri").with("pattern", URL_PATTERN).with("maxLength", count(&URL_MAX)),
         Kind::Time => of("string").with("format", "date-time"),
         Kind::Choice(words) => of("string").with("enum", words.iter().map(|word| Json::from(*word)).collect::<Vec<_>>()),
         Kind::Scope => of("string").with("enum", Scope::ALL.map(|scope| Json::from(scope.as_str())).to_vec()),
@@ -228,4 +241,35 @@ fn describe_kind(kind: &'static Kind) -> Json {
 /// Names of the members in which two objects differ.
 pub(crate) fn differing(fields: &'static [Field], a: &Json, b: &Json) -> Vec<Json> {
     fields.iter().filter(|field| a.get(field.name) != b.get(field.name)).map(|field| field.name.to_string().into()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_may_name_a_port_that_exists_and_no_user() {
+        for url in [
+            "https://host/",
+            "https://host:8443/hook?x=1",
+            "https://host:65535",
+            "https://1.1.1.1:1/",
+            "https://[2606:4700::1111]/",
+            "https://[2606:4700::1111]:8443/",
+        ] {
+            assert!(is_url(url), "{url}");
+        }
+        for url in [
+            "https://host:0/",
+            "https://host:65536/",
+            "https://host:/",
+            "https://host:+1/",
+            "https://host:8443:1@x/",
+            "https://:8443/",
+            "http://host/",
+            "https://user@host/",
+        ] {
+            assert!(!is_url(url), "{url}");
+        }
+    }
 }

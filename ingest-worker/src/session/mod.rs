@@ -20,6 +20,7 @@ use crate::{
     announce::{Announcer, News},
     config::Config,
     metrics::Metrics,
+    rules::{Rules, configured},
     source::Source,
     transcode::Ffmpeg,
     twin::Access,
@@ -35,6 +36,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access: Arc<Access>,
     pub(crate) announcer: Announcer,
+    pub(crate) rules: Rules,
 }
 
 /// Sessions in a row that are shorter than [`SESSION_TIME_MIN`]; a source that changes its mind more often is broken.
@@ -46,6 +48,8 @@ pub(crate) async fn publish<S: Source>(shared: Arc<Shared>, stream: StreamId, mu
     let metrics = shared.metrics.stream(&stream);
     metrics.set_live(true);
     let herald = shared.announcer.herald(&stream);
+    let config = configured(&shared.config, &shared.rules.of(&stream).await);
+    let stop = shared.rules.watch(&stream, &stop);
     let errored = |why: String| herald.say(News::Errored { id: run::name(), why });
     let mut known = Known::default();
     let mut gops = Gops::default();
@@ -69,7 +73,7 @@ pub(crate) async fn publish<S: Source>(shared: Arc<Shared>, stream: StreamId, mu
             backlog.push_front(first);
         }
         let began = Instant::now();
-        let session = Session::open(&shared, &stream, &herald, known.clone(), gops);
+        let session = Session::open(&shared, &config, &stream, &herald, known.clone(), gops);
         match session.run(&mut source, backlog, &stop).await {
             Outcome::Ended => break,
             Outcome::Reopen { known: now, gops: found, first } => {
@@ -84,6 +88,8 @@ pub(crate) async fn publish<S: Source>(shared: Arc<Shared>, stream: StreamId, mu
             }
         }
     }
+    // Nobody looks at its document any more.
+    stop.cancel();
     metrics.set_live(false);
     herald.say(News::Idle);
     herald.end().await;

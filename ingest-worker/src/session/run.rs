@@ -23,7 +23,7 @@ use super::{
 use crate::{
     announce::{Herald, News},
     body::{BodyReader, Media},
-    config::Mode,
+    config::{Config, Mode},
     cues::Cues,
     flv::{Tag, TagKind},
     metrics::StreamMetrics,
@@ -91,10 +91,10 @@ const DRAIN_TIME_MAX: Duration = Duration::from_secs(2);
 const FINISH_TIME_MAX: Duration = Duration::from_secs(7);
 
 impl<'a> Session<'a> {
-    pub(super) fn open(shared: &'a Shared, stream: &StreamId, herald: &'a Herald, known: Known, gops: Gops) -> Self {
-        let plan = plan(&shared.config, known.source_video(), known.audio.is_some(), gops, shared.ffmpeg.is_some());
+    pub(super) fn open(shared: &'a Shared, settings: &Config, stream: &StreamId, herald: &'a Herald, known: Known, gops: Gops) -> Self {
+        let plan = plan(settings, known.source_video(), known.audio.is_some(), gops, shared.ffmpeg.is_some());
         let (clock, session) = (Clock::new(), name());
-        let package = &shared.config.package;
+        let package = &settings.package;
         let mut config = tidegate_packager::Config::new(stream.clone(), session.clone(), plan.renditions.clone());
         config.writer = WriterId(random());
         config.segment_target_us = package.segment_ms.saturating_mul(1000);

@@ -22,6 +22,7 @@ use super::{
     Item, Registry, Source, StreamKeys,
     registry::{Claim, Slot},
 };
+use crate::rules::Rules;
 use connection::{Connection, Ended, HandshakeError};
 
 /// What the RTMP server allows.
@@ -49,6 +50,7 @@ pub(crate) struct RtmpServer {
     listener: TcpListener,
     config: RtmpConfig,
     keys: StreamKeys,
+    rules: Rules,
     registry: Registry<Connection>,
 }
 
@@ -67,9 +69,9 @@ const REFUSAL_DELAY: Duration = Duration::from_millis(500);
 
 impl RtmpServer {
     /// Begins to listen.
-    pub(crate) async fn bind(config: RtmpConfig, keys: StreamKeys) -> io::Result<Self> {
+    pub(crate) async fn bind(config: RtmpConfig, keys: StreamKeys, rules: Rules) -> io::Result<Self> {
         let listener = TcpListener::bind(config.listen).await?;
-        Ok(Self { listener, config, keys, registry: Registry::default() })
+        Ok(Self { listener, config, keys, rules, registry: Registry::default() })
     }
 
     /// Where it listens; the port is the real one where the configuration says 0.
@@ -113,12 +115,12 @@ impl RtmpServer {
                 warn!(limit = self.config.connections, "too many RTMP connections: one more is closed");
                 continue;
             };
-            let (keys, registry, config) = (self.keys.clone(), self.registry.clone(), self.config.clone());
+            let (keys, rules, registry, config) = (self.keys.clone(), self.rules.clone(), self.registry.clone(), self.config.clone());
             let (session, stop) = (session.clone(), stop.clone());
             tasks.spawn(async move {
                 let opened = tokio::select! {
                     () = stop.cancelled() => return,
-                    opened = open(stream, peer.ip(), &keys, &registry, &config) => opened,
+                    opened = open(stream, peer.ip(), &keys, &rules, &registry, &config) => opened,
                 };
                 if let Some(source) = opened {
                     session(source.slot.stream().clone(), source).await;
@@ -134,6 +136,7 @@ async fn open(
     stream: TcpStream,
     peer: IpAddr,
     keys: &StreamKeys,
+    rules: &Rules,
     registry: &Registry<Connection>,
     config: &RtmpConfig,
 ) -> Option<RtmpSource> {
@@ -166,6 +169,12 @@ async fn open(
             return None;
         }
     };
+    if !rules.of(&stream).await.allows() {
+        warn!(%peer, %stream, "a publisher of a stream that is switched off is refused");
+        sleep(REFUSAL_DELAY).await;
+        connection.refuse(&publish, "This stream is switched off.").await;
+        return None;
+    }
     match registry.claim(&stream) {
         Claim::Busy => {
             warn!(%peer, %stream, "a second publisher of a stream is refused");

@@ -74,6 +74,13 @@ impl Store {
         store
     }
 
+    /// With these objects in it.
+    pub async fn with(objects: impl IntoIterator<Item = (String, Vec<u8>)>) -> Self {
+        let store = Self::start().await;
+        objects.into_iter().for_each(|(key, bytes)| store.put(&key, bytes, ""));
+        store
+    }
+
     pub fn endpoint(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

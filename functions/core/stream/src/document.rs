@@ -5,6 +5,7 @@ mod event;
 mod facts;
 mod index;
 mod publish;
+mod rules;
 mod sessions;
 mod token;
 
@@ -17,6 +18,7 @@ pub use event::{EventKind, event_document};
 pub use facts::{Passed, SessionFacts};
 pub use index::{Entry, IndexPage, PAGE_ENTRIES, Summary};
 pub use publish::PublishToken;
+pub use rules::{LatencyMode, PublishRules, RungRule};
 pub use sessions::Sessions;
 pub use token::{ApiToken, ApiTokens, Denied, Scope};
 

@@ -4,12 +4,6 @@ use aws_credential_types::{
     Credentials,
     provider::{ProvideCredentials as _, SharedCredentialsProvider},
 };
-use aws_sigv4::{
-    http_request::{
-        PayloadChecksumKind, PercentEncodingMode, SignableBody, SignableRequest, SigningSettings, UriPathNormalizationMode, sign,
-    },
-    sign::v4,
-};
 use tokio::sync::Mutex;
 
 use super::FetchError;
@@ -32,26 +26,9 @@ impl Signer {
 
     /// Adds the signature to `request`; every header that it has at this point is signed.
     pub(crate) async fn sign<B>(&self, request: &mut http::Request<B>, body: &[u8]) -> Result<(), FetchError> {
-        let identity = self.credentials().await?.into();
-        let mut settings = SigningSettings::default();
-        settings.percent_encoding_mode = PercentEncodingMode::Single;
-        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-        settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
-        let params = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name(self.service)
-            .time(SystemTime::now())
-            .settings(settings)
-            .build()
-            .map_err(|error| FetchError::Sign(error.to_string()))?
-            .into();
-        let uri = request.uri().to_string();
-        let headers = request.headers().iter().filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let signable = SignableRequest::new(request.method().as_str(), uri, headers, SignableBody::Bytes(body));
-        let signature = signable.and_then(|signable| sign(signable, &params)).map_err(|error| FetchError::Sign(error.to_string()))?;
-        signature.into_parts().0.apply_to_request_http1x(request);
-        Ok(())
+        let credentials = self.credentials().await?;
+        let signer = tidegate_sign::Signer { credentials: &credentials, region: &self.region, service: self.service };
+        signer.sign(request, body, SystemTime::now()).map_err(FetchError::Sign)
     }
 
     async fn credentials(&self) -> Result<Credentials, FetchError> {

@@ -3,21 +3,21 @@
 #[allow(dead_code, reason = "shared with the bench")]
 mod emulator;
 mod event;
-mod store;
 
-use std::{path::Path, sync::atomic::Ordering::Relaxed};
+use std::path::Path;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use tidegate_golden::{cases, golden_bucket};
+use tidegate_rig::Store;
 
 use crate::{
     emulator::{Answer, Environment, Outcome},
     event::{SOURCES, Source, event},
-    store::Store,
 };
 
 async fn start(store: &Store, more: &[(&str, &str)]) -> Environment {
-    let variables = [&[("TIDEGATE_STORE_BUCKET", "bucket"), ("AWS_ENDPOINT_URL", store.endpoint.as_str())], more].concat();
+    let endpoint = store.endpoint();
+    let variables = [&[("TIDEGATE_STORE_BUCKET", "bucket"), ("AWS_ENDPOINT_URL", endpoint.as_str())], more].concat();
     Environment::start(Path::new(env!("CARGO_BIN_EXE_bootstrap")), &variables).await
 }
 
@@ -27,7 +27,7 @@ fn get(source: Source, target: &str) -> serde_json::Value {
 
 #[tokio::test]
 async fn golden_cases_are_the_same_bytes_from_every_source_of_events() {
-    let store = Store::start(golden_bucket()).await;
+    let store = Store::with(golden_bucket()).await;
     let buffered = start(&store, &[]).await;
     let streaming = start(&store, &[("TIDEGATE_RESPONSE", "stream")]).await;
     let mut wrong = Vec::new();
@@ -59,7 +59,7 @@ async fn golden_cases_are_the_same_bytes_from_every_source_of_events() {
 
 #[tokio::test]
 async fn head_says_the_length_and_sends_no_body() {
-    let store = Store::start(golden_bucket()).await;
+    let store = Store::with(golden_bucket()).await;
     let lambda = start(&store, &[]).await;
     let session = tidegate_golden::session_path();
     let answer = lambda.ask(&event(Source::FunctionUrl, "HEAD", &format!("{session}/high/3.m4s"), &[], None)).await;
@@ -68,8 +68,9 @@ async fn head_says_the_length_and_sends_no_body() {
 
 #[tokio::test]
 async fn bodies_come_as_text_or_base64_and_have_a_bound() {
-    let store = Store::start(golden_bucket()).await;
-    let token = tidegate_golden::api_token(&mut store.objects.lock().unwrap());
+    let mut objects = golden_bucket();
+    let token = tidegate_golden::api_token(&mut objects);
+    let store = Store::with(objects).await;
     let lambda = start(&store, &[]).await;
     let headers = [("authorization".to_owned(), format!("Bearer {token}")), ("content-type".to_owned(), "application/json".to_owned())];
     for (source, id) in [(Source::FunctionUrl, "one"), (Source::Gateway, "two"), (Source::LoadBalancer, "three")] {
@@ -79,7 +80,7 @@ async fn bodies_come_as_text_or_base64_and_have_a_bound() {
         assert_eq!(made.status, 201, "{}", String::from_utf8_lossy(&made.body));
         let again = lambda.ask(&event(source, "POST", "/api/v1/streams", &headers, Some((&body, false)))).await;
         assert_eq!(again.status, 409, "the first one is there: {}", String::from_utf8_lossy(&again.body));
-        assert!(store.objects.lock().unwrap().contains_key(&format!("meta/streams/{id}.json")));
+        assert!(store.object(&format!("meta/streams/{id}.json")).is_some());
     }
     let long = "x".repeat((64 << 10) + 1);
     assert_eq!(lambda.ask(&event(Source::FunctionUrl, "POST", "/api/v1/streams", &headers, Some((&long, false)))).await.status, 413);
@@ -87,13 +88,13 @@ async fn bodies_come_as_text_or_base64_and_have_a_bound() {
 
 #[tokio::test]
 async fn a_store_that_fails_is_503_and_the_environment_goes_on() {
-    let store = Store::start(golden_bucket()).await;
+    let store = Store::with(golden_bucket()).await;
     let lambda = start(&store, &[]).await;
-    store.fails.store(500, Relaxed);
+    store.fail(usize::MAX, 500);
     let target = format!("{}/high.m3u8", tidegate_golden::session_path());
     let answer = lambda.ask(&get(Source::FunctionUrl, &target)).await;
     assert_eq!((answer.status, answer.headers["retry-after"].as_str()), (503, "1"));
-    store.fails.store(0, Relaxed);
+    store.fail(0, 500);
     // What failed is not remembered as missing for longer than a moment.
     let mut status = 0;
     for _ in 0..100 {
@@ -108,7 +109,7 @@ async fn a_store_that_fails_is_503_and_the_environment_goes_on() {
 
 #[tokio::test]
 async fn an_event_that_is_none_is_an_error_of_that_event_alone() {
-    let store = Store::start(golden_bucket()).await;
+    let store = Store::with(golden_bucket()).await;
     let lambda = start(&store, &[]).await;
     let Outcome::Failed(error) = lambda.invoke(&serde_json::json!({ "detail": "a scheduled event" })).await else { panic!() };
     assert!(error["errorMessage"].as_str().unwrap().contains("JSON payload"), "{error}");
@@ -124,10 +125,11 @@ async fn a_function_that_is_not_configured_says_what_is_missing() {
 
 #[tokio::test]
 async fn viewers_cannot_say_who_they_are_or_reach_into_the_bucket() {
-    let store = Store::start(golden_bucket()).await;
-    let mut document = store.objects.lock().unwrap().get("meta/streams/hidden.json").cloned().unwrap();
-    document = String::from_utf8(document).unwrap().replace(r#""access":"signed""#, r#""access":"public","countries":["DE"]"#).into_bytes();
-    store.objects.lock().unwrap().insert("meta/streams/hidden.json".into(), document);
+    let mut objects = golden_bucket();
+    let document = objects.get_mut("meta/streams/hidden.json").unwrap();
+    let text = String::from_utf8(document.clone()).unwrap();
+    *document = text.replace(r#""access":"signed""#, r#""access":"public","countries":["DE"]"#).into_bytes();
+    let store = Store::with(objects).await;
     let lambda = start(&store, &[("TIDEGATE_COUNTRY_HEADER", "CloudFront-Viewer-Country")]).await;
     let status = async |name: &str, value: &str| {
         let headers = [(name.to_owned(), value.to_owned())];
@@ -137,4 +139,24 @@ async fn viewers_cannot_say_who_they_are_or_reach_into_the_bucket() {
     assert_eq!(status("tidegate-viewer-country", "DE").await, 403);
     assert_eq!(status("cloudfront-viewer-country", "FR").await, 403);
     assert_eq!(status("cloudfront-viewer-country", "DE").await, 200);
+}
+
+#[tokio::test]
+async fn lines_of_a_report_that_counts_go_to_firehose_before_it_is_answered() {
+    let (store, firehose) = (Store::with(golden_bucket()).await, Store::start().await);
+    firehose.reply(r#"{"FailedPutCount":0}"#);
+    let endpoint = format!("{}/bucket/raw", firehose.endpoint());
+    let lambda = start(&store, &[("TIDEGATE_RAW_FIREHOSE", "reports"), ("TIDEGATE_RAW_FIREHOSE_ENDPOINT", &endpoint)]).await;
+    let kind = [("content-type".to_owned(), "application/cmcd".to_owned())];
+    let post = async |stream: &str| {
+        let line = "e=t,sid=\"a\",sta=p,ts=1,v=2";
+        lambda.ask(&event(Source::FunctionUrl, "POST", &format!("/live/{stream}/beacon"), &kind, Some((line, false)))).await.status
+    };
+    assert_eq!(post("nobody").await, 404);
+    assert!(firehose.requests("raw").is_empty(), "what does not count is not sent");
+    assert_eq!(post(tidegate_golden::session_path().split('/').nth(2).unwrap()).await, 204);
+    let seen = firehose.requests("raw");
+    assert!(seen.len() == 1 && seen[0].headers["authorization"].to_str().unwrap().contains("/firehose/aws4_request"), "{seen:?}");
+    firehose.fail(usize::MAX, 500);
+    assert_eq!(post(tidegate_golden::session_path().split('/').nth(2).unwrap()).await, 204, "a player does not send it again for that");
 }

@@ -24,16 +24,20 @@ pub(crate) const FIELDS: &[Field] = &[
     Field::or("visibility", "\"public\"", Kind::Choice(&["public", "unlisted", "private"]), "Who may know of it"),
     Field::or("poster", "null", Kind::Url, "A picture for before it plays"),
     Field::or("thumbnails", "[]", Kind::List { of: &Kind::Object(THUMBNAIL), max: 8 }, "Small pictures"),
-    Field::or("latency_mode", "\"low\"", Kind::Choice(&["ultra", "low", "normal"]), "Short parts cost requests"),
-    Field::or("dvr_window_s", "3600", Kind::Whole { min: 60, max: 86_400 }, "How much of the past can be played"),
-    Field::or("retention_days", "null", Kind::Whole { min: 0, max: 3650 }, "How long recordings stay; null: for ever"),
-    Field::or("ladder", "null", Kind::List { of: &Kind::Object(RUNG), max: 8 }, "Rungs below the source; null: the worker's own"),
     Field::or(
-        "playback",
-        "{\"access\":\"public\",\"origins\":[],\"countries\":[],\"blocked_countries\":[]}",
-        Kind::Object(PLAYBACK),
-        "Who may watch",
+        "latency_mode",
+        "\"low\"",
+        Kind::Choice(&["ultra", "low", "normal"]),
+        "Parts of 0.2 s, the worker's own, or 1 s, from the next publish on: short ones cost requests",
     ),
+    Field::or("dvr_window_s", "3600", Kind::Whole { min: 60, max: 86_400 }, "How much of the past can be played, from the next publish on"),
+    Field::or(
+        "ladder",
+        "null",
+        Kind::List { of: &Kind::Object(RUNG), max: 8 },
+        "Rungs below the source, from the next publish on; null: the worker's own",
+    ),
+    Field::or("playback", "{\"access\":\"public\",\"countries\":[],\"blocked_countries\":[]}", Kind::Object(PLAYBACK), "Who may watch"),
     Field::or("viewer_count", "\"public\"", Kind::Choice(&["public", "hidden"]), "Whether everybody sees how many watch"),
     Field::or(
         "viewer_thresholds",
@@ -42,7 +46,7 @@ pub(crate) const FIELDS: &[Field] = &[
         "Numbers of viewers of which `viewer.threshold` tells, once in a session each",
     ),
     Field::or("scheduled_start", "null", Kind::Time, "When it is to begin"),
-    Field::or("enabled", "true", Kind::Flag, "Whether it may be published"),
+    Field::or("enabled", "true", Kind::Flag, "Whether it may be published and watched"),
 ];
 
 const THUMBNAIL: &[Field] = &[
@@ -64,7 +68,6 @@ const PLAYBACK: &[Field] = &[
         Kind::Choice(&["public", "token", "private"]),
         "Whether a playback token is needed; private: one for this stream alone",
     ),
-    Field::or("origins", "[]", Kind::List { of: &Kind::Url, max: 32 }, "Pages that may embed it; none: all"),
     Field::or("countries", "[]", COUNTRIES, "Where it may be watched; none: everywhere"),
     Field::or("blocked_countries", "[]", COUNTRIES, "Where it may not be watched"),
 ];

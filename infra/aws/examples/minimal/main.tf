@@ -31,6 +31,7 @@ module "function" {
   bucket       = module.storage.bucket
   bucket_arn   = module.storage.arn
   playlists    = var.playlists
+  reports      = var.analytics ? { stream = module.analytics[0].stream, arn = module.analytics[0].stream_arn } : null
   tags         = local.tags
 }
 

@@ -1,31 +1,38 @@
-# Single reports of viewers, for questions that the windows in the bucket do not answer: Firehose takes lines of JSON (the events of CMCD v2
-# with stream and time beside them) and writes them by hour; Athena reads them where they lie. Partitions are computed from the query
-# (projection), so that no crawler runs. Who sends lines needs `firehose:PutRecordBatch` on the stream and nothing else.
+# Lines of viewers' reports, for questions that the windows in the bucket do not answer: edges put them to Firehose as they came (events of
+# CMCD v2 with time, stream and country beside them), which writes Parquet by the hour; Athena reads it where it lies. Partitions are computed
+# from the query (projection), so that no crawler runs. Who sends lines needs `firehose:PutRecordBatch` on the stream and nothing else.
 
 data "aws_caller_identity" "this" {}
+
+data "aws_partition" "this" {}
 
 data "aws_region" "this" {}
 
 locals {
   prefix   = "analytics/raw"
   database = replace("${var.name}_analytics", "-", "_")
+  # As tidegate-raw writes a row.
   columns = {
-    time_ms  = "bigint"
-    stream   = "string"
-    sid      = "string"
-    event    = "string"
-    state    = "string"
-    country  = "string"
-    device   = "string"
-    br       = "int"
-    bl       = "int"
-    ltc      = "int"
-    msd      = "int"
-    bsd      = "int"
-    mtp      = "int"
-    ec       = "string"
-    watch_ms = "int"
+    at      = "timestamp"
+    stream  = "string"
+    edge    = "string"
+    country = "string"
+    network = "string"
+    line    = "string"
   }
+
+  # A player sends a report again until it is taken, so a line may lie here twice. What our player says of the time since its event before
+  # (`com.tidegate-since`: time, played, stalled, stalls, whether it ran) is what is added up.
+  events = <<-SQL
+    SELECT stream, country, min(at) AS at,
+           regexp_extract(line, '(?:^|,)sid="([^"]*)"', 1) AS session,
+           regexp_extract(line, '(?:^|,)sn=([0-9]+)', 1) AS number,
+           coalesce(try_cast(regexp_extract(line, 'com\.tidegate-since="[0-9]+ ([0-9]+)', 1) AS bigint), 0) AS played_ms,
+           coalesce(try_cast(regexp_extract(line, 'com\.tidegate-since="[0-9]+ [0-9]+ ([0-9]+)', 1) AS bigint), 0) AS stalled_ms
+    FROM reports
+    WHERE hour >= date_format(now() - interval '%s' hour, '%%Y-%%m-%%d-%%H')
+    GROUP BY stream, country, line
+  SQL
 }
 
 data "aws_iam_policy_document" "assume" {
@@ -56,6 +63,18 @@ data "aws_iam_policy_document" "this" {
     sid       = "FindBucket"
     actions   = ["s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads"]
     resources = [var.bucket_arn]
+  }
+
+  statement {
+    # The columns of Parquet are those of the table.
+    sid     = "ReadTable"
+    actions = ["glue:GetTable", "glue:GetTableVersion", "glue:GetTableVersions"]
+
+    resources = [
+      "arn:${data.aws_partition.this.partition}:glue:${data.aws_region.this.name}:${data.aws_caller_identity.this.account_id}:catalog",
+      aws_glue_catalog_database.this.arn,
+      aws_glue_catalog_table.reports.arn,
+    ]
   }
 }
 
@@ -89,8 +108,31 @@ resource "aws_kinesis_firehose_delivery_stream" "reports" {
     # Few large objects: a query pays for what it opens.
     buffering_size     = 64
     buffering_interval = 300
-    compression_format = "GZIP"
+    # Parquet compresses by itself.
+    compression_format = "UNCOMPRESSED"
+
+    data_format_conversion_configuration {
+      input_format_configuration {
+        deserializer {
+          open_x_json_ser_de {}
+        }
+      }
+
+      output_format_configuration {
+        serializer {
+          parquet_ser_de {}
+        }
+      }
+
+      schema_configuration {
+        role_arn      = aws_iam_role.firehose.arn
+        database_name = aws_glue_catalog_database.this.name
+        table_name    = aws_glue_catalog_table.reports.name
+      }
+    }
   }
+
+  depends_on = [aws_iam_role_policy.firehose]
 }
 
 resource "aws_glue_catalog_database" "this" {
@@ -113,8 +155,7 @@ resource "aws_glue_catalog_table" "reports" {
     "projection.hour.interval.unit" = "HOURS"
     "projection.hour.range"         = "NOW-${var.raw_days}DAYS,NOW"
     "storage.location.template"     = "s3://${var.bucket}/${local.prefix}/hour=$${hour}/"
-    "classification"                = "json"
-    "compressionType"               = "gzip"
+    "classification"                = "parquet"
   }
 
   partition_keys {
@@ -124,13 +165,11 @@ resource "aws_glue_catalog_table" "reports" {
 
   storage_descriptor {
     location      = "s3://${var.bucket}/${local.prefix}/"
-    input_format  = "org.apache.hadoop.mapred.TextInputFormat"
-    output_format = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
+    input_format  = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat"
+    output_format = "org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat"
 
     ser_de_info {
-      serialization_library = "org.openx.data.jsonserde.JsonSerDe"
-      # A line that is broken is a row of nulls and not the end of the query.
-      parameters = { "ignore.malformed.json" = "true" }
+      serialization_library = "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
     }
 
     dynamic "columns" {
@@ -215,10 +254,9 @@ resource "aws_athena_named_query" "concurrent" {
   workgroup   = aws_athena_workgroup.this.id
   database    = aws_glue_catalog_database.this.name
   query       = <<-SQL
-    SELECT stream, date_trunc('minute', from_unixtime(time_ms / 1000)) AS minute, sum(watch_ms) / 60000.0 AS viewers
-    FROM reports
-    WHERE hour >= date_format(now() - interval '3' hour, '%Y-%m-%d-%H')
-    GROUP BY 1, 2 ORDER BY 2, 1
+    WITH events AS (${format(local.events, "3")})
+    SELECT stream, date_trunc('minute', at) AS minute, sum(least(played_ms, 90000)) / 60000.0 AS viewers
+    FROM events GROUP BY 1, 2 ORDER BY 2, 1
   SQL
 }
 
@@ -228,9 +266,8 @@ resource "aws_athena_named_query" "stalls" {
   workgroup   = aws_athena_workgroup.this.id
   database    = aws_glue_catalog_database.this.name
   query       = <<-SQL
-    SELECT stream, country, sum(bsd) * 1.0 / nullif(sum(watch_ms) + sum(bsd), 0) AS stalled, count(DISTINCT sid) AS plays
-    FROM reports
-    WHERE hour >= date_format(now() - interval '1' day, '%Y-%m-%d-%H')
-    GROUP BY 1, 2 HAVING count(DISTINCT sid) >= 5 ORDER BY 3 DESC
+    WITH events AS (${format(local.events, "24")})
+    SELECT stream, country, sum(stalled_ms) * 1.0 / nullif(sum(played_ms) + sum(stalled_ms), 0) AS stalled, count(DISTINCT session) AS sessions
+    FROM events GROUP BY 1, 2 HAVING count(DISTINCT session) >= 5 ORDER BY 3 DESC
   SQL
 }

@@ -16,13 +16,29 @@ data "aws_iam_policy_document" "this" {
   statement {
     sid       = "ReadMediaAndDocuments"
     actions   = ["s3:GetObject"]
-    resources = ["${var.bucket_arn}/live/*", "${var.bucket_arn}/meta/*"]
+    resources = ["${var.bucket_arn}/live/*", "${var.bucket_arn}/meta/*", "${var.bucket_arn}/analytics/*"]
   }
 
   statement {
     sid       = "WriteDocuments"
     actions   = ["s3:PutObject", "s3:DeleteObject"]
     resources = ["${var.bucket_arn}/meta/*"]
+  }
+
+  statement {
+    sid       = "WriteWhatViewersReport"
+    actions   = ["s3:PutObject"]
+    resources = [for folder in ["salt", "open", "minute"] : "${var.bucket_arn}/analytics/${folder}/*"]
+  }
+
+  dynamic "statement" {
+    for_each = var.reports == null ? [] : [var.reports.arn]
+
+    content {
+      sid       = "SendLinesOfReports"
+      actions   = ["firehose:PutRecordBatch"]
+      resources = [statement.value]
+    }
   }
 
   statement {
@@ -72,13 +88,13 @@ resource "aws_lambda_function" "this" {
   tags                           = var.tags
 
   environment {
-    variables = {
+    variables = merge({
       TIDEGATE_STORE_BUCKET = var.bucket
       TIDEGATE_PLAYLISTS    = var.playlists
       # The function URL below streams: media crosses as bytes and not in base64.
       TIDEGATE_RESPONSE       = "stream"
       TIDEGATE_COUNTRY_HEADER = "cloudfront-viewer-country"
-    }
+    }, var.reports == null ? {} : { TIDEGATE_RAW_FIREHOSE = var.reports.stream })
   }
 
   tracing_config {

@@ -40,6 +40,12 @@ variable "playlists" {
   }
 }
 
+variable "reports" {
+  description = "The Firehose stream (name and ARN) that takes lines of viewers' reports beside their being counted; null sends none."
+  type        = object({ stream = string, arn = string })
+  default     = null
+}
+
 variable "memory_mb" {
   description = "Memory of the function; its share of a processor grows with it."
   type        = number

@@ -65,10 +65,22 @@ const FIELDS: Record<string, Field> = {
     make: (id, value) => h("input", { id, type: "number", min: 1, max: 1440, required: true, value: Math.round((number(value) ?? 3600) / 60) }),
     read: (control) => Number(control.value) * 60,
   },
-  retention_days: {
-    label: "Keep recordings, in days",
-    make: (id, value) => h("input", { id, type: "number", min: 0, max: 3650, placeholder: "for ever", value: number(value) }),
-    read: (control) => (control.value ? Number(control.value) : null),
+  latency_mode: {
+    label: "Delay",
+    help: "Short parts cost more requests. From the next publish on.",
+    make: choice([["ultra", "As short as can be: parts of 0.2 s"], ["low", "Short: the worker's own parts"], ["normal", "Longer: parts of 1 s"]]),
+    read: (control) => control.value,
+  },
+  viewer_thresholds: {
+    label: "Tell webhooks at so many viewers",
+    help: "Up to 16 numbers, with commas between them; each is told once in a session.",
+    make: (id, value) => h("input", { id, inputmode: "numeric", pattern: "[0-9, ]*", placeholder: "100, 1000", value: items(value).map(String).join(", ") }),
+    read: (control) => words(control).map(Number),
+  },
+  enabled: {
+    label: "Switched on",
+    make: choice([["true", "Yes"], ["false", "No: nobody may publish or watch it"]]),
+    read: (control) => control.value === "true",
   },
 };
 
@@ -78,7 +90,7 @@ export function fieldset(document: Fields, names: string[], prefix: string): HTM
     const field = FIELDS[name];
     if (!field) return [];
     const id = `${prefix}-${name}`;
-    const value = name === "access" ? object(document["playback"])["access"] : document[name];
+    const value = name === "access" ? object(document["playback"])["access"] : name === "enabled" ? String(document[name] ?? true) : document[name];
     const control = field.make(id, value);
     control.dataset["field"] = name;
     const help = field.help ? h("p", { class: "help", id: `${id}-help` }, field.help) : undefined;

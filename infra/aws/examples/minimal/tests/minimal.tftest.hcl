@@ -21,6 +21,10 @@ mock_provider "aws" {
     defaults = { function_url = "https://abc.lambda-url.us-east-1.on.aws/" }
   }
 
+  mock_resource "aws_glue_catalog_database" {
+    defaults = { arn = "arn:aws:glue:us-east-1:123456789012:database/t" }
+  }
+
   mock_data "aws_caller_identity" {
     defaults = { account_id = "123456789012" }
   }
@@ -125,6 +129,27 @@ run "the_function_streams_and_asks_who_calls" {
   }
 }
 
+run "the_function_sends_lines_where_somebody_takes_them" {
+  command = plan
+
+  module {
+    source = "../../modules/function"
+  }
+
+  variables {
+    name       = "t"
+    package    = "main.tf"
+    bucket     = "b"
+    bucket_arn = "arn:aws:s3:::b"
+    reports    = { stream = "t-reports", arn = "arn:aws:firehose:us-east-1:123456789012:deliverystream/t-reports" }
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables.TIDEGATE_RAW_FIREHOSE == "t-reports"
+    error_message = "the function does not know where lines go"
+  }
+}
+
 run "the_distribution_signs_what_it_asks_the_function" {
   module {
     source = "../../modules/edge"
@@ -181,6 +206,16 @@ run "reports_are_read_by_the_hour_and_a_query_has_a_price" {
   assert {
     condition     = output.table == "live_events_analytics.reports"
     error_message = "the table is ${output.table}"
+  }
+
+  assert {
+    condition     = join(" ", aws_glue_catalog_table.reports.storage_descriptor[0].columns[*].name) == "at country edge line network stream"
+    error_message = "the columns are not those of a row that edges send"
+  }
+
+  assert {
+    condition     = aws_kinesis_firehose_delivery_stream.reports.extended_s3_configuration[0].data_format_conversion_configuration[0].schema_configuration[0].table_name == "reports"
+    error_message = "reports are not written as Parquet"
   }
 
   assert {
