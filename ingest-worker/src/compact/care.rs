@@ -1,11 +1,15 @@
-//! Sessions whose workers are gone, peaks and thresholds: when they are looked at. What is said of them is in `announce`.
+//! Sessions whose workers are gone, peaks and thresholds, recordings that are too old: when they are looked at. What is said of them is in
+//! `announce`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use tidegate_stream::{SessionId, StreamId};
 use tracing::{info, warn};
 
-use crate::{announce::Desk, store::Bucket};
+use crate::{
+    announce::Desk,
+    store::{Bucket, Listing},
+};
 
 pub(super) struct Care<B> {
     desk: Desk<B>,
@@ -17,17 +21,20 @@ pub(super) struct Care<B> {
     /// Sessions that need not be looked at again.
     over: BTreeMap<StreamId, SessionId>,
     looked_ms: u64,
+    forgot_ms: u64,
 }
 
 /// How often peaks and thresholds are written, where they have risen.
 const WATCHED_EVERY_MS: u64 = 15_000;
 /// How often sessions are looked at whose workers may be gone: two GETs for each that is live.
 const LOOK_EVERY_MS: u64 = 30_000;
+/// How often recordings are looked at that may be too old: one GET for each stream, and one for each recording that is old enough.
+const FORGET_EVERY_MS: u64 = 3_600_000;
 
-impl<B: Bucket> Care<B> {
+impl<B: Bucket + Listing> Care<B> {
     pub(super) fn new(store: B) -> Self {
         let (most, peaks, over) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { desk: Desk::new(store), most, peaks, watched_ms: 0, over, looked_ms: 0 }
+        Self { desk: Desk::new(store), most, peaks, watched_ms: 0, over, looked_ms: 0, forgot_ms: 0 }
     }
 
     /// So many watch.
@@ -47,6 +54,24 @@ impl<B: Bucket> Care<B> {
         if now_ms >= self.looked_ms + LOOK_EVERY_MS {
             self.looked_ms = now_ms;
             self.close_silent(heard, now_ms).await;
+        }
+        if now_ms >= self.forgot_ms + FORGET_EVERY_MS {
+            self.forgot_ms = now_ms;
+            self.forget_old(now_ms).await;
+        }
+    }
+
+    async fn forget_old(&self, now_ms: u64) {
+        let streams = self.desk.listed(|line| !line.deleted).await.unwrap_or_else(|error| {
+            warn!(%error, "the list of streams cannot be read");
+            Vec::new()
+        });
+        for stream in streams {
+            match self.desk.forget_old(&stream, now_ms).await {
+                Ok(0) => {}
+                Ok(recordings) => info!(%stream, recordings, "recordings were removed: they are older than the stream's document wants"),
+                Err(error) => warn!(%stream, %error, "recordings that are too old stay for now"),
+            }
         }
     }
 
@@ -74,7 +99,7 @@ impl<B: Bucket> Care<B> {
     }
 
     async fn close_silent(&mut self, mut streams: BTreeSet<StreamId>, now_ms: u64) {
-        match self.desk.said_to_be_live().await {
+        match self.desk.listed(|line| line.session.is_some()).await {
             Ok(live) => streams.extend(live),
             Err(error) => warn!(%error, "the list of streams cannot be read"),
         }

@@ -101,6 +101,12 @@ pub enum Key {
 }
 
 impl Key {
+    /// What the keys of all objects of a session begin with.
+    #[must_use]
+    pub fn session_folder(stream: &StreamId, session: &SessionId) -> alloc::string::String {
+        alloc::format!("live/{stream}/{session}/")
+    }
+
     /// Parses a key; anything that this module would not build is `None`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

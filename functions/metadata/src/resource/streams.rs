@@ -32,6 +32,12 @@ pub(crate) const FIELDS: &[Field] = &[
     ),
     Field::or("dvr_window_s", "3600", Kind::Whole { min: 60, max: 86_400 }, "How much of the past can be played, from the next publish on"),
     Field::or(
+        "retention_days",
+        "null",
+        Kind::Whole { min: 0, max: 3650 },
+        "Recordings are removed so many days after their end; null: never",
+    ),
+    Field::or(
         "ladder",
         "null",
         Kind::List { of: &Kind::Object(RUNG), max: 8 },

@@ -77,8 +77,24 @@ impl Bucket for Memory {
         if dead { Err(PutError::Unavailable("killed".into())) } else { Ok(etag) }
     }
 
-    async fn delete(&self, _: &[Key]) -> Result<(), StoreError> {
-        Ok(())
+    async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
+        let dead = self.is_dead();
+        if !dead || self.last_happens {
+            let mut objects = self.objects.lock().unwrap();
+            keys.iter().for_each(|key| drop(objects.remove(&key.to_string())));
+        }
+        if dead { Err(StoreError::Unavailable("killed".into())) } else { Ok(()) }
+    }
+}
+
+impl Listing for Memory {
+    async fn list(&self, folder: &str, max: usize) -> Result<Vec<(Key, Etag)>, StoreError> {
+        if self.is_dead() {
+            return Err(StoreError::Unavailable("killed".into()));
+        }
+        let objects = self.objects.lock().unwrap();
+        let below = objects.iter().filter(|(key, _)| key.starts_with(folder));
+        Ok(below.filter_map(|(key, bytes)| Some((Key::parse(key)?, etag(bytes)))).take(max).collect())
     }
 }
 
@@ -177,4 +193,73 @@ async fn threshold_is_told_once_in_a_session_and_the_peak_never_falls() {
     }
     assert_eq!(memory.events().len(), 1);
     assert_eq!(memory.facts().peak_viewers(), Some(&Json::Number(99)));
+}
+
+/// Three sessions of a day each, all over but the last; their stream keeps recordings for two days.
+fn recorded() -> [SessionId; 3] {
+    [0, 1, 2].map(|day| SessionId::new(STARTED_MS + day * DAY_MS, day))
+}
+
+fn with_recordings(memory: &Memory, retention: &str) {
+    let sessions = recorded();
+    memory.place(MetaKey::Stream { stream: stream() }, format!(r#"{{"retention_days":{retention}}}"#));
+    let mut list = Sessions::default();
+    for session in &sessions {
+        list.add(session);
+        let mut facts = SessionFacts::new(&stream(), session, Json::object());
+        if session != &sessions[2] {
+            facts.end(session.utc_ms() + DAY_MS / 2);
+        }
+        memory.place(MetaKey::Session { stream: stream(), session: session.clone() }, facts.to_bytes());
+        let at = || (stream(), session.clone());
+        for number in 0..2500 {
+            let (stream, session) = at();
+            memory.place(Key::Segment { stream, session, msn: tidegate_stream::Msn(number) }, "media");
+        }
+        for rendition in ["source", "audio"] {
+            let ((stream, session), rendition) = (at(), RenditionId::parse(rendition).unwrap());
+            memory.place(Key::StaticMedia { stream, session, rendition }, "list");
+        }
+        let ((stream, session), (of, id)) = (at(), at());
+        memory.place(Key::Head { stream, session }, "snapshot");
+        memory.place(Key::SessionMultivariant { stream: of, session: id }, "list");
+    }
+    memory.place(MetaKey::Sessions { stream: stream() }, list.to_bytes());
+}
+
+fn objects_of(memory: &Memory, session: &SessionId) -> usize {
+    let folder = Key::session_folder(&stream(), session);
+    memory.objects.lock().unwrap().keys().filter(|key| key.starts_with(&folder)).count()
+}
+
+#[tokio::test]
+async fn recordings_go_when_they_are_too_old_wherever_the_process_is_killed() {
+    let [first, second, third] = recorded();
+    // Half a day after the end of the first one its two days are over.
+    let now_ms = STARTED_MS + DAY_MS / 2 + 2 * DAY_MS;
+    let forget = |desk: Desk<Memory>| async move {
+        let list: Key = MetaKey::Sessions { stream: stream() }.into();
+        if desk.bucket.get(&list).await?.is_none() {
+            with_recordings(&desk.bucket, "2");
+        }
+        desk.forget_old(&stream(), now_ms).await.map(drop)
+    };
+    killed_anywhere(forget, |memory| {
+        assert_eq!(objects_of(memory, &first), 0);
+        assert_eq!((objects_of(memory, &second), objects_of(memory, &third)), (2504, 2504));
+        let list: Key = MetaKey::Sessions { stream: stream() }.into();
+        assert_eq!(Sessions::parse(&memory.objects.lock().unwrap()[&list.to_string()]).all(), [second.clone(), third.clone()]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn recordings_stay_where_nobody_says_for_how_long_and_live_sessions_always() {
+    let memory = begun();
+    with_recordings(&memory, "null");
+    let desk = Desk::new(memory.clone());
+    assert_eq!(desk.forget_old(&stream(), STARTED_MS + 1000 * DAY_MS).await.unwrap(), 0);
+    with_recordings(&memory, "0");
+    assert_eq!(desk.forget_old(&stream(), STARTED_MS + 1000 * DAY_MS).await.unwrap(), 2);
+    assert_eq!(recorded().map(|session| objects_of(&memory, &session)), [0, 0, 2504], "who has not ended stays");
 }

@@ -65,6 +65,12 @@ const FIELDS: Record<string, Field> = {
     make: (id, value) => h("input", { id, type: "number", min: 1, max: 1440, required: true, value: Math.round((number(value) ?? 3600) / 60) }),
     read: (control) => Number(control.value) * 60,
   },
+  retention_days: {
+    label: "Keep recordings, in days",
+    help: "They are removed within an hour after that, for good.",
+    make: (id, value) => h("input", { id, type: "number", min: 0, max: 3650, placeholder: "for ever", value: number(value) }),
+    read: (control) => (control.value ? Number(control.value) : null),
+  },
   latency_mode: {
     label: "Delay",
     help: "Short parts cost more requests. From the next publish on.",

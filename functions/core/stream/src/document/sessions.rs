@@ -44,6 +44,13 @@ impl Sessions {
         self.sessions.drain(..beyond);
         true
     }
+
+    /// Takes a session out; whether it was there.
+    pub fn remove(&mut self, session: &SessionId) -> bool {
+        let Ok(at) = self.sessions.binary_search(session) else { return false };
+        self.sessions.remove(at);
+        true
+    }
 }
 
 #[cfg(test)]
@@ -57,6 +64,8 @@ mod tests {
             sessions.add(&SessionId::new(start, 0));
         }
         assert_eq!(Sessions::parse(&sessions.to_bytes()).all(), [1, 2, 3].map(|start| SessionId::new(start, 0)));
+        assert!(sessions.remove(&SessionId::new(2, 0)) && !sessions.remove(&SessionId::new(2, 0)));
+        assert_eq!(sessions.all(), [1, 3].map(|start| SessionId::new(start, 0)));
         for start in 10..2000 {
             sessions.add(&SessionId::new(start, 0));
         }
