@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Limits,
     addresses::Addresses,
+    gathered::Gathered,
     request::{Edge, Peer},
     urgency::Lanes,
 };
@@ -122,7 +123,7 @@ impl Front {
             let (edge, peer) = (edge.clone(), Peer { address: peer.ip(), secure, lanes: lanes.clone() });
             async move { Ok::<_, Infallible>(edge.answer(request, peer).await) }
         });
-        let connection = self.builder.serve_connection(TokioIo::new(stream), service);
+        let connection = self.builder.serve_connection(TokioIo::new(Gathered::new(stream)), service);
         watcher.watch(connection.into_owned()).await
     }
 }

@@ -1,33 +1,43 @@
 //! The functions component on wasmtime: bounded in memory, time and number, one trap one answer.
+//!
+//! A request is a few turns of one instance ([`Turn`]): the functions decide in there, and what they want is done out here, where no
+//! instance waits for it. An instance is anybody's between two turns.
+mod carry;
 mod compiled;
 mod engine;
 mod imports;
-mod outbound;
-mod worker;
+mod instance;
+mod pool;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http::{HeaderMap, Method};
 use tidegate_foreign::Foreign;
+use tidegate_function::{Reach, Request, Said, Turn, Waited, World};
 use tokio::{
     sync::Semaphore,
     time::{Instant, sleep, timeout_at},
 };
 use wasmtime::Engine;
-use wasmtime_wasi_http::handler::{ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError};
 
 pub use self::imports::{ImportError, check_imports};
 use self::{
+    carry::Carrier,
     compiled::load,
     engine::{new_engine, tick},
-    worker::{Functions, Reuse},
+    instance::{Maker, TurnError},
+    pool::{Pool, Seat},
 };
-use crate::{Config, HostError, Limits, Metrics, objects::Objects, wire};
+use crate::{Config, HostError, Limits, Metrics, objects::Objects, wire::Reply};
 
 /// Before a request looks again for an instance; most calls take less.
 const INSTANCE_PAUSE: Duration = Duration::from_millis(5);
+/// Turns of one call; the functions stop at fewer.
+const TURNS: usize = 2048;
 
 /// A request as the component sees it.
 #[derive(Clone, Debug)]
@@ -38,15 +48,7 @@ pub(crate) struct Call {
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
     /// How the wait that the component asked for ended, if it did.
-    pub(crate) waited: Option<&'static str>,
-}
-
-/// An answer as the component wrote it.
-#[derive(Debug)]
-pub(crate) struct Reply {
-    pub(crate) status: StatusCode,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: Bytes,
+    pub(crate) waited: Option<Waited>,
 }
 
 /// Why the component gave no answer.
@@ -65,13 +67,11 @@ pub(crate) enum CallError {
 /// The component, ready to be called.
 pub(crate) struct Guest {
     engine: Engine,
-    objects: Arc<Objects>,
-    foreign: Arc<Foreign>,
-    shared: ProxyHandler<Functions>,
-    /// Instances for one request each: where a request goes whose instance trapped, perhaps because of a neighbour.
-    alone: ProxyHandler<Functions>,
+    carrier: Carrier,
+    maker: Maker,
+    shared: Pool,
     /// The one instance that keeps what players report.
-    kept: ProxyHandler<Functions>,
+    kept: Pool,
     permits: Arc<Semaphore>,
     limits: Limits,
     metrics: Arc<Metrics>,
@@ -84,101 +84,76 @@ impl Guest {
         let permits = Arc::new(Semaphore::new(config.limits.guest_calls));
         tick(&engine, permits.clone(), config.limits.guest_calls);
         let foreign = Arc::new(Foreign::new(&config.private_origins, config.limits.loads()));
-        Self::on(engine, permits, objects.clone(), foreign, config, metrics.clone())
+        let carrier = Carrier::new(objects.clone(), foreign, config.limits.store_body, metrics.clone());
+        Self::on(engine, permits, carrier, config, metrics.clone())
     }
 
     /// Another component beside this one, within the same limits.
     pub(crate) fn beside(&self, config: &Config) -> Result<Self, HostError> {
-        let (engine, permits) = (self.engine.clone(), self.permits.clone());
-        Self::on(engine, permits, self.objects.clone(), self.foreign.clone(), config, self.metrics.clone())
+        Self::on(self.engine.clone(), self.permits.clone(), self.carrier.clone(), config, self.metrics.clone())
     }
 
-    fn on(
-        engine: Engine,
-        permits: Arc<Semaphore>,
-        objects: Arc<Objects>,
-        foreign: Arc<Foreign>,
-        config: &Config,
-        metrics: Arc<Metrics>,
-    ) -> Result<Self, HostError> {
+    fn on(engine: Engine, permits: Arc<Semaphore>, carrier: Carrier, config: &Config, metrics: Arc<Metrics>) -> Result<Self, HostError> {
         let component = load(&engine, &config.component, config.cache_dir.as_deref())?;
         check_imports(&engine, &component)?;
-        let pre = engine::link(&engine, &component).map_err(HostError::Engine)?;
-        let functions = |reuse| Functions::new(&engine, &pre, &objects, &foreign, config, reuse, &metrics);
-        Ok(Self {
-            shared: ProxyHandler::new(functions(Reuse::Shared)),
-            alone: ProxyHandler::new(functions(Reuse::Once)),
-            kept: ProxyHandler::new(functions(Reuse::Kept)),
-            engine,
-            objects,
-            foreign,
-            permits,
-            limits: config.limits.clone(),
-            metrics,
-        })
+        let maker = Maker::new(&engine, &component, config).map_err(HostError::Engine)?;
+        // What is left over is for calls that get an instance alone, and for another component that takes over.
+        let shared = Pool::new(maker.clone(), (config.limits.instances as usize / 2).max(1));
+        let kept = Pool::new(maker.clone(), 1).for_ever();
+        Ok(Self { engine, carrier, maker, shared, kept, permits, limits: config.limits.clone(), metrics })
     }
 
-    /// Asks the component which words it speaks.
+    /// Waits for a first answer, whatever it says.
     pub(crate) async fn greet(&self) -> Result<(), HostError> {
-        let call = Call { method: Method::GET, path: wire::GREETING.into(), headers: HeaderMap::new(), body: Bytes::new(), waited: None };
         let silent = |error: &dyn std::fmt::Display| HostError::Silent(error.to_string());
-        let request = request(call).map_err(|error| silent(&error))?;
-        // In an instance of its own: nothing of this is seen by viewers.
-        let reply = timeout_at(Instant::now() + self.limits.guest_time, self.answer(&self.alone, request)).await;
-        let reply = reply.map_err(|late| silent(&late))?.map_err(|error| silent(&error))?;
-        match wire::spoken(&reply.headers) {
-            Some(wire::VERSION) => Ok(()),
-            other => Err(HostError::Version { component: other.unwrap_or(0) }),
-        }
+        let call = Call { method: Method::GET, path: "/".into(), headers: HeaderMap::new(), body: Bytes::new(), waited: None };
+        let answer = timeout_at(Instant::now() + self.limits.guest_time, async {
+            let seat = self.shared.enter().await?;
+            self.drive(seat, &call).await
+        });
+        answer.await.map_err(|late| silent(&late))?.map_err(|error| silent(&error))?;
+        Ok(())
     }
 
-    /// Calls the component; a request that may be repeated and met a trap is tried once more in an instance of its own.
-    pub(crate) async fn call(&self, call: Call) -> Result<Reply, CallError> {
+    /// Calls the component; a request that may be repeated and met a trap is tried once more in an instance of its own: it may have had
+    /// a neighbour to thank for it.
+    pub(crate) async fn call(&self, call: &Call) -> Result<Reply, CallError> {
         let patience = Instant::now() + self.limits.guest_queue;
         let permit = timeout_at(patience, self.permits.acquire()).await;
         let Ok(Ok(_permit)) = permit else { return Err(CallError::Overloaded) };
         let repeatable = matches!(call.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        match self.call_patiently(&self.shared, call.clone(), patience).await {
-            Err(CallError::Trapped) if repeatable => self.call_patiently(&self.alone, call, patience).await,
+        match self.call_in(Some(&self.shared), call, patience).await {
+            Err(CallError::Trapped) if repeatable => self.call_in(None, call, patience).await,
             answer => answer,
         }
     }
 
     /// Calls the instance that keeps what players report; one call at a time.
-    pub(crate) async fn reports(&self, call: Call) -> Result<Reply, CallError> {
+    pub(crate) async fn reports(&self, call: &Call) -> Result<Reply, CallError> {
         let patience = Instant::now() + self.limits.guest_queue;
         let permit = timeout_at(patience, self.permits.acquire()).await;
         let Ok(Ok(_permit)) = permit else { return Err(CallError::Overloaded) };
-        self.call_patiently(&self.kept, call, patience).await
+        self.shared.tidy();
+        self.call_in(Some(&self.kept), call, patience).await
     }
 
-    /// Calls the component once there is an instance for it. A burst asks for more instances than there are before the first of them
-    /// takes a second request; no function has seen a request that found none.
-    async fn call_patiently(&self, handler: &ProxyHandler<Functions>, call: Call, patience: Instant) -> Result<Reply, CallError> {
-        loop {
-            match self.call_once(handler, call.clone()).await {
+    /// Calls an instance of the pool, or one that is made for this call alone.
+    async fn call_in(&self, pool: Option<&Pool>, call: &Call, patience: Instant) -> Result<Reply, CallError> {
+        let seat = loop {
+            let seat = match pool {
+                Some(pool) => pool.enter().await,
+                None => Seat::alone(&self.maker).await,
+            };
+            match seat {
+                Ok(seat) => break seat,
                 Err(CallError::Overloaded) if Instant::now() + INSTANCE_PAUSE < patience => sleep(INSTANCE_PAUSE).await,
-                answer => return answer,
+                Err(error) => return Err(error),
             }
-        }
-    }
-
-    async fn call_once(&self, handler: &ProxyHandler<Functions>, call: Call) -> Result<Reply, CallError> {
-        // A busy loop ends after `guest_time`; a request that a foreign origin keeps waiting may take longer.
-        let start = Instant::now();
-        let deadline = start + self.limits.guest_time + self.limits.load_time;
-        let answer = timeout_at(deadline, self.answer(handler, request(call)?)).await;
-        let late = CallError::TimedOut(self.limits.guest_time);
-        let answer = match answer {
-            Err(_) => Err(late),
-            // An instance that is taken away for its age looks like one that trapped; a young request may have a neighbour to thank.
-            Ok(Err(CallError::Trapped)) if start.elapsed() >= self.limits.guest_time.mul_f32(0.9) => Err(late),
-            Ok(answer) => answer,
         };
-        // Without an instance it was no call.
-        if !matches!(answer, Err(CallError::Overloaded)) {
-            self.metrics.guest_calls.add(1);
-        }
+        let deadline = Instant::now() + self.limits.guest_time + self.limits.load_time;
+        let answer = timeout_at(deadline, self.drive(seat, call)).await;
+        let answer = answer.unwrap_or(Err(CallError::TimedOut(self.limits.guest_time)));
+        self.metrics.guest_calls.add(1);
         match &answer {
             Err(CallError::Trapped) => {
                 self.metrics.guest_traps.add(1);
@@ -190,36 +165,50 @@ impl Guest {
         answer
     }
 
-    async fn answer(&self, handler: &ProxyHandler<Functions>, request: wasmtime_wasi_http::handler::Request) -> Result<Reply, CallError> {
-        let response = handler.handle((), request).await.map_err(|error| self.explain(&error))?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, self.limits.answer_body).collect().await.map_err(|error| CallError::Failed(error.to_string()))?;
-        Ok(Reply { status: head.status, headers: head.headers, body: body.to_bytes() })
-    }
-
-    fn explain(&self, error: &wasmtime::Error) -> CallError {
-        if error.is::<TrapOrPanicError>() {
-            CallError::Trapped
-        } else if error.is::<ExpirationError>() {
-            CallError::TimedOut(self.limits.guest_time)
-        } else if error.is::<InstantiationError<()>>() {
-            CallError::Overloaded
-        } else {
-            CallError::Failed(error.to_string())
+    /// Takes turns with an instance until it has an answer.
+    async fn drive(&self, mut seat: Seat, call: &Call) -> Result<Reply, CallError> {
+        let mut turn = Turn::Begin { call: seat.number(), world: world(), request: request(call) };
+        for _ in 0..TURNS {
+            let message = match seat.turn(&turn, self.limits.guest_time).await {
+                Ok(message) => Bytes::from(message),
+                Err(TurnError::Trapped) => return Err(CallError::Trapped),
+                Err(TurnError::Late) => return Err(CallError::TimedOut(self.limits.guest_time)),
+            };
+            let said = Said::read(&message).ok_or_else(|| CallError::Failed("they speak another language".into()))?;
+            let input = match said {
+                Said::Respond { .. } | Said::Wait { .. } | Said::Send { .. } => {
+                    seat.answered();
+                    return Reply::read(&said, &message).map_err(|error| CallError::Failed(error.to_string()));
+                }
+                errand => self.carrier.carry_out(errand).await,
+            };
+            turn = Turn::Go { call: seat.number(), world: world(), input };
         }
+        Err(CallError::Failed("they want no end of things".into()))
     }
 }
 
-/// The component needs an absolute URI; which host a viewer named is no business of a function.
-fn request(call: Call) -> Result<wasmtime_wasi_http::handler::Request, CallError> {
-    let failed = |error: http::Error| CallError::Failed(error.to_string());
-    let uri = Uri::builder().scheme("http").authority("edge.internal").path_and_query(call.path).build().map_err(failed)?;
-    let body = Full::new(call.body).map_err(|never| match never {}).boxed_unsync();
-    let mut request = Request::builder().method(call.method).uri(uri).body(body).map_err(failed)?;
-    *request.headers_mut() = call.headers;
-    request.headers_mut().insert(wire::HOST, HeaderValue::from_static("1"));
-    if let Some(waited) = call.waited {
-        request.headers_mut().insert(wire::WAITED, HeaderValue::from_static(waited));
+/// The request as functions read it; which host a viewer named is no business of theirs but as `viewer-host`.
+fn request(call: &Call) -> Request {
+    let (path, query) = call.path.split_once('?').unwrap_or((&call.path, ""));
+    let headers = call.headers.iter().filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())));
+    Request {
+        method: call.method.as_str().to_owned(),
+        path: path.to_owned(),
+        query: query.to_owned(),
+        headers: headers.collect(),
+        body: call.body.to_vec(),
+        waited: call.waited,
+        reach: Reach::Blocking,
     }
-    Ok(request)
+}
+
+fn world() -> World {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut random = [0; 32];
+    // Without randomness from the system no host would have come so far: it has made keys for TLS.
+    if rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut random).is_err() {
+        tracing::error!("the system has no randomness");
+    }
+    World { now_utc_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX), random }
 }

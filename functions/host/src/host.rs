@@ -19,7 +19,6 @@ use crate::{
     shared::Answers,
     shield::Shield,
     tls::Certificates,
-    wire,
 };
 
 /// Why a host does not start.
@@ -63,16 +62,6 @@ pub enum HostError {
     /// The machine cannot give what the limits ask for.
     #[error("wasmtime does not start: {0:#}; fewer instances or less memory for each may help")]
     Engine(wasmtime::Error),
-    /// A component of another time.
-    #[error(
-        "the functions component speaks version {component} of the words between host and functions, this host version {}: {}",
-        wire::VERSION,
-        if *component > wire::VERSION { "update the host" } else { "build the component anew" }
-    )]
-    Version {
-        /// What the component says; 0 where it says nothing.
-        component: u32,
-    },
     /// A component that does not answer.
     #[error("the functions component does not answer: {0}")]
     Silent(String),

@@ -13,6 +13,7 @@ mod body;
 mod coding;
 mod config;
 mod front;
+mod gathered;
 mod geo;
 mod guest;
 mod heard;

@@ -147,11 +147,6 @@ impl Objects {
         written
     }
 
-    /// Cancelled when the host stops.
-    pub(crate) fn stop(&self) -> &CancellationToken {
-        &self.stop
-    }
-
     fn kept(&self, key: &ObjectKey) -> Option<Kept> {
         lock(&self.kept).get(key.as_str()).cloned()
     }

@@ -3,6 +3,7 @@
 use std::{borrow::Cow, fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use tidegate_function::REPORTS;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep, timeout},
@@ -12,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     guest::{Call, Guest},
     shared::Answers,
-    wire,
+    wire::Reply,
 };
 
 /// Reports that wait; players send what is refused again.
 const WAITING: usize = 4096;
 /// Reports and bytes of one call; the component takes four times as many bytes.
-const REPORTS: usize = 512;
+const REPORTS_MOST: usize = 512;
 const BYTES: usize = 512 << 10;
 /// How often the component writes down what it has counted when no report comes.
 const TICK: Duration = Duration::from_secs(2);
@@ -142,7 +143,7 @@ impl Handover {
             let mut batch: Vec<Waiting> = Vec::new();
             tokio::select! {
                 biased;
-                count = self.receive.recv_many(&mut batch, REPORTS) => if count == 0 { break },
+                count = self.receive.recv_many(&mut batch, REPORTS_MOST) => if count == 0 { break },
                 () = sleep(TICK), if guest.is_some() => {}
                 () = stop.cancelled() => break,
             }
@@ -181,12 +182,12 @@ impl Handover {
 async fn hand_over(guest: &Guest, batch: Vec<Waiting>, end: bool) {
     let mut body = Vec::new();
     batch.iter().for_each(|waiting| body.extend_from_slice(&waiting.frame));
-    let path = if end { format!("{}?end", wire::REPORTS) } else { wire::REPORTS.to_owned() };
+    let path = if end { format!("{REPORTS}?end") } else { REPORTS.to_owned() };
     let call = Call { method: Method::POST, path, headers: HeaderMap::new(), body: body.into(), waited: None };
-    let reply = match guest.reports(call).await {
-        Ok(reply) if reply.status == StatusCode::OK => reply,
+    let statuses = match guest.reports(&call).await {
+        Ok(Reply::Respond { status: StatusCode::OK, body, .. }) => body,
         Ok(reply) => {
-            tracing::warn!(status = reply.status.as_u16(), "the functions take no reports");
+            tracing::warn!(?reply, "the functions take no reports");
             return;
         }
         Err(error) => {
@@ -194,7 +195,7 @@ async fn hand_over(guest: &Guest, batch: Vec<Waiting>, end: bool) {
             return;
         }
     };
-    let statuses = String::from_utf8_lossy(&reply.body);
+    let statuses = String::from_utf8_lossy(&statuses);
     for (waiting, status) in batch.into_iter().zip(statuses.lines()) {
         let status = status.parse().ok().and_then(|status| StatusCode::from_u16(status).ok()).unwrap_or(StatusCode::BAD_GATEWAY);
         // A viewer may be gone.

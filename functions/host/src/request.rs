@@ -203,12 +203,13 @@ impl Edge {
         let (head, body) = request.into_parts();
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let mut headers = head.headers;
-        wire::strip(&mut headers);
-        let host = headers.get(header::HOST).cloned();
-        let host = host.or_else(|| HeaderValue::from_str(head.uri.authority()?.as_str()).ok());
+        // Before anything is taken out: an owner may trust any header.
         let country = self.country_header.as_ref().and_then(|name| headers.get(name).cloned());
         let known = || HeaderValue::try_from(self.geo.find(self.address(&headers, peer)?).country?).ok();
         let country = country.or_else(known);
+        wire::strip(&mut headers);
+        let host = headers.get(header::HOST).cloned();
+        let host = host.or_else(|| HeaderValue::from_str(head.uri.authority()?.as_str()).ok());
         let scheme = HeaderValue::from_static(if peer.secure { "https" } else { "http" });
         for name in [header::HOST, header::ACCEPT_ENCODING, header::RANGE, header::IF_NONE_MATCH, header::EXPECT] {
             headers.remove(name);

@@ -10,15 +10,16 @@ use futures_util::{
     future::{BoxFuture, Shared},
 };
 use http::{HeaderMap, Method, StatusCode};
+use tidegate_function::Waited;
 use tokio::time::{Instant, timeout};
 
 use crate::{
     Limits, Metrics,
     answer::Answer,
-    guest::{Call, CallError, Guest, Reply},
+    guest::{Call, CallError, Guest},
     lru::Lru,
     objects::{Objects, Watched, lock},
-    wire,
+    wire::Reply,
 };
 
 /// How often one request may wait. A viewer may ask three target durations ahead: 30 parts of 0.2 s.
@@ -119,20 +120,17 @@ impl Answers {
     async fn ask(&self, mut call: Call) -> Answer {
         let deadline = Instant::now() + self.patience;
         for _ in 0..WAITS {
-            let reply = match self.guest().call(call.clone()).await {
-                Ok(reply) => reply,
+            let wait = match self.guest().call(&call).await {
+                Ok(Reply::Wait(wait)) => wait,
+                Ok(Reply::Respond { status, headers, body }) => return Answer::text(status, headers, body),
+                Ok(Reply::Send { headers, pieces }) => return Answer::pieces(headers, pieces),
                 Err(error) => return refusal(&error),
-            };
-            let wait = match wire::wait(&reply.headers) {
-                Ok(Some(wait)) => wait,
-                Ok(None) => return answer(reply),
-                Err(error) => return Answer::error(StatusCode::BAD_GATEWAY, &error.to_string()),
             };
             let left = deadline.saturating_duration_since(Instant::now());
             self.metrics.waits.add(1);
             call.waited = Some(match self.objects.watch(&wait.key, wait.expect, wait.timeout.min(WAIT).min(left)).await {
-                Watched::There => "1",
-                Watched::TimedOut => "timeout",
+                Watched::There => Waited::There,
+                Watched::TimedOut => Waited::Timeout,
                 Watched::Refused => return Answer::error(StatusCode::SERVICE_UNAVAILABLE, "too many streams are followed here"),
             });
         }
@@ -143,16 +141,6 @@ impl Answers {
 /// The request of everybody who asks for this path: it carries nothing of a viewer.
 fn get_call(path: &str) -> Call {
     Call { method: Method::GET, path: path.into(), headers: HeaderMap::new(), body: Bytes::new(), waited: None }
-}
-
-fn answer(reply: Reply) -> Answer {
-    let pieces = match wire::pieces(&reply.headers) {
-        Ok(pieces) => pieces,
-        Err(error) => return Answer::error(StatusCode::BAD_GATEWAY, &error.to_string()),
-    };
-    let mut headers = reply.headers;
-    wire::strip(&mut headers);
-    if pieces.is_empty() { Answer::text(reply.status, headers, reply.body) } else { Answer::pieces(headers, pieces) }
 }
 
 fn refusal(error: &CallError) -> Answer {

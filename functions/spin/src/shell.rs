@@ -8,32 +8,27 @@ use std::{
 
 use bytes::Bytes;
 use spin_sdk::{
-    http::{BoxBody, EmptyBody, FullBody, HeaderMap, Response, box_body, send},
+    http::{BoxBody, EmptyBody, FullBody, Response, box_body, send},
     wasip3::http::types::ErrorCode,
 };
 use tidegate_function::{Condition, Fetched, Input, Loaded, Output, Stored, number};
 
-/// The largest object that is read: a segment bundle of 2 s at 60 Mbit/s. Our host keeps larger ones out of here.
+/// The largest object that is read: a segment bundle of 2 s at 60 Mbit/s.
 const OBJECT_BYTES: usize = 16 << 20;
 /// The largest body of a request. Our host has the same bound.
 pub(crate) const REQUEST_BYTES: usize = 64 << 10;
-/// The largest body with which our host hands over players' reports.
-pub(crate) const REPORTS_BYTES: usize = 2 << 20;
 
-/// The host around this component and what it lets reach.
+/// What the host around this component lets reach.
 pub(crate) struct Shell {
     /// Where objects come from, without a slash at the end.
     upstream: String,
-    /// Our host is there: it waits, sends and decodes for us.
-    pub(crate) has_host: bool,
 }
 
 impl Shell {
     /// The address in `TIDEGATE_UPSTREAM`; without one every fetch fails.
-    pub(crate) fn new(headers: &HeaderMap) -> Self {
+    pub(crate) fn new() -> Self {
         let upstream = std::env::var("TIDEGATE_UPSTREAM").unwrap_or_default();
-        let has_host = headers.get("tidegate-host").is_some_and(|value| value == "1");
-        Self { upstream: upstream.trim_end_matches('/').to_owned(), has_host }
+        Self { upstream: upstream.trim_end_matches('/').to_owned() }
     }
 
     /// Does what a function asks for.
@@ -42,7 +37,7 @@ impl Shell {
             Output::Fetch { key, range, fresh } => Input::Fetched(self.fetch(&key, range, fresh).await),
             Output::Store { key, body, content_type, condition } => Input::Stored(self.store(&key, body, content_type, &condition).await),
             Output::Delete { key } => Input::Stored(self.delete(&key).await),
-            Output::Load { url, headers, max_bytes, timeout_ms } => Input::Loaded(self.load(&url, &headers, max_bytes, timeout_ms).await),
+            Output::Load { url, headers, max_bytes, timeout_ms } => Input::Loaded(Self::load(&url, &headers, max_bytes, timeout_ms).await),
             // The dispatcher keeps answers to itself.
             Output::Answer(_) => Input::Fetched(Fetched::Failed),
         }
@@ -106,22 +101,14 @@ impl Shell {
         }
     }
 
-    /// Reads something that is not ours. Our host keeps the limits too, and cheaper: it stops before the bytes come in here.
-    async fn load(&self, url: &str, headers: &[(String, String)], max_bytes: usize, timeout_ms: u32) -> Loaded {
-        let mut request = spin_sdk::http::Request::get(url);
+    /// Reads something that is not ours.
+    async fn load(url: &str, headers: &[(String, String)], max_bytes: usize, timeout_ms: u32) -> Loaded {
+        // Nobody here decodes.
+        let mut request = spin_sdk::http::Request::get(url).header("accept-encoding", "identity");
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        request = if self.has_host {
-            request.header("tidegate-load", format!("max-bytes={max_bytes}; timeout-ms={timeout_ms}"))
-        } else {
-            // Nobody here decodes.
-            request.header("accept-encoding", "identity")
-        };
         let Ok(request) = request.body(EmptyBody::new()) else { return Loaded::Failed };
-        if self.has_host {
-            return loaded(request, max_bytes).await;
-        }
         let mut sleep = pin!(spin_sdk::time::sleep(Duration::from_millis(timeout_ms.into())));
         let mut load = pin!(loaded(request, max_bytes));
         poll_fn(|cx| match load.as_mut().poll(cx) {

@@ -15,6 +15,8 @@ use tokio::{net::TcpListener, sync::Notify};
 
 /// What an object that never changes is kept for.
 pub const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// How long objects below `slow/` take.
+const SLOW: Duration = Duration::from_millis(200);
 
 /// A store whose objects a test puts, and whose requests a test counts.
 #[derive(Clone)]
@@ -152,7 +154,8 @@ impl Store {
             }
             (state.waits && head.headers.contains_key("prefer"), state.slow)
         };
-        tokio::time::sleep(slow).await;
+        let own = if key.starts_with("slow/") { SLOW } else { Duration::ZERO };
+        tokio::time::sleep(slow + own).await;
         if head.method != Method::GET {
             return self.write(&head, body, &key);
         }

@@ -37,37 +37,43 @@ impl<'a> Iterator for Attributes<'a> {
     type Item = Attribute<'a>;
 
     fn next(&mut self) -> Option<Attribute<'a>> {
+        let text = self.text;
         loop {
-            let rest = self.text.get(self.at..)?;
-            let skip = rest.iter().position(|b| !matches!(b, b',' | b' ' | b'\t'))?;
-            let name_start = self.at + skip;
-            let rest = self.text.get(name_start..)?;
-            let name_len = rest.iter().position(|b| matches!(b, b'=' | b','))?;
-            let equals = name_start + name_len;
-            if self.text.get(equals) != Some(&b'=') {
+            let name_start = skip_to(text, self.at, |b| !matches!(b, b',' | b' ' | b'\t'));
+            let equals = skip_to(text, name_start, |b| matches!(b, b'=' | b','));
+            if *text.get(equals)? != b'=' {
                 // A word without a value says nothing.
                 self.at = equals;
                 continue;
             }
-            let name = self.text.get(name_start..equals)?.trim_ascii();
-            let blanks = self.text.get(equals + 1..)?.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
-            let value_start = equals + 1 + blanks;
-            let quoted = self.text.get(value_start) == Some(&b'"');
+            let name = text.get(name_start..equals)?.trim_ascii();
+            let value_start = skip_to(text, equals + 1, |b| !matches!(b, b' ' | b'\t'));
+            let quoted = text.get(value_start) == Some(&b'"');
             let at = if quoted {
                 let start = value_start + 1;
-                let len = memchr::memchr(b'"', self.text.get(start..)?).unwrap_or(self.text.len() - start);
-                start..start + len
+                start..skip_to(text, start, |b| b == b'"')
             } else {
-                let rest = self.text.get(value_start..)?;
-                let len = rest.iter().position(|b| *b == b',').unwrap_or(rest.len());
-                value_start..value_start + rest.get(..len)?.trim_ascii_end().len()
+                let end = skip_to(text, value_start, |b| b == b',');
+                value_start..value_start + text.get(value_start..end)?.trim_ascii_end().len()
             };
             // What stands between a closing quotation mark and the comma belongs to nothing.
-            let rest = self.text.get(at.end..)?;
-            self.at = at.end + rest.iter().position(|b| *b == b',').unwrap_or(rest.len());
-            return Some(Attribute { name, value: self.text.get(at.clone())?, at, quoted });
+            self.at = skip_to(text, at.end, |b| b == b',');
+            return Some(Attribute { name, value: text.get(at.clone())?, at, quoted });
         }
     }
+}
+
+/// The next place, from `at` on, of a byte that ends what is skipped; else the end of the text. Values are short: a call of memchr costs
+/// more than it saves.
+#[inline]
+fn skip_to(text: &[u8], mut at: usize, ends: impl Fn(u8) -> bool) -> usize {
+    while let Some(byte) = text.get(at) {
+        if ends(*byte) {
+            return at;
+        }
+        at += 1;
+    }
+    at
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ pub fn hls(text: &[u8], rules: &Rules, places: &Places, steering: Option<&Steeri
         after_stream_inf: false,
         is_first: true,
         out: Vec::with_capacity(text.len() + text.len() / 4 + 256),
+        mapped: String::new(),
         copied: 0,
     };
     if !is_multivariant {
@@ -79,6 +80,8 @@ struct Writer<'a> {
     after_stream_inf: bool,
     is_first: bool,
     out: Vec<u8>,
+    /// The last address that was put in place of another; its memory is used again.
+    mapped: String,
     /// The text is in `out`, or left out, up to here.
     copied: usize,
 }
@@ -176,16 +179,18 @@ impl Writer<'_> {
             return;
         }
         let Some(reference) = self.text.get(at.clone()).and_then(|bytes| core::str::from_utf8(bytes).ok()) else { return };
-        let mapped = match memchr::memchr(b'{', reference.as_bytes()) {
+        let mut mapped = core::mem::take(&mut self.mapped);
+        let moves = match memchr::memchr(b'{', reference.as_bytes()) {
             // What a variable stands for decides where the address leads; without it the address stays.
             Some(_) if reference.contains("{$") => {
-                self.variables.substitute(reference).and_then(|meant| self.places.map(class, self.base, &meant))
+                self.variables.substitute(reference).is_some_and(|meant| self.places.write(&mut mapped, class, self.base, &meant))
             }
-            _ => self.places.map(class, self.base, reference),
+            _ => self.places.write(&mut mapped, class, self.base, reference),
         };
-        if let Some(mapped) = mapped.filter(|mapped| !mapped.bytes().any(|b| matches!(b, b'"' | b'\n' | b'\r'))) {
+        if moves && memchr::memchr3(b'"', b'\n', b'\r', mapped.as_bytes()).is_none() {
             self.replace(at, mapped.as_bytes());
         }
+        self.mapped = mapped;
     }
 
     /// Names the pathway of a variant that names none.

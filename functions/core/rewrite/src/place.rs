@@ -47,11 +47,15 @@ pub(crate) struct Base<'a> {
     url: &'a str,
     /// Up to the last slash of its path.
     folder: Option<&'a str>,
+    /// What is below the folder has it in front of it as it stands: it is an address of HTTP without dots to resolve.
+    is_plain: bool,
 }
 
 impl<'a> Base<'a> {
     pub(crate) fn of(url: &'a str) -> Self {
-        Self { url, folder: folder(url) }
+        let folder = folder(url);
+        let is_plain = folder.is_some_and(|folder| Parts::of(folder).is_http() && !folder.contains("/."));
+        Self { url, folder, is_plain }
     }
 }
 
@@ -72,8 +76,15 @@ impl Places {
 
     /// What stands in place of a reference; `None` where it stays.
     pub(crate) fn map(&self, class: Class, base: Base<'_>, reference: &str) -> Option<String> {
+        let mut out = String::new();
+        self.write(&mut out, class, base, reference).then_some(out)
+    }
+
+    /// Writes what stands in place of a reference; `false` where it stays.
+    pub(crate) fn write(&self, out: &mut String, class: Class, base: Base<'_>, reference: &str) -> bool {
+        out.clear();
         if self.keeps(class) || reference.is_empty() {
-            return None;
+            return false;
         }
         let places = self.of(class);
         if let Some(folder) = base.folder.filter(|_| is_plain(reference)) {
@@ -81,32 +92,35 @@ impl Places {
             if let Some((place, below)) = places.iter().find_map(|place| Some((place, folder.strip_prefix(&place.from)?))) {
                 let moves = !place.keeps_relative;
                 if !moves && place.query.is_empty() {
-                    return None;
+                    return false;
                 }
-                let mut out = String::with_capacity(place.to.len() + below.len() + reference.len() + place.query.len() + 1);
                 if moves {
                     out.push_str(&place.to);
                     out.push_str(below);
                 }
-                append_query(&mut out, reference, &place.query);
-                return Some(out);
+                append_query(out, reference, &place.query);
+                return true;
+            }
+            if places.is_empty() && base.is_plain {
+                out.push_str(folder);
+                out.push_str(reference);
+                return true;
             }
         }
         let absolute = resolve(base.url, reference);
         if !Parts::of(&absolute).is_http() {
-            return None;
+            return false;
         }
-        let mut out = String::new();
         match places.iter().find_map(|place| Some((place, strip_origin(&absolute, &place.from)?))) {
-            Some((place, _)) if place.keeps_relative && is_relative(reference) => append_query(&mut out, reference, &place.query),
+            Some((place, _)) if place.keeps_relative && is_relative(reference) => append_query(out, reference, &place.query),
             Some((place, below)) => {
                 out.push_str(&place.to);
-                append_query(&mut out, below, &place.query);
+                append_query(out, below, &place.query);
             }
-            None if self.absolute => out = absolute,
-            None => return None,
+            None if self.absolute => *out = absolute,
+            None => return false,
         }
-        (out != reference).then_some(out)
+        out != reference
     }
 
     /// Where a base address of media leads, which gets no parameters; `None` where it stays.
@@ -203,6 +217,23 @@ mod tests {
         assert_eq!(map("skd://key"), None);
         assert_eq!(map(""), None);
         assert_eq!(places.map(Class::Playlist, Base::of(&places.base), "x.m3u8").as_deref(), Some("https://o.example/live/a/x.m3u8"));
+    }
+
+    #[test]
+    fn addresses_of_no_place_become_what_they_resolve_to() {
+        for base in [
+            "https://o.example/live/a/index.m3u8?x=/./",
+            "https://o.example/./a/../b/index.m3u8",
+            "HTTP://o.example/i",
+            "ftp://o.example/a/i",
+        ] {
+            let places = Places { base: base.into(), absolute: true, ..Places::default() };
+            for reference in ["1.ts", "b/c.ts?x#y", "../d.ts", "./e", "b/../f", "/g", "//h/i", "data:j"] {
+                let absolute = resolve(base, reference);
+                let expected = Parts::of(&absolute).is_http().then_some(absolute);
+                assert_eq!(places.map(Class::Media, Base::of(base), reference), expected, "{reference} in {base}");
+            }
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::Semaphore;
 use wasmtime::{
     Config, Enabled, Engine, InstanceAllocationStrategy, PoolingAllocationConfig,
-    component::{Component, Linker},
+    component::{Component, InstancePre, Linker, ResourceType, types::ComponentItem},
 };
 use wasmtime_wasi::{
     WasiView as _,
@@ -11,9 +11,8 @@ use wasmtime_wasi::{
     p2::bindings::{cli, random},
     random::WasiRandom,
 };
-use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use super::worker::Instance;
+use super::instance::Inside;
 use crate::Limits;
 
 /// How often a running instance has to look up from its work.
@@ -48,23 +47,46 @@ fn config(limits: &Limits, pagemap_scan: Enabled) -> Config {
     config
 }
 
-/// What [`check_imports`](super::check_imports) allows, bound: no interface here reaches files or sockets.
-pub(super) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<ServicePre<Instance>> {
-    let mut linker = Linker::<Instance>::new(engine);
+/// What Rust's standard library needs, bound; no interface here reaches files or sockets. What the component imports beside it is for other
+/// hosts, where it reads and sleeps itself: nothing that is done by turns calls it.
+pub(super) fn link(engine: &Engine, component: &Component) -> wasmtime::Result<InstancePre<Inside>> {
+    let mut linker = Linker::<Inside>::new(engine);
     let to = &mut linker;
     wasmtime_wasi::p2::add_to_linker_proxy_interfaces_async(to)?;
-    cli::environment::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
-    cli::exit::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
-    cli::terminal_input::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
-    cli::terminal_output::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
-    cli::terminal_stdin::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
-    cli::terminal_stdout::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
-    cli::terminal_stderr::add_to_linker::<_, WasiCli>(to, Instance::cli)?;
+    cli::environment::add_to_linker::<_, WasiCli>(to, Inside::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(to, Inside::cli)?;
+    cli::terminal_input::add_to_linker::<_, WasiCli>(to, Inside::cli)?;
+    cli::terminal_output::add_to_linker::<_, WasiCli>(to, Inside::cli)?;
+    cli::terminal_stdin::add_to_linker::<_, WasiCli>(to, Inside::cli)?;
+    cli::terminal_stdout::add_to_linker::<_, WasiCli>(to, Inside::cli)?;
+    cli::terminal_stderr::add_to_linker::<_, WasiCli>(to, Inside::cli)?;
     random::insecure_seed::add_to_linker::<_, WasiRandom>(to, |instance| instance.ctx().ctx.random())?;
-    wasmtime_wasi::p3::clocks::add_to_linker(to)?;
-    wasmtime_wasi::p3::random::add_to_linker(to)?;
-    wasmtime_wasi_http::p3::add_to_linker(to)?;
-    ServicePre::new(linker.instantiate_pre(component)?)
+    leave_out(to, component)?;
+    linker.instantiate_pre(component)
+}
+
+/// Binds the interfaces of WASI 0.3, each function of them to a trap.
+fn leave_out(linker: &mut Linker<Inside>, component: &Component) -> wasmtime::Result<()> {
+    let engine = component.engine();
+    for (name, item) in component.component_type().imports(engine).filter(|(name, _)| name.contains("@0.3.")) {
+        let ComponentItem::ComponentInstance(interface) = item.ty else { continue };
+        let mut instance = linker.instance(name)?;
+        for (name, item) in interface.exports(engine) {
+            match item.ty {
+                ComponentItem::ComponentFunc(function) if function.async_() => {
+                    instance.func_new_concurrent(name, |_, _, _, _| Box::pin(async { Err(left_out()) }))?;
+                }
+                ComponentItem::ComponentFunc(_) => instance.func_new(name, |_, _, _, _| Err(left_out()))?,
+                ComponentItem::Resource(_) => instance.resource(name, ResourceType::host::<()>(), |_, _| Ok(()))?,
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}
+
+fn left_out() -> wasmtime::Error {
+    wasmtime::Error::msg("functions that are driven by turns do nothing themselves")
 }
 
 /// Moves the engine's epoch from a thread of its own, slowly while none of the `most` permits is taken.

@@ -54,7 +54,7 @@ async fn http2_with_prior_knowledge_carries_many_requests_on_one_connection() {
     assert_eq!(edge.metric("connections").await, 2, "one for the viewers, one for this question");
     edge.store.put("log/7", "record", IMMUTABLE);
     for parked in parked {
-        assert_eq!(parked.await.unwrap(), "1");
+        assert_eq!(parked.await.unwrap(), "There");
     }
     edge.stopped().await;
 }

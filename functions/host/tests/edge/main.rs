@@ -14,6 +14,7 @@ mod raw;
 mod reload;
 mod requests;
 mod setup;
+mod spin;
 mod tiers;
 mod viewers;
 mod waits;

@@ -1,7 +1,7 @@
 //! Another component while viewers are there.
 use std::{fs, time::Duration};
 
-use tidegate_host::HostError;
+use tidegate_host::{HostError, ImportError};
 
 use tidegate_rig::IMMUTABLE;
 
@@ -10,9 +10,12 @@ use crate::setup::{Edge, scripted, target};
 /// A component that says another version of the words between host and functions.
 fn of_version(version: u8) -> Vec<u8> {
     let mut component = fs::read(scripted()).unwrap();
-    let (from, to) = (b"speaks-version-1".as_slice(), format!("speaks-version-{version}"));
-    let at = component.windows(from.len()).position(|window| window == from).expect("the version stands in the component");
-    component[at..at + from.len()].copy_from_slice(to.as_bytes());
+    let (from, to) = (b"functions/turns@1.".as_slice(), format!("functions/turns@{version}."));
+    let named: Vec<_> = component.windows(from.len()).enumerate().filter(|(_, window)| *window == from).map(|(at, _)| at).collect();
+    assert!(!named.is_empty(), "the version stands in the component");
+    for at in named {
+        component[at..at + from.len()].copy_from_slice(to.as_bytes());
+    }
     component
 }
 
@@ -37,7 +40,7 @@ async fn parked_viewers_live_through_another_component() {
     }
     edge.store.put("log/7", "record", IMMUTABLE);
     for parked in parked {
-        assert_eq!(parked.await.unwrap().text(), "1");
+        assert_eq!(parked.await.unwrap().text(), "There");
     }
     edge.stopped().await;
 }
@@ -52,7 +55,7 @@ async fn a_component_that_does_not_fit_is_refused_in_one_sentence_and_the_old_on
     for (version, advice) in [(2, "update the host"), (0, "build the component anew")] {
         fs::write(&component, of_version(version)).unwrap();
         let error = edge.reload().now().await.unwrap_err();
-        assert!(matches!(error, HostError::Version { .. }), "{error}");
+        assert!(matches!(error, HostError::Imports(ImportError::Version { .. })), "{error}");
         let text = error.to_string();
         assert!(text.contains(&format!("speaks version {version}")) && text.ends_with(advice), "{text}");
         assert_eq!(edge.get("/noop").await.text(), "ok");

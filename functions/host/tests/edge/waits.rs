@@ -15,7 +15,7 @@ async fn parked_viewers_wake_when_the_object_is_there() {
     edge.store.put("log/7", "record", IMMUTABLE);
     let put = Instant::now();
     for viewer in viewers {
-        assert_eq!(viewer.await.unwrap().text(), "1");
+        assert_eq!(viewer.await.unwrap().text(), "There");
     }
     assert!(put.elapsed() < Duration::from_millis(100), "{:?}", put.elapsed());
     assert_eq!(edge.metric("guest_calls_total").await, 2, "one before the wait, one after");
@@ -31,7 +31,7 @@ async fn parked_viewers_wake_when_the_object_is_there() {
 async fn a_wait_without_its_object_ends_in_time() {
     let edge = Edge::start().await;
     let start = Instant::now();
-    assert_eq!(edge.get("/wait/log/8?expect-ms=50&timeout-ms=400").await.text(), "timeout");
+    assert_eq!(edge.get("/wait/log/8?expect-ms=50&timeout-ms=400").await.text(), "Timeout");
     assert!((400..900).contains(&start.elapsed().as_millis()), "{:?}", start.elapsed());
     tokio::time::sleep(Duration::from_millis(150)).await;
     assert_eq!(edge.metric("watchers").await, 0, "nobody waits, and somebody looks");
@@ -49,7 +49,7 @@ async fn an_upstream_that_holds_requests_is_asked_once() {
     edge.store.put("log/9", "record", IMMUTABLE);
     let put = Instant::now();
     for viewer in viewers {
-        assert_eq!(viewer.await.unwrap().text(), "1");
+        assert_eq!(viewer.await.unwrap().text(), "There");
     }
     assert!(put.elapsed() < Duration::from_millis(100), "{:?}", put.elapsed());
     assert_eq!(edge.store.requests("log/9").len(), 1);
@@ -64,7 +64,7 @@ async fn an_upstream_that_does_not_hold_requests_is_found_out_and_polled() {
         tokio::time::sleep(Duration::from_millis(120)).await;
         edge.store.put(&format!("log/{n}"), "record", IMMUTABLE);
         for viewer in viewers {
-            assert_eq!(viewer.await.unwrap().text(), "1");
+            assert_eq!(viewer.await.unwrap().text(), "There");
         }
     }
     assert!(edge.store.requests("log/2").iter().all(|seen| !seen.headers.contains_key("prefer")));
@@ -82,7 +82,7 @@ async fn a_watched_key_is_absent_for_everybody_without_asking() {
     assert_eq!(edge.store.requests("log/5").len(), 0);
     edge.store.put("log/5", "record", IMMUTABLE);
     for parked in parked {
-        assert_eq!(parked.await.unwrap().text(), "1");
+        assert_eq!(parked.await.unwrap().text(), "There");
     }
     edge.stopped().await;
 }
@@ -95,7 +95,7 @@ async fn a_host_that_stops_answers_parked_viewers() {
     let start = Instant::now();
     edge.stop();
     for parked in parked {
-        assert_eq!(parked.await.unwrap().text(), "timeout");
+        assert_eq!(parked.await.unwrap().text(), "Timeout");
     }
     edge.stopped().await;
     assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
@@ -104,7 +104,7 @@ async fn a_host_that_stops_answers_parked_viewers() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_words_of_a_component_are_502() {
     let edge = Edge::start().await;
-    for path in ["/wait/a", "/wait/a?timeout-ms=x", "/wait/%2e%2e?timeout-ms=5", "/send/a:5-1"] {
+    for path in ["/wait/%2e%2e?timeout-ms=5", "/send/..%2fa", "/send/a:5-1"] {
         assert_eq!(edge.get(path).await.status, 502, "{path}");
     }
     edge.stopped().await;
