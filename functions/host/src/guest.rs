@@ -206,9 +206,9 @@ fn request(call: &Call) -> Request {
 fn world() -> World {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut random = [0; 32];
-    // Without randomness from the system no host would have come so far: it has made keys for TLS.
-    if rustls::crypto::aws_lc_rs::default_provider().secure_random.fill(&mut random).is_err() {
-        tracing::error!("the system has no randomness");
+    // From the system itself: the library of TLS makes a source of its own first, which takes 40 ms.
+    if let Err(error) = getrandom::fill(&mut random) {
+        tracing::error!(%error, "the system has no randomness");
     }
     World { now_utc_ms: u64::try_from(now.as_millis()).unwrap_or(u64::MAX), random }
 }
