@@ -67,13 +67,13 @@ fn go_on(number: u32, mut call: Call, world: &World) -> Output {
 
 enum Call {
     One(Box<Dispatch>),
-    Reports(Reports),
+    Reports(Box<Reports>),
 }
 
 impl Call {
     fn new(mut request: Request) -> Self {
         if request.path == REPORTS {
-            return Self::Reports(Reports::new(request));
+            return Self::Reports(Box::new(Reports::new(request)));
         }
         request.headers.extend(std::env::var("TIDEGATE_EDGE").ok().map(|edge| (EDGE.to_owned(), edge)));
         Self::One(Box::new(Dispatch::new(request, Host::Moves)))
