@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { open } from "./chromium.mjs";
 import { serveContent } from "./content.mjs";
+import { ask, until, visit as visitPage } from "./visit.mjs";
 
 const dist = fileURLToPath(new URL("../../player-wasm/element/dist/", import.meta.url));
 const chrome = fileURLToPath(new URL("node_modules/media-chrome/", import.meta.url));
@@ -50,23 +51,11 @@ after(async () => {
   site?.close();
 });
 
-/** Opens a page; what it complains of fails the test unless it is expected. */
-async function visit(t, path, expected = /^$/) {
-  const page = await browser.newPage({ viewport: { width: 900, height: 600 } });
-  const complaints = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && !expected.test(message.text()) && complaints.push(message.text()));
-  t.after(async () => {
-    await page.close();
-    assert.deepEqual(complaints, []);
-  });
-  await page.goto(site.origin + path);
+async function visit(t, path, expected) {
+  const page = await visitPage(t, browser, site.origin + path, { expected });
   await page.waitForFunction(() => customElements.get("tidegate-player"));
   return page;
 }
-/** Waits until an expression about the player `p` holds. */
-const until = (page, expression, timeout = 30_000) => page.waitForFunction((text) => new Function("p", `return ${text}`)(document.getElementById("p")), expression, { timeout, polling: 100 });
-const ask = (page, expression) => page.evaluate((text) => new Function("p", `return ${text}`)(document.getElementById("p")), expression);
 
 test("a recording is played with the properties, methods and events of a media element", { timeout: 90_000 }, async (t) => {
   const page = await visit(t, "/vod");

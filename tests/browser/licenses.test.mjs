@@ -4,6 +4,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { open } from "./chromium.mjs";
 import { KEY, KEY_ID, encrypted, serveContent } from "./content.mjs";
+import { ask, until, visit as visitPage } from "./visit.mjs";
 
 const dist = fileURLToPath(new URL("../../player-wasm/element/dist/", import.meta.url));
 const element = (script) => `<!doctype html><html lang="en"><title>x</title><script type="module" src="/player/tidegate-player.js"></script>
@@ -71,19 +72,7 @@ after(async () => {
   site?.close();
 });
 
-async function visit(t, path) {
-  const page = await browser.newPage({ viewport: { width: 600, height: 400 } });
-  const complaints = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  t.after(async () => {
-    await page.close();
-    assert.deepEqual(complaints, []);
-  });
-  await page.goto(site.origin + path);
-  return page;
-}
-const until = (page, expression, timeout = 30_000) => page.waitForFunction((text) => new Function("p", `return ${text}`)(document.getElementById("p")), expression, { timeout, polling: 100 });
-const ask = (page, expression) => page.evaluate((text) => new Function("p", `return ${text}`)(document.getElementById("p")), expression);
+const visit = (t, path) => visitPage(t, browser, site.origin + path, { expected: /Failed to load resource/ });
 
 test("keys that a page has open a stream", { timeout: 60_000 }, async (t) => {
   const page = await visit(t, "/keys");

@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { open } from "./chromium.mjs";
 import { content, serveContent } from "./content.mjs";
+import { ask, until, visit as visitPage } from "./visit.mjs";
 
 const dist = fileURLToPath(new URL("../../player-wasm/element/dist/", import.meta.url));
 const world = fileURLToPath(new URL("../../../shared/playlists/", import.meta.url));
@@ -80,20 +81,7 @@ after(async () => {
   site?.close();
 });
 
-async function visit(t, path) {
-  const page = await browser.newPage({ viewport: { width: 600, height: 400 } });
-  const complaints = [];
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-  t.after(async () => {
-    await page.close();
-    assert.deepEqual(complaints, []);
-  });
-  await page.goto(site.origin + path);
-  return page;
-}
-const until = (page, expression, timeout = 30_000) => page.waitForFunction((text) => new Function("p", `return ${text}`)(document.getElementById("p")), expression, { timeout, polling: 100 });
-const ask = (page, expression) => page.evaluate((text) => new Function("p", `return ${text}`)(document.getElementById("p")), expression);
+const visit = (t, path) => visitPage(t, browser, site.origin + path);
 
 test("a recording by numbers plays, with its rungs, its sounds, its captions and places to go to", { timeout: 60_000 }, async (t) => {
   const page = await visit(t, "/numbered");

@@ -10,6 +10,7 @@ import { compile } from "svelte/compiler";
 import { readFileSync } from "node:fs";
 import { open } from "./chromium.mjs";
 import { content, serveContent } from "./content.mjs";
+import { visit as visitPage } from "./visit.mjs";
 
 const element = fileURLToPath(new URL("../../player-wasm/element/", import.meta.url));
 const modules = fileURLToPath(new URL("node_modules/", import.meta.url));
@@ -74,17 +75,7 @@ after(async () => {
   site?.close();
 });
 
-async function visit(t, path) {
-  const tab = await browser.newPage();
-  const complaints = [];
-  tab.on("pageerror", (error) => complaints.push(String(error)));
-  t.after(async () => {
-    await tab.close();
-    assert.deepEqual(complaints, []);
-  });
-  await tab.goto(site.origin + path);
-  return tab;
-}
+const visit = (t, path) => visitPage(t, browser, site.origin + path, { expected: /./ });
 
 for (const path of Object.keys(PLUGS)) {
   test(`our ABR decides in ${path.slice(1)}, which plays and goes up`, { timeout: 90_000 }, async (t) => {

@@ -6,7 +6,9 @@
 //!
 //! Invariant: an address that is not public is not connected to, unless the configuration names it.
 mod address;
+mod causes;
 mod foreign;
 mod resolver;
 
+pub use causes::causes;
 pub use foreign::{Foreign, LoadError, Loaded, Loads};

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
 use tidegate_foreign::{Foreign, Loads};
-use tidegate_raw::{Batch, Input, Output, Posted, Queue, record, refuses};
+use tidegate_raw::{Batch, Input, Output, Posted, Queue, RECORD_HEADERS, record, refuses};
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -181,9 +181,9 @@ impl Forward {
                 let body = Bytes::from(record(stream, &batch.text));
                 *request.body_mut() = Full::new(body.clone());
                 request.uri_mut().clone_from(endpoint);
-                let headers = request.headers_mut();
-                headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
-                headers.insert("x-amz-target", HeaderValue::from_static("Firehose_20150804.PutRecordBatch"));
+                for (name, value) in RECORD_HEADERS {
+                    request.headers_mut().insert(name, HeaderValue::from_static(value));
+                }
                 if let Some(signer) = &self.signer {
                     signer.sign(&mut request, &body).await.map_err(|error| error.to_string())?;
                 }

@@ -8,6 +8,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+use tidegate_foreign::causes;
 use tokio::time::timeout;
 
 const CONNECT: Duration = Duration::from_secs(1);
@@ -86,15 +87,4 @@ fn without_roots() -> rustls::ClientConfig {
     let builder = rustls::ClientConfig::builder_with_provider(provider.into()).with_safe_default_protocol_versions();
     let builder = builder.unwrap_or_else(|error| unreachable!("the provider has the default versions: {error}"));
     builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -2,9 +2,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
-use tidegate_raw::{Posted, record, refuses};
+use tidegate_raw::{Posted, RECORD_HEADERS, record, refuses};
 use tidegate_sign::Signer;
 
 use crate::{Config, outside::Outside};
@@ -49,9 +49,9 @@ impl Raw {
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.endpoint.parse().map_err(|_| format!("{} is no address", self.endpoint))?;
-        let headers = request.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
-        headers.insert(HeaderName::from_static("x-amz-target"), HeaderValue::from_static("Firehose_20150804.PutRecordBatch"));
+        for (name, value) in RECORD_HEADERS {
+            request.headers_mut().insert(name, HeaderValue::from_static(value));
+        }
         let signer = Signer { credentials: &self.credentials, region: &self.region, service: "firehose" };
         signer.sign(&mut request, &body, SystemTime::now())?;
         let answer = self.outside.ask(request, ANSWER_TIME, ANSWER_BYTES).await.map_err(|silence| silence.to_string())?;

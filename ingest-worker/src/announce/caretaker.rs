@@ -72,8 +72,12 @@ impl<B: Bucket> Desk<B> {
         for session in sessions.all().iter().take_while(|session| session.utc_ms() < before_ms) {
             let facts = self.bucket.get(&MetaKey::Session { stream: stream.clone(), session: session.clone() }.into()).await?;
             let ended_ms = facts.and_then(|object| SessionFacts::parse(&object.bytes)?.ended_utc_ms());
-            // One that nobody has called over may still grow.
-            if ended_ms.is_none_or(|ended_ms| ended_ms > before_ms) {
+            // One that nobody has called over may still grow, and so may one whose worker has come back after that.
+            let grows = match self.timeline(stream, session).await? {
+                Some(timeline) => !timeline.ended() && timeline.newest_utc_ms().saturating_add(SILENT_MS) > now_utc_ms,
+                None => false,
+            };
+            if grows || ended_ms.is_none_or(|ended_ms| ended_ms > before_ms) {
                 continue;
             }
             self.remove_media(stream, session).await?;

@@ -29,6 +29,7 @@ export class Embedded {
 
   /** Takes an init segment or fragments. */
   append(bytes: Uint8Array, offset: number): void {
+    if (this.#closed) return;
     if (String.fromCharCode(...bytes.subarray(4, 8)) === "ftyp") this.#init = bytes;
     if (!this.#init) return;
     if (this.#reader) this.#reader.append(this.#init, bytes, offset);
@@ -36,12 +37,13 @@ export class Embedded {
     else if (isMarked(bytes)) {
       this.#waiting = [[this.#init, bytes, offset]];
       // Without it the pictures go on, without captions.
-      this.#load().catch(() => undefined);
+      this.#load().catch(() => this.close());
     }
   }
 
   close(): void {
     this.#closed = true;
+    this.#waiting = undefined;
     this.#reader?.close();
   }
 

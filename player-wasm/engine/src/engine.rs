@@ -5,14 +5,14 @@ use tidegate_abr::{CatchUp, Config as Plan, Mode, Progress, State};
 use crate::{
     AppendFailure, Config, Event, Input, Output, Playhead, Reason, Stats, Timing, Track,
     chooser::{Choice, Chooser, Moment},
-    follower::{Answer, back_off_ms},
+    follower::Answer,
     ladder::{Ladder, mime_types},
     lane::{Arrived, Lane, Running},
     latency::{Bounds, Latency, MAX_CHANGE},
     playback::Playback,
     playlist::{Place, Playlist},
-    read::{self, Read},
     shared::Shared,
+    source::Source,
     transfers::Transfer,
 };
 
@@ -22,10 +22,6 @@ const MAX_DECODE_FAILURES: u32 = 3;
 const MAX_FIRST_FAILURES: u32 = 4;
 /// A rung with a gap is left alone for this long: an encoder that was given up seldom comes back at once.
 const GONE_MS: f64 = 30_000.0;
-/// Pause between looks for a new session.
-const WATCH_MS: f64 = 3_000.0;
-/// A live playlist without news for this many target durations may belong to a session that nobody ended.
-const STALE_TARGETS: f64 = 3.0;
 /// Segments over which their length is taken.
 const LENGTHS: usize = 8;
 /// A look at a running request earlier than this shows more of the connection than of the link.
@@ -48,26 +44,14 @@ pub struct Engine {
     chooser: Chooser,
     /// Rungs that had a gap, and until when they are left alone.
     gone: Vec<(usize, f64)>,
-    source: Option<Source>,
-    phase: Phase,
+    pub(crate) source: Option<Source>,
+    pub(crate) phase: Phase,
     /// The tracks were asked for.
     tracks_asked: bool,
 }
 
-/// The address that is played.
-#[derive(Debug)]
-struct Source {
-    url: String,
-    request: Option<u32>,
-    due_ms: f64,
-    failures: u32,
-    said_offline: bool,
-    /// After the end: the next look is at the media playlist, whose session may go on after all.
-    beside: bool,
-}
-
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Phase {
+pub(crate) enum Phase {
     /// Nothing is loaded.
     Idle,
     /// The multivariant playlist is not there yet.
@@ -185,7 +169,7 @@ impl Engine {
     fn load(&mut self, url: String) {
         self.close();
         let due_ms = self.shared.now_ms;
-        self.source = Some(Source { url, request: None, due_ms, failures: 0, said_offline: false, beside: false });
+        self.source = Some(Source::new(url, due_ms));
         self.phase = Phase::Finding;
         self.latency = Latency::new(self.shared.config.latency_s);
         self.playback = Playback::default();
@@ -199,7 +183,7 @@ impl Engine {
         self.tracks_asked = false;
     }
 
-    fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         for lane in self.lanes.drain(..) {
             lane.close(&mut self.shared);
         }
@@ -209,7 +193,7 @@ impl Engine {
         }
     }
 
-    fn fail(&mut self, reason: Reason) {
+    pub(crate) fn fail(&mut self, reason: Reason) {
         self.close();
         self.phase = Phase::Broken;
         self.shared.send(Output::Event(Event::Error { reason }));
@@ -238,37 +222,8 @@ impl Engine {
         }
     }
 
-    fn source_loaded(&mut self, url: &str, text: &str) {
-        let Some(source) = &mut self.source else { return };
-        source.request = None;
-        source.failures = 0;
-        let mut goes_on = false;
-        let ladder = match read::any(url, text) {
-            Some(Read::Multivariant(ladder)) => ladder,
-            Some(Read::Media) => {
-                goes_on = self.phase == Phase::Over && !text.contains("#EXT-X-ENDLIST");
-                read::only(url)
-            }
-            None if self.phase == Phase::Finding => return self.fail(Reason::Playlist),
-            None => return,
-        };
-        if self.phase == Phase::Finding {
-            self.ladder = ladder;
-            self.start(None);
-        } else {
-            source.due_ms = self.shared.now_ms + WATCH_MS;
-            let same = ladder.variants.iter().any(|variant| self.ladder.variants.iter().any(|known| known.url == variant.url));
-            source.beside = self.phase == Phase::Over && !source.beside;
-            if goes_on || !same && !ladder.variants.is_empty() {
-                self.close();
-                self.phase = Phase::Over;
-                self.shared.send(Output::Event(Event::NewSession));
-            }
-        }
-    }
-
     /// Begins with the first rung.
-    fn start(&mut self, refused: Option<usize>) {
+    pub(crate) fn start(&mut self, refused: Option<usize>) {
         if let Some(rung) = refused {
             self.ladder.without_codecs_of(rung);
         }
@@ -485,15 +440,7 @@ impl Engine {
 
     fn failed(&mut self, id: u32, status: u16) {
         let now_ms = self.shared.now_ms;
-        if let Some(source) = self.source.as_mut().filter(|source| source.request == Some(id)) {
-            source.request = None;
-            source.due_ms = now_ms + back_off_ms(source.failures).max(if self.phase == Phase::Finding { 0.0 } else { WATCH_MS });
-            source.failures = source.failures.saturating_add(1);
-            source.beside = false;
-            if self.phase == Phase::Finding && !source.said_offline {
-                source.said_offline = true;
-                self.shared.send(Output::Event(Event::Offline));
-            }
+        if self.source_failed(id) {
             return;
         }
         for lane in &mut self.lanes {
@@ -549,30 +496,6 @@ impl Engine {
             self.phase = Phase::Over;
             self.shared.send(Output::Event(Event::Ended));
         }
-    }
-
-    /// Asks for the multivariant playlist: until there is one, and later when another session may have begun. After the end also for the
-    /// media playlist.
-    fn watch_source(&mut self) {
-        let now_ms = self.shared.now_ms;
-        let stale = self.is_live()
-            && self.lanes.first().is_some_and(|main| {
-                let target_ms = main.playlist().map_or(0.0, |playlist| playlist.target_s * 1000.0);
-                main.follower.stale_ms(now_ms) > STALE_TARGETS * target_ms.max(WATCH_MS) && self.shared.playhead.waiting
-            });
-        let wanted = match self.phase {
-            Phase::Finding => true,
-            Phase::Following => stale,
-            Phase::Over => self.playback.was_live && !self.lanes.is_empty(),
-            Phase::Idle | Phase::Broken => false,
-        };
-        let Some(source) = self.source.as_mut().filter(|source| wanted && source.request.is_none() && now_ms >= source.due_ms) else {
-            return;
-        };
-        // An edge closes the list of a session that nobody ended; its worker may come back and go on with it.
-        let beside = self.lanes.first().filter(|_| source.beside).map(|main| main.follower.url().into());
-        let id = self.shared.fetch_playlist(beside.unwrap_or_else(|| source.url.clone()));
-        source.request = Some(id);
     }
 
     /// Takes another rung to begin with, where the first one turns out to have nothing at the live edge.

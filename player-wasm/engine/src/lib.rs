@@ -28,6 +28,7 @@ mod ranges;
 mod read;
 mod schedule;
 mod shared;
+mod source;
 mod stats;
 mod text;
 mod tracks;

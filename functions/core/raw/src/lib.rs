@@ -16,6 +16,6 @@ mod firehose;
 mod posted;
 mod queue;
 
-pub use firehose::{record, refuses};
+pub use firehose::{RECORD_HEADERS, record, refuses};
 pub use posted::Posted;
 pub use queue::{Batch, Input, Output, Queue};

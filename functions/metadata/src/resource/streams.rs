@@ -30,7 +30,7 @@ pub(crate) const FIELDS: &[Field] = &[
         Kind::Choice(&["ultra", "low", "normal"]),
         "Parts of 0.2 s, the worker's own, or 1 s, from the next publish on: short ones cost requests",
     ),
-    Field::or("dvr_window_s", "3600", Kind::Whole { min: 60, max: 86_400 }, "How much of the past can be played, from the next publish on"),
+    Field::or("dvr_window_s", "7200", Kind::Whole { min: 60, max: 86_400 }, "How much of the past can be played, from the next publish on"),
     Field::or(
         "retention_days",
         "null",

@@ -20,6 +20,7 @@ use rustls::{
     crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
+use tidegate_foreign::causes;
 use tidegate_hls::uri::resolve;
 use tidegate_validate::{Answer, Failure, Method, Observation, Probe};
 use tokio::time::timeout;
@@ -143,20 +144,6 @@ async fn answer(response: Response<Incoming>, redirected: Option<String>, first:
         body = text;
     }
     Ok(Answer { status: head.status.as_u16(), http2: head.version >= http::Version::HTTP_2, headers, body, redirected })
-}
-
-/// An error with what lies beneath it, which is what helps.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 /// TLS without a look at the certificate, for servers with one of their own making.

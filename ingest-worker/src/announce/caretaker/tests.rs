@@ -263,3 +263,20 @@ async fn recordings_stay_where_nobody_says_for_how_long_and_live_sessions_always
     assert_eq!(desk.forget_old(&stream(), STARTED_MS + 1000 * DAY_MS).await.unwrap(), 2);
     assert_eq!(recorded().map(|session| objects_of(&memory, &session)), [0, 0, 2504], "who has not ended stays");
 }
+
+#[tokio::test]
+async fn a_session_that_was_called_over_and_goes_on_is_not_removed() {
+    let memory = begun();
+    memory.place(MetaKey::Stream { stream: stream() }, r#"{"retention_days":0}"#);
+    let mut facts = SessionFacts::new(&stream(), &session(), Json::object());
+    facts.end(STARTED_MS + 1);
+    memory.place(MetaKey::Session { stream: stream(), session: session() }, facts.to_bytes());
+    let mut list = Sessions::default();
+    list.add(&session());
+    memory.place(MetaKey::Sessions { stream: stream() }, list.to_bytes());
+    let desk = Desk::new(memory.clone());
+    // Its newest media is that old.
+    assert_eq!(desk.forget_old(&stream(), STARTED_MS + SILENT_MS - 1).await.unwrap(), 0);
+    assert_eq!(desk.forget_old(&stream(), STARTED_MS + SILENT_MS + 1).await.unwrap(), 1);
+    assert_eq!(objects_of(&memory, &session()), 0);
+}

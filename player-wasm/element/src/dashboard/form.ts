@@ -62,7 +62,7 @@ const FIELDS: Record<string, Field> = {
   dvr_window_s: {
     label: "Rewind, in minutes",
     help: "How much of the past a viewer of the live stream can go back to.",
-    make: (id, value) => h("input", { id, type: "number", min: 1, max: 1440, required: true, value: Math.round((number(value) ?? 3600) / 60) }),
+    make: (id, value) => h("input", { id, type: "number", min: 1, max: 1440, required: true, value: Math.round((number(value) ?? 7200) / 60) }),
     read: (control) => Number(control.value) * 60,
   },
   retention_days: {
