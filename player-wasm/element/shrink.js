@@ -27,7 +27,7 @@ export function bind(from, folder) {
   const plain = `${folder}/engine.wasm`;
   mkdirSync(folder, { recursive: true });
   writeFileSync(plain, bytes);
-  execFileSync("wasm-bindgen", ["--target", "web", "--no-typescript", "--out-dir", folder, "--out-name", "engine", plain], { stdio: "inherit" });
+  execFileSync("tidegate-bindgen", [plain, folder, "engine"], { stdio: "inherit" });
   return `${folder}/engine_bg.wasm`;
 }
 
