@@ -162,6 +162,11 @@ impl AudioGrid {
         Self { rate: i64::from(rate.max(1)), frame: i64::from(frame.max(1)), anchor_ms, anchor, next: None, strays: 0 }
     }
 
+    /// The same, with this place for the next frame.
+    pub(crate) fn with_next(self, next: i64) -> Self {
+        Self { next: Some(next), ..self }
+    }
+
     pub(crate) fn frame(&self) -> i64 {
         self.frame
     }

@@ -1,6 +1,5 @@
 use alloc::{collections::VecDeque, vec::Vec};
 
-use tidegate_cmaf::{Defaults, read_chunk};
 use tidegate_stream::{Event, PartIndex, RecordNumber, Track, TrackPart};
 
 use crate::{message, period::Built, track::Piece};
@@ -8,13 +7,16 @@ use crate::{message, period::Built, track::Piece};
 /// The place where a log goes over from one worker to another, inside a segment: what the other has written of it, to be
 /// compared with what this worker makes of the same frames.
 ///
-/// A track of which both have made the same bytes goes on at the next part. Any other is a gap for the rest of the segment.
+/// A track of which both have made the same bytes goes on at the next part, and sound with the first frame that the log lacks. Any other is
+/// a gap for the rest of the segment.
 #[derive(Debug)]
 pub(crate) struct Joint {
     theirs: VecDeque<Theirs>,
     /// Up to where each track goes in the log, in its ticks.
     ends: Vec<u64>,
     equal: Vec<bool>,
+    /// Which of them are not compared.
+    alone: Vec<bool>,
     begun: bool,
 }
 
@@ -45,9 +47,9 @@ pub(crate) enum Fit {
 }
 
 impl Joint {
-    /// With all parts of the open segment.
-    pub(crate) fn new(theirs: VecDeque<Theirs>, renditions: usize) -> Self {
-        Self { theirs, ends: alloc::vec![0; renditions], equal: alloc::vec![true; renditions], begun: false }
+    /// With all parts of the open segment, and which tracks need not be compared, since each frame of them stands `alone`.
+    pub(crate) fn new(theirs: VecDeque<Theirs>, alone: Vec<bool>) -> Self {
+        Self { theirs, ends: alloc::vec![0; alone.len()], equal: alloc::vec![true; alone.len()], alone, begun: false }
     }
 
     /// The part that this worker's next one is compared with.
@@ -68,13 +70,15 @@ impl Joint {
             message::attach(&mut built.pieces, tracks, theirs.utc_us, &theirs.events);
         }
         let is_last = self.theirs.is_empty();
-        let pieces = built.pieces.iter_mut().zip(&mut self.ends).zip(&mut self.equal);
+        let pieces = built.pieces.iter_mut().zip(&mut self.ends).zip(&mut self.equal).zip(&self.alone);
         if let Some(theirs) = theirs {
             let mut goes = false;
-            for (((piece, end), equal), (part, chunk)) in pieces.zip(theirs.tracks) {
-                let same = piece.part == part && piece.media == chunk;
-                *equal &= same || (theirs.part.0 == 0 && is_end_of(&piece.media, &chunk));
+            for ((((piece, end), equal), alone), (part, chunk)) in pieces.zip(theirs.tracks) {
                 *end = part.start.saturating_add(part.duration.into());
+                if *alone {
+                    continue;
+                }
+                *equal &= piece.part == part && piece.media == chunk;
                 if is_last {
                     // One whose source broke off has ended its part early: the rest of it is missing.
                     let ours = end_of(piece);
@@ -89,11 +93,12 @@ impl Joint {
         }
         built.starts_segment = false;
         let mut goes = false;
-        for ((piece, end), equal) in pieces {
+        for (((piece, end), equal), alone) in pieces {
             let ours = end_of(piece);
             // An empty share says nothing of where its track is.
-            *equal &= piece.part.start == *end || piece.part.duration == 0;
-            if !*equal {
+            let goes_on = piece.part.start == *end || piece.part.duration == 0;
+            *equal &= goes_on || *alone;
+            if !goes_on || !*equal {
                 // No longer than the part: PART-TARGET holds for gaps too.
                 let start = (*end).max(piece.part.start);
                 *piece = Piece::missing(start, ours, piece.config.take());
@@ -125,16 +130,4 @@ impl Joint {
 
 fn end_of(piece: &Piece) -> u64 {
     piece.part.start.saturating_add(piece.part.duration.into())
-}
-
-/// Whether one chunk is the end of another: a worker whose connection begins with a key frame has not received the few frames of
-/// sound before it that belong to its segment. What follows is the same if all that it has is, and needs nothing that it lacks.
-fn is_end_of(ours: &[u8], theirs: &[u8]) -> bool {
-    let (Ok(ours), Ok(theirs)) = (read_chunk(ours, &Defaults::default()), read_chunk(theirs, &Defaults::default())) else {
-        return false;
-    };
-    let Some(before) = theirs.samples.len().checked_sub(ours.samples.len()) else { return false };
-    let (lacks, has) = theirs.samples.split_at(before);
-    let start = theirs.decode_time.saturating_add(lacks.iter().map(|sample| u64::from(sample.duration)).sum());
-    start == ours.decode_time && has == ours.samples && theirs.samples.iter().all(|sample| sample.sync)
 }

@@ -35,7 +35,8 @@ pub(crate) struct Period {
     too_long_said: bool,
     end_us: i64,
     opened: bool,
-    audio_anchors: Vec<Option<(i64, i64)>>,
+    /// Where the sound of each rendition goes on in the log of another worker.
+    sounds: Vec<Option<Sound>>,
     floor_us: i64,
 }
 
@@ -78,8 +79,29 @@ pub(crate) struct Anchor {
     pub(crate) utc_us: i64,
     /// The rate that the period was opened with.
     pub(crate) rate: Option<FrameRate>,
-    /// For each rendition of audio the first frame of that segment: its timestamp here, its ticks in the log.
-    pub(crate) audio: Vec<Option<(i64, i64)>>,
+    /// Where each rendition of audio is in the log.
+    pub(crate) audio: Vec<Option<Sound>>,
+}
+
+/// A frame of sound in the log of another worker that this one has too.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sound {
+    /// Its timestamp here, …
+    pub(crate) ms: i64,
+    /// … and its ticks in the log.
+    pub(crate) tick: i64,
+    /// Up to where the log goes.
+    pub(crate) end: i64,
+    /// Its bytes are the same.
+    pub(crate) alike: bool,
+}
+
+impl Anchor {
+    /// Whether this is sound of the same encoder beside pictures. Each frame of it stands alone, so it goes on with the first that the log
+    /// lacks; how the other worker has put frames in parts follows from when they came, and may differ.
+    pub(crate) fn is_alone(&self, rendition: usize) -> bool {
+        rendition != self.lead && self.audio.get(rendition).copied().flatten().is_some_and(|sound| sound.alike)
+    }
 }
 
 #[derive(Debug)]
@@ -110,6 +132,8 @@ pub(crate) struct Place {
     pub(crate) new_msn: Msn,
     /// … and if it does not.
     pub(crate) open: (Msn, PartIndex),
+    /// The part of the open segment that another worker has written there, if it does not start the next segment.
+    pub(crate) theirs: Option<PartIndex>,
 }
 
 /// What may be left out to go on.
@@ -167,7 +191,7 @@ impl Period {
             end_us: base_us,
             opened: anchor.is_some(),
             floor_us: start.floor_us,
-            audio_anchors: anchor.map_or_else(Vec::new, |anchor| anchor.audio.clone()),
+            sounds: anchor.map_or_else(Vec::new, |anchor| anchor.audio.clone()),
         }
     }
 
@@ -213,12 +237,12 @@ impl Period {
             return;
         }
         if let (Line::Audio(grid), CodecConfig::Aac(aac)) = (&mut track.line, config) {
-            let anchor = if grid.is_none() { self.audio_anchors.get(rendition).copied().flatten() } else { None };
-            if let Some((_, tick)) = anchor {
-                track.written_us = configured.us(tick);
+            let mut placed = AudioGrid::new(aac.sample_rate(), aac.frame_samples(), self.zero_ms, configured.ticks(self.base_us));
+            if let Some(sound) = self.sounds.get(rendition).copied().flatten().filter(|_| grid.is_none()) {
+                track.written_us = configured.us(sound.end);
+                placed = placed.with_next(sound.tick);
             }
-            let (ms, tick) = anchor.unwrap_or_else(|| (self.zero_ms, configured.ticks(self.base_us)));
-            *grid = Some(AudioGrid::new(aac.sample_rate(), aac.frame_samples(), ms, tick));
+            *grid = Some(placed);
         }
         track.config = Some(Arc::new(configured));
     }
@@ -304,15 +328,16 @@ impl Period {
         if frame.data.is_empty() || track.bytes + frame.data.len() > self.queue_bytes {
             return Err(DropReason::Size);
         }
-        let before = match self.audio_anchors.get(rendition).copied().flatten() {
-            Some((_, tick)) => tick - grid.frame() / 2,
-            None => config.ticks(self.base_us) - self.audio_before * grid.frame(),
+        let sound = self.sounds.get(rendition).copied().flatten();
+        let is_before = match sound {
+            Some(sound) => frame.dts_ms < sound.ms,
+            None => grid.exact(frame.dts_ms) < config.ticks(self.base_us) - self.audio_before * grid.frame(),
         };
-        if grid.exact(frame.dts_ms) < before {
+        if is_before {
             return Err(DropReason::BeforeStart);
         }
         let AudioPlace::At(tick) = grid.place(frame.dts_ms) else { return Err(DropReason::Overlap) };
-        if track.written_us > self.base_us && tick < config.ticks(track.written_us) {
+        if (track.written_us > self.base_us || sound.is_some()) && tick < config.ticks(track.written_us) {
             return Err(DropReason::Late);
         }
         let us = config.us(tick);
@@ -374,10 +399,11 @@ impl Period {
         let (msn, part) = position;
         events.push(Event::PartReady { msn, part, after_us: now.saturating_sub(pending.ready_at) });
         let mut pieces = Vec::with_capacity(self.tracks.len());
+        let is_theirs = place.theirs.is_some_and(|part| part == position.1);
         for rendition in 0..self.tracks.len() {
             let piece = match self.kinds.get(rendition) {
                 Some(RenditionKind::Video) => self.video_piece(rendition, &pending, stamp, position, patience, events),
-                _ => self.audio_piece(rendition, &pending, stamp, events),
+                _ => self.audio_piece(rendition, &pending, stamp, is_theirs, events),
             };
             pieces.push(piece);
         }
@@ -443,8 +469,9 @@ impl Period {
         Piece::chunk(&frames, cut.end, stamp).unwrap_or_else(|| Piece::gap(start, end - start, config))
     }
 
-    fn audio_piece(&mut self, rendition: usize, pending: &Pending, stamp: Stamp, events: &mut Vec<Event>) -> Piece {
+    fn audio_piece(&mut self, rendition: usize, pending: &Pending, stamp: Stamp, is_theirs: bool, events: &mut Vec<Event>) -> Piece {
         let (is_lead, cut, scale_of_cut) = (rendition == self.lead, &pending.cut, self.cut_scale());
+        let is_alone = !is_lead && self.sounds.get(rendition).copied().flatten().is_some_and(|sound| sound.alike);
         let Some(track) = self.tracks.get_mut(rendition) else { return Piece::default() };
         if cut.starts_segment {
             track.start_segment();
@@ -460,8 +487,12 @@ impl Period {
         };
         let most = most_audio(self.plan.targets.audio_us, frame, i64::from(config.track.timescale));
         let expected = config.ticks(track.written_us);
+        if is_alone && is_theirs {
+            return Piece::gap(expected, 0, Some(config));
+        }
         let mut left_out = Vec::new();
-        let frames = track.take_audio(limit, most, &mut left_out);
+        let after = (track.written_us > self.base_us).then_some(expected);
+        let frames = track.take_audio(limit, most, after, &mut left_out);
         let dropped = |frame: &Queued| Event::FrameDropped { rendition, dts_ms: frame.dts_ms, why: DropReason::Reconfigured };
         events.extend(left_out.iter().map(dropped));
         if let Some(last) = frames.last() {
@@ -510,7 +541,7 @@ impl Period {
             let piece = audio.and_then(|config| {
                 let limit = config.ticks(until_us + AUDIO_TRAIL_US);
                 let most = most_audio(self.plan.targets.audio_us, config.audio_frame, i64::from(config.track.timescale));
-                let frames = track.take_audio(limit, most, &mut left_out);
+                let frames = track.take_audio(limit, most, None, &mut left_out);
                 let end = frames.last()?.tick + config.audio_frame;
                 longest_us = longest_us.max(config.us(end) - until_us);
                 track.written_us = config.us(end);

@@ -104,6 +104,9 @@ impl Configured {
     }
 }
 
+/// Frames that a hole in the sound may be of to count as small.
+const HOLE_FRAMES: i64 = 3;
+
 impl TrackQueue {
     pub(crate) fn new(line: Line, written_us: i64) -> Self {
         Self {
@@ -161,8 +164,9 @@ impl TrackQueue {
     }
 
     /// Takes audio frames of the open segment's configuration that end by `limit` and fit in a part of `most` ticks; frames
-    /// of another configuration are `left_out` until the next segment.
-    pub(crate) fn take_audio(&mut self, limit: i64, most: i64, left_out: &mut Vec<Queued>) -> Vec<Queued> {
+    /// of another configuration are `left_out` until the next segment. A small hole between two parts would be in neither: the first frame
+    /// is put where it has to go on `after` the part before, and the hole follows it.
+    pub(crate) fn take_audio(&mut self, limit: i64, most: i64, after: Option<i64>, left_out: &mut Vec<Queued>) -> Vec<Queued> {
         let mut taken: Vec<Queued> = Vec::new();
         loop {
             let from = taken.first().map(|first| first.tick);
@@ -170,8 +174,12 @@ impl TrackQueue {
                 let end = frame.tick + frame.config.audio_frame;
                 end <= limit && from.is_none_or(|from| end - from <= most)
             };
-            let Some(frame) = self.frames.pop_front_if(fits) else { break };
+            let Some(mut frame) = self.frames.pop_front_if(fits) else { break };
             self.bytes -= frame.data.len();
+            let hole = 1..=HOLE_FRAMES * frame.config.audio_frame;
+            if let Some(after) = after.filter(|after| taken.is_empty() && hole.contains(&(frame.tick - after))) {
+                (frame.tick, frame.pts) = (after, after);
+            }
             let fits_segment = self.is_current(&frame);
             if fits_segment { &mut taken } else { &mut *left_out }.push(frame);
         }

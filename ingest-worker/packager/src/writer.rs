@@ -95,12 +95,13 @@ impl Writer {
     /// Where the next record goes.
     pub(crate) fn place(&self) -> Place {
         if let (Some(theirs), Some((msn, _))) = (self.joint.as_ref().and_then(Joint::next), self.open) {
-            return Place { sequence: (theirs.number.0 as u32).wrapping_add(1), new_msn: msn, open: (msn, theirs.part) };
+            let sequence = (theirs.number.0 as u32).wrapping_add(1);
+            return Place { sequence, new_msn: msn, open: (msn, theirs.part), theirs: Some(theirs.part) };
         }
         let sequence = (self.timeline.next_record().0 as u32).wrapping_add(1);
         match self.open {
-            Some((msn, part)) => Place { sequence, new_msn: msn.next(), open: (msn, part.next()) },
-            None => Place { sequence, new_msn: Msn(0), open: (Msn(0), PartIndex(0)) },
+            Some((msn, part)) => Place { sequence, new_msn: msn.next(), open: (msn, part.next()), theirs: None },
+            None => Place { sequence, new_msn: Msn(0), open: (Msn(0), PartIndex(0)), theirs: None },
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     random::Random,
+    source::Sound,
     store::{Fault, Who},
 };
 
@@ -48,6 +49,8 @@ pub struct Plan {
     pub skew_us: [i64; 2],
     /// How long the encoder's frames take to each, in us.
     pub delay_us: [i64; 2],
+    /// What the sound is like on its way to each.
+    pub sound: [Sound; 2],
     /// What happens when, in us after the start.
     pub events: Vec<(i64, Event)>,
     /// What is wrong with the store from when to when.
@@ -64,7 +67,15 @@ impl Plan {
     /// Nothing goes wrong.
     #[must_use]
     pub fn calm(mode: Mode, length_us: i64) -> Self {
-        Self { mode, skew_us: [0; 2], delay_us: [20_000, 35_000], events: Vec::new(), faults: Vec::new(), length_us }
+        Self {
+            mode,
+            skew_us: [0; 2],
+            delay_us: [20_000, 35_000],
+            sound: [Sound::default(); 2],
+            events: Vec::new(),
+            faults: Vec::new(),
+            length_us,
+        }
     }
 
     /// By chance.
@@ -115,6 +126,19 @@ impl Plan {
             };
             faults.push((from, to, fault));
         }
-        Self { mode, skew_us, delay_us, events, faults, length_us }
+        Self { mode, skew_us, delay_us, sound: sound(seed), events, faults, length_us }
     }
 }
+
+/// In some worlds the sound is not as regular as the pictures; drawn apart, so that seeds of other worlds stay what they are.
+fn sound(seed: u64) -> [Sound; 2] {
+    if seed % UNEVEN != 2 {
+        return [Sound::default(); 2];
+    }
+    let mut random = Random::new(seed ^ 0x736f_756e_64);
+    let slow_ppm = random.within(0, 8_000);
+    [0; 2].map(|_: i64| Sound { slow_ppm, late_us: random.within(-40_000, 200_000) })
+}
+
+/// One in so many worlds has uneven sound.
+const UNEVEN: u64 = 13;

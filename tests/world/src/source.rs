@@ -33,16 +33,51 @@ pub struct Feed {
     pub delay_us: i64,
     /// The worker's ffmpeg makes bytes of its own.
     pub own_rungs: Option<u64>,
+    /// What its sound is like.
+    pub sound: Sound,
     next: [i64; 3],
     first: Option<i64>,
     configured: [bool; 3],
+}
+
+/// What the sound of an encoder is like on its way to a worker.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sound {
+    /// By how much its clock is slower than that of the pictures, in millionths: a frame of it is missing from time to time.
+    pub slow_ppm: i64,
+    /// How long after pictures of its time it comes, in us.
+    pub late_us: i64,
+}
+
+impl Sound {
+    /// How long a frame of it takes, in 48 millionths of a us.
+    fn frame(self) -> i64 {
+        1_024_000 * (1_000_000 + self.slow_ppm)
+    }
 }
 
 impl Feed {
     /// A connection; the first frame is the next key frame.
     #[must_use]
     pub fn new(encoder: u64, zero_us: i64, from_us: i64, to_us: i64, delay_us: i64, own_rungs: Option<u64>) -> Self {
-        Self { encoder, zero_us, from_us, to_us, delay_us, own_rungs, next: [0; 3], first: None, configured: [false; 3] }
+        Self {
+            encoder,
+            zero_us,
+            from_us,
+            to_us,
+            delay_us,
+            own_rungs,
+            sound: Sound::default(),
+            next: [0; 3],
+            first: None,
+            configured: [false; 3],
+        }
+    }
+
+    /// The same with other sound.
+    #[must_use]
+    pub fn with(self, sound: Sound) -> Self {
+        Self { sound, ..self }
     }
 
     /// What arrives until now, in order: renditions are source, low, audio.
@@ -57,15 +92,17 @@ impl Feed {
         });
         let first_ms = first * FRAME_US / 1000;
         if self.next == [0; 3] {
-            self.next = [first, first, (first * FRAME_US * 48 + 1024 * 1000 - 1) / (1024 * 1000)];
+            let sound = first * FRAME_US * 48_000_000;
+            let frame = self.sound.frame();
+            self.next = [first, first, (sound + frame - 1) / frame];
         }
         let mut due = Vec::new();
         for rendition in 0..3 {
             loop {
                 let n = self.next[rendition];
-                let media_us = if rendition == 2 { n * 1_024_000 / 48 } else { n * FRAME_US };
+                let media_us = if rendition == 2 { n * self.sound.frame() / 48_000_000 } else { n * FRAME_US };
                 let made_us = self.zero_us + media_us;
-                let at = made_us + self.delay_us + if rendition == 1 { RUNG_US } else { 0 };
+                let at = made_us + self.delay_us + [0, RUNG_US, self.sound.late_us][rendition];
                 if at > now_us || made_us >= self.to_us {
                     break;
                 }

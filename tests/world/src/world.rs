@@ -151,7 +151,7 @@ impl World {
             self.encoders += 1;
         }
         let encoder = self.encoders;
-        Feed::new(encoder, zero, self.now, i64::MAX, self.plan.delay_us[place], own)
+        Feed::new(encoder, zero, self.now, i64::MAX, self.plan.delay_us[place], own).with(self.plan.sound[place])
     }
 
     fn owner(&self) -> usize {
@@ -189,7 +189,7 @@ impl World {
                         next.encoder = self.encoders;
                         next.zero_us = at;
                     }
-                    let next = Feed::new(next.encoder, next.zero_us, at, i64::MAX, next.delay_us, next.own_rungs);
+                    let next = Feed::new(next.encoder, next.zero_us, at, i64::MAX, next.delay_us, next.own_rungs).with(next.sound);
                     self.workers[place].reconnect(next);
                 }
             }

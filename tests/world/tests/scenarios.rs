@@ -1,6 +1,6 @@
 //! One thing at a time goes wrong, and what has to come of it.
 
-use tidegate_world::{Event, Mode, Plan, Report, play, store::Fault, store::Who};
+use tidegate_world::{Event, Mode, Plan, Report, play, source::Sound, store::Fault, store::Who};
 
 const SECOND: i64 = 1_000_000;
 
@@ -60,6 +60,30 @@ fn an_owner_that_leaves_hands_over_without_a_gap_and_without_a_silence() {
     let report = with(Mode::Exact, &[(5_600_000, Event::Leave(4 * SECOND))], &[]);
     assert_eq!((report.sessions, report.handovers, report.parts.1), (1, 1, 0), "{:#?}", report.said);
     assert!(report.longest_us < 800_000, "{} us", report.longest_us);
+}
+
+#[test]
+fn sound_that_is_not_as_regular_as_the_pictures_or_comes_later_to_one_worker_is_handed_over_without_a_gap() {
+    let slow_ppm = 8_000;
+    let uneven = [
+        [Sound { slow_ppm, late_us: 0 }; 2],
+        [Sound { slow_ppm: 0, late_us: 90_000 }, Sound::default()],
+        [Sound::default(), Sound { slow_ppm: 0, late_us: 90_000 }],
+        [Sound { slow_ppm, late_us: 30_000 }, Sound { slow_ppm, late_us: 150_000 }],
+    ];
+    let mut failed = Vec::new();
+    for (sound, tenths) in uneven.iter().zip([[0, 7, 13, 17], [1, 6, 12, 18], [2, 8, 11, 16], [3, 5, 14, 19]]) {
+        for tenth in tenths {
+            for event in [Event::Leave(4 * SECOND), Event::KillOwner(2 * SECOND)] {
+                let events = vec![(8_050_000 + tenth * 100_000, event)];
+                let report = play(1, Plan { events, sound: *sound, ..Plan::calm(Mode::Exact, 22 * SECOND) });
+                if report.broken.is_some() || (report.sessions, report.handovers, report.parts.1) != (1, 1, 0) {
+                    failed.push(format!("{sound:?}, {tenth}, {event:?}: {:?}, {} gaps", report.broken, report.parts.1));
+                }
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{failed:#?}");
 }
 
 #[test]

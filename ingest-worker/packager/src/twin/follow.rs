@@ -2,11 +2,14 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use tidegate_cmaf::{Chunk, Defaults, Sample, read_chunk};
 use tidegate_stream::{
-    ApplyError, Chapter, DecodeError, Hash, Key, Msn, PartRecord, Record, RecordBody, RecordNumber, Session, Timeline, TrackKind,
+    ApplyError, Chapter, DecodeError, Hash, Key, Msn, PartRecord, Record, RecordBody, RecordNumber, Session, Timeline, Track, TrackKind,
     TrackPart, encode_segment,
 };
 
-use crate::joint::{Joint, Theirs};
+use crate::{
+    joint::{Joint, Theirs},
+    period::Anchor,
+};
 
 /// The log as one who stands by knows it: all that is listed, the open segment's media, and what the owner may have left undone.
 #[derive(Debug)]
@@ -67,8 +70,17 @@ pub(super) struct Start {
     pub(super) timescale: u32,
     pub(super) utc_us: i64,
     pub(super) kind: TrackKind,
-    /// The frames of each track in that record, with their timescale.
-    pub(super) frames: Vec<(Vec<Timed>, u32)>,
+    /// What the log has of each track of sound in the segment; nothing of others.
+    pub(super) sound: Vec<Heard>,
+}
+
+/// The sound of a segment.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard {
+    pub(super) frames: Vec<Timed>,
+    pub(super) timescale: u32,
+    /// Up to where it goes.
+    pub(super) end: i64,
 }
 
 /// A frame of the log.
@@ -219,7 +231,7 @@ impl Follow {
     }
 
     /// What another worker has to compare its own parts with.
-    pub(super) fn joint(&self) -> Joint {
+    pub(super) fn joint(&self, anchor: &Anchor) -> Joint {
         let theirs = |entry: &Entry| Theirs {
             number: entry.number,
             part: entry.part.part,
@@ -227,7 +239,8 @@ impl Follow {
             events: entry.part.events.clone(),
             tracks: entry.chunks().map(|(track, chunk)| (track, chunk.to_vec())).collect(),
         };
-        Joint::new(self.open.iter().map(theirs).collect(), self.timeline.session().renditions.len())
+        let alone = (0..self.timeline.session().renditions.len()).map(|rendition| anchor.is_alone(rendition));
+        Joint::new(self.open.iter().map(theirs).collect(), alone.collect())
     }
 
     /// What the owner may not have written beside the log.
@@ -242,9 +255,9 @@ impl Follow {
         let track = self.timeline.track(segment, lead)?;
         let (part, chunk) = first.chunks().nth(lead)?;
         let hash = read_chunk(chunk, &Defaults::default()).ok().and_then(|chunk| chunk.samples.first().map(|sample| Hash::of(sample.data)));
-        let of = |(rendition, (_, chunk)): (usize, (TrackPart, &[u8]))| {
-            let timescale = self.timeline.track(segment, rendition).map_or(0, |track| track.timescale);
-            (read_chunk(chunk, &Defaults::default()).map(|chunk| timed(&chunk)).unwrap_or_default(), timescale)
+        let of = |rendition: usize| match self.timeline.track(segment, rendition) {
+            Some(Track { kind: TrackKind::Audio { .. }, timescale, .. }) => self.heard(rendition, *timescale),
+            _ => Heard::default(),
         };
         Some(Start {
             hash,
@@ -252,8 +265,17 @@ impl Follow {
             timescale: track.timescale,
             utc_us: first.part.utc_us,
             kind: track.kind.clone(),
-            frames: first.chunks().enumerate().map(of).collect(),
+            sound: (0..first.part.tracks.len()).map(of).collect(),
         })
+    }
+
+    fn heard(&self, rendition: usize, timescale: u32) -> Heard {
+        let mut heard = Heard { timescale, ..Heard::default() };
+        for (part, chunk) in self.open.iter().filter_map(|entry| entry.chunks().nth(rendition)) {
+            heard.end = heard.end.max(i64::try_from(part.start.saturating_add(part.duration.into())).unwrap_or(i64::MAX));
+            heard.frames.extend(read_chunk(chunk, &Defaults::default()).map(|chunk| timed(&chunk)).unwrap_or_default());
+        }
+        heard
     }
 
     /// How far the owner's clock is ahead of this worker's, as far as can be told: by when its newest part was seen, or at least

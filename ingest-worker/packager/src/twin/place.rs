@@ -5,9 +5,9 @@ use tidegate_stream::{Hash, RenditionKind, TrackKind};
 use crate::{
     Frame,
     grid::scale,
-    period::Anchor,
+    period::{Anchor, Sound},
     twin::{
-        follow::{Follow, Start},
+        follow::{Follow, Heard, Start},
         held::{Held, KeyFrame},
     },
 };
@@ -74,22 +74,24 @@ fn anchor(held: &Held, follow: &Follow, start: &Start, key: &KeyFrame) -> Anchor
     Anchor { lead: held.lead(), zero_ms: key.shown_ms, base: start.tick, utc_us: start.utc_us, rate, audio }
 }
 
-/// The first frame of sound in the segment that this worker has too: its timestamp here, its ticks in the log. It need not be the
-/// first of the segment: that lies a little before the key frame with which this worker's connection may have begun.
-fn sound(held: &Held, start: &Start, key: &KeyFrame, rendition: usize) -> Option<(i64, i64)> {
-    let (frames, timescale) = start.frames.get(rendition)?;
+/// The last frame of sound in the log that this worker has too.
+fn sound(held: &Held, start: &Start, key: &KeyFrame, rendition: usize) -> Option<Sound> {
+    if rendition == held.lead() {
+        return Some(Sound { ms: key.shown_ms, tick: start.tick, end: start.tick, alike: true });
+    }
+    let Heard { frames, timescale, end } = start.sound.get(rendition)?;
     let timescale = i64::from(*timescale);
     let expected_ms = |tick: i64| {
         let since_ms = scale(tick, 1000, timescale) - scale(start.tick, 1000, i64::from(start.timescale));
         key.shown_ms.saturating_add(since_ms)
     };
     let find = |half_frames: i64, alike: bool| {
-        frames.iter().find_map(|timed| {
+        frames.iter().rev().find_map(|timed| {
             let within_ms = scale(half_frames * i64::from(timed.duration), 500, timescale).unsigned_abs();
             let off_ms = |frame: &&Frame| frame.dts_ms.abs_diff(expected_ms(timed.tick));
             let fits = |frame: &&Frame| off_ms(frame) <= within_ms && (!alike || Hash::of(&frame.data) == timed.hash);
             let frame = held.frames(rendition).filter(fits).min_by_key(off_ms)?;
-            Some((frame.dts_ms, timed.tick))
+            Some(Sound { ms: frame.dts_ms, tick: timed.tick, end: *end, alike })
         })
     };
     // The log's ticks follow one another without holes, so they may be a little off the timestamps; silence is alike everywhere.

@@ -99,8 +99,8 @@ impl Twin {
             dvr_window_s: session.dvr_window_s,
             ..self.config.packager.clone()
         };
-        let (media, joint) = (follow.media(), place.as_ref().map(|_| follow.joint()));
-        let anchor = place.as_ref().map(|place| place.anchor.clone());
+        let anchor = place.map(|place| place.anchor);
+        let (media, joint) = (follow.media(), anchor.as_ref().map(|anchor| follow.joint(anchor)));
         let ahead_us = follow.ahead_us(self.now);
         let next = follow.timeline.next_record();
         let resume = Resume { timeline: follow.timeline, media, joint, anchor, known, ahead_us };
