@@ -135,7 +135,7 @@ fn sound(seed: u64) -> [Sound; 2] {
     if seed % UNEVEN != 2 {
         return [Sound::default(); 2];
     }
-    let mut random = Random::new(seed ^ 0x736f_756e_64);
+    let mut random = Random::new(seed ^ 0x0073_6f75_6e64);
     let slow_ppm = random.within(0, 8_000);
     [0; 2].map(|_: i64| Sound { slow_ppm, late_us: random.within(-40_000, 200_000) })
 }

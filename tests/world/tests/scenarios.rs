@@ -67,9 +67,9 @@ fn sound_that_is_not_as_regular_as_the_pictures_or_comes_later_to_one_worker_is_
     let slow_ppm = 8_000;
     let uneven = [
         [Sound { slow_ppm, late_us: 0 }; 2],
-        [Sound { slow_ppm: 0, late_us: 90_000 }, Sound::default()],
-        [Sound::default(), Sound { slow_ppm: 0, late_us: 90_000 }],
-        [Sound { slow_ppm, late_us: 30_000 }, Sound { slow_ppm, late_us: 150_000 }],
+        [Sound { slow_ppm: 0, late_us: 300_000 }, Sound::default()],
+        [Sound::default(), Sound { slow_ppm: 0, late_us: 300_000 }],
+        [Sound { slow_ppm, late_us: 30_000 }, Sound { slow_ppm, late_us: 350_000 }],
     ];
     let mut failed = Vec::new();
     for (sound, tenths) in uneven.iter().zip([[0, 7, 13, 17], [1, 6, 12, 18], [2, 8, 11, 16], [3, 5, 14, 19]]) {
