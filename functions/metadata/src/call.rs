@@ -56,6 +56,8 @@ pub(crate) struct Reached([u64; 4]);
 pub(crate) struct Object<'a> {
     pub(crate) bytes: &'a [u8],
     etag: Option<&'a str>,
+    /// How long ago it was written, by the store's clock.
+    pub(crate) age_ms: Option<u64>,
 }
 
 /// Reads and writes of one request. A page of a search reads 32, a change that others disturb repeats three.
@@ -139,7 +141,9 @@ impl<'a> Call<'a> {
     fn fetch(&mut self, key: &Key, range: Option<(u64, u64)>, fresh: bool) -> Go<Option<Object<'a>>> {
         match self.step()? {
             None => Err(Stop(Box::new(Output::Fetch { key: key.to_string(), range, fresh }))),
-            Some(Input::Fetched(Fetched::Got { bytes, etag, .. })) => Ok(Some(Object { bytes, etag: etag.as_deref() })),
+            Some(Input::Fetched(Fetched::Got { bytes, etag, age_ms })) => {
+                Ok(Some(Object { bytes, etag: etag.as_deref(), age_ms: *age_ms }))
+            }
             Some(Input::Fetched(Fetched::Missing)) => Ok(None),
             Some(Input::Fetched(Fetched::Failed) | Input::Stored(_) | Input::Loaded(_)) => Err(store_failed()),
         }

@@ -78,9 +78,10 @@ impl WallClock {
         Self { correction_us, ..Self::default() }
     }
 
-    /// By how much this worker's clock was found to be behind.
+    /// By how much this worker's clock was found to be behind. As long as it is learned, frames may have come late: that it is ahead is not
+    /// known.
     pub(crate) fn correction_us(&self) -> i64 {
-        self.correction_us
+        if self.adopts.is_some() { self.correction_us.max(0) } else { self.correction_us }
     }
 
     /// Goes on with the offset of another worker, so that no step is seen where this one takes over.

@@ -18,6 +18,17 @@ const LATE_MS: u64 = 2000;
 /// within 5 s.
 const INFO_S: u32 = 2;
 
+/// Dates of records are those of a worker's clock: where the store says when they were written they count only where they are this much
+/// older, since no store takes the signature of a clock that is so far off.
+const CLOCKS_APART_MS: u64 = 900_000;
+
+/// What a session has written last.
+pub(crate) struct Head {
+    timeline: Timeline,
+    /// When, by the store's clock.
+    age_ms: Option<u64>,
+}
+
 /// How a session is doing, from what it has written last.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Health {
@@ -34,10 +45,11 @@ impl Health {
         !matches!(self, Self::Over { .. })
     }
 
-    fn of(timeline: &Timeline, now_utc_ms: u64) -> Self {
+    fn of(Head { timeline, age_ms }: &Head, now_utc_ms: u64) -> Self {
         let newest_ms = timeline.newest_utc_ms();
         let target_ms = u64::from(timeline.session().target_duration_s) * 1000;
-        match now_utc_ms.saturating_sub(newest_ms) {
+        let dated_ms = now_utc_ms.saturating_sub(newest_ms);
+        match age_ms.filter(|age_ms| dated_ms < age_ms.saturating_add(CLOCKS_APART_MS)).unwrap_or(dated_ms) {
             _ if timeline.ended() => Self::Over { utc_ms: newest_ms },
             silent if silent > GONE_MS => Self::Over { utc_ms: newest_ms },
             silent if silent > 2 * target_ms + LATE_MS => Self::Starving,
@@ -47,18 +59,18 @@ impl Health {
 }
 
 /// What is known of a session, without its past.
-pub(crate) fn timeline_of(call: &mut Call<'_>, stream: &StreamId, session: &SessionId) -> Go<Option<Timeline>> {
+pub(crate) fn head_of(call: &mut Call<'_>, stream: &StreamId, session: &SessionId) -> Go<Option<Head>> {
     let object = call.read(Key::Head { stream: stream.clone(), session: session.clone() })?;
     let Some(object) = object else { return Ok(None) };
     let snapshot = Snapshot::decode(object.bytes).map_err(|_| unreadable())?;
-    Ok(Some(snapshot.into_timeline(Vec::new())))
+    Ok(Some(Head { timeline: snapshot.into_timeline(Vec::new()), age_ms: object.age_ms }))
 }
 
 /// How a session is doing. One that has no head is over.
 pub(crate) fn of_session(call: &mut Call<'_>, stream: &StreamId, session: &SessionId) -> Go<Health> {
     let now_utc_ms = call.now_utc_ms;
-    let timeline = timeline_of(call, stream, session)?;
-    Ok(timeline.map_or_else(|| Health::Over { utc_ms: session.utc_ms() }, |timeline| Health::of(&timeline, now_utc_ms)))
+    let head = head_of(call, stream, session)?;
+    Ok(head.map_or_else(|| Health::Over { utc_ms: session.utc_ms() }, |head| Health::of(&head, now_utc_ms)))
 }
 
 /// The newest session of a stream.
@@ -70,12 +82,13 @@ pub(crate) fn newest(call: &mut Call<'_>, stream: &StreamId) -> Go<Option<Sessio
 }
 
 /// Facts of a session.
-pub(crate) fn facts(call: &mut Call<'_>, stream: &StreamId, timeline: &Timeline) -> Go<Json> {
+pub(crate) fn facts(call: &mut Call<'_>, stream: &StreamId, head: &Head) -> Go<Json> {
+    let timeline = &head.timeline;
     let session = &timeline.session().id;
     let now_utc_ms = call.now_utc_ms;
     let object = call.read(MetaKey::Session { stream: stream.clone(), session: session.clone() })?;
     let known = object.and_then(|object| SessionFacts::parse(object.bytes));
-    let health = Health::of(timeline, now_utc_ms);
+    let health = Health::of(head, now_utc_ms);
     let ended = if let Health::Over { utc_ms } = health { Some(utc_ms) } else { None };
     let seconds = timeline.newest_utc_ms().saturating_sub(session.utc_ms()) / 1000;
     let facts = Json::object()
@@ -116,22 +129,23 @@ pub(crate) fn get(call: &mut Call<'_>) -> Go<Answer> {
     let stream = call.stream()?;
     streams::expect(call, &stream, false)?;
     let now_utc_ms = call.now_utc_ms;
-    let timeline = match newest(call, &stream)? {
-        Some(session) => timeline_of(call, &stream, &session)?,
+    let head = match newest(call, &stream)? {
+        Some(session) => head_of(call, &stream, &session)?,
         None => None,
     };
-    let Some(timeline) = timeline else {
+    let Some(head) = head else {
         let idle = Json::object().with("state", "idle").with("health", Json::Null).with("since", Json::Null);
         return Ok(json(200, &idle.with("session", Json::Null)));
     };
-    let health = Health::of(&timeline, now_utc_ms);
+    let health = Health::of(&head, now_utc_ms);
+    let began_ms = head.timeline.session().id.utc_ms();
     let (state, word, since) = match health {
-        Health::Healthy => ("live", Some("healthy"), timeline.session().id.utc_ms()),
-        Health::Starving => ("live", Some("starving"), timeline.session().id.utc_ms()),
+        Health::Healthy => ("live", Some("healthy"), began_ms),
+        Health::Starving => ("live", Some("starving"), began_ms),
         Health::Over { utc_ms } => ("idle", None, utc_ms),
     };
     let live = Json::object().with("state", state).with("health", word).with("since", format_utc(since));
-    Ok(json(200, &live.with("session", facts(call, &stream, &timeline)?)))
+    Ok(json(200, &live.with("session", facts(call, &stream, &head)?)))
 }
 
 /// What viewers see: `/live/<stream>/info.json`.

@@ -28,8 +28,8 @@ pub(crate) fn list(call: &mut Call<'_>) -> Go<Answer> {
     let older: Vec<&SessionId> = sessions.all().iter().rev().filter(|id| before.as_ref().is_none_or(|before| *id < before)).collect();
     let mut items = Vec::new();
     for session in older.iter().take(limit) {
-        if let Some(timeline) = live::timeline_of(call, &stream, session)? {
-            items.push(live::facts(call, &stream, &timeline)?);
+        if let Some(head) = live::head_of(call, &stream, session)? {
+            items.push(live::facts(call, &stream, &head)?);
         }
     }
     let next = older.get(limit).and_then(|_| older.get(limit - 1)).map(|last| last.as_str());
@@ -41,6 +41,6 @@ pub(crate) fn get(call: &mut Call<'_>) -> Go<Answer> {
     streams::expect(call, &stream, false)?;
     let none = || refuse(Refusal::NotFound, format_args!("the stream {stream} has no such session"));
     let session = SessionId::parse(call.second()).map_err(|_| none())?;
-    let timeline = live::timeline_of(call, &stream, &session)?.ok_or_else(none)?;
-    Ok(json(200, &live::facts(call, &stream, &timeline)?))
+    let head = live::head_of(call, &stream, &session)?.ok_or_else(none)?;
+    Ok(json(200, &live::facts(call, &stream, &head)?))
 }

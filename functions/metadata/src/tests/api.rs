@@ -290,6 +290,19 @@ fn cues_need_a_live_session() {
         assert_eq!((info.status, info.json.get("live") == Some(&Json::Flag(state == "live"))), (200, true));
         assert_eq!(info.header("cache-control"), "public, max-age=2");
     }
+    // A worker whose clock is minutes behind or ahead is live while the store says that it writes, and over when it says that it does not.
+    let by_the_store = [
+        (NOW + 600_000, 1000, "live", "healthy"),
+        (NOW + 600_000, 10_000, "live", "starving"),
+        (NOW - 300_000, 100_000, "idle", ""),
+        (NOW - 8000, 100_000, "idle", ""),
+        (NOW + 2_000_000, 1000, "idle", ""),
+    ];
+    for (now, age_ms, state, health) in by_the_store {
+        (bucket.now_utc_ms, bucket.age_ms) = (now, Some(age_ms));
+        let live = bucket.get("/api/v1/streams/demo/live", &token).json;
+        assert_eq!((live.text_of("state"), live.text_of("health")), (state, health), "{now} {age_ms}: {live}");
+    }
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(super) struct Bucket {
     writes: u64,
     pub(super) state: State,
     pub(super) now_utc_ms: u64,
+    /// How old the store says that objects are.
+    pub(super) age_ms: Option<u64>,
     random: u64,
     pub(super) steps: u64,
 }
@@ -80,7 +82,7 @@ impl Bucket {
             Output::Fetch { key, range, .. } => Input::Fetched(match self.objects.get(&key) {
                 Some((bytes, etag)) => {
                     let bytes = if range.is_some() { bytes[..1].to_vec() } else { bytes.clone() };
-                    Fetched::Got { bytes, etag: Some(format!("\"{etag}\"")), age_ms: None }
+                    Fetched::Got { bytes, etag: Some(format!("\"{etag}\"")), age_ms: self.age_ms }
                 }
                 None => Fetched::Missing,
             }),

@@ -254,6 +254,12 @@ impl Twin {
             let poll_us = if since_us > part_us + part_us / 2 { POLL_LATE_US } else { POLL_US };
             let due = follow.seen_us.saturating_add(part_us - part_us * EARLY_PERCENT / 100);
             self.read_at = due.max(self.now.saturating_add(poll_us));
+            // The end of a silence is not slept through.
+            let silent_at =
+                follow.seen_us.saturating_add(follow.patience_us(silence_us(&follow.timeline), self.losses.count(self.now), self.now));
+            if silent_at > self.now {
+                self.read_at = self.read_at.min(silent_at);
+            }
             return;
         };
         let waited = follow.waits;

@@ -62,7 +62,7 @@ impl Twin {
     /// Whether it is time to see that there is nothing behind the record that is missing. An owner writes one record after another: if
     /// there is, somebody has removed the one before, and its owner is well.
     pub(super) fn is_to_probe(&self, follow: &Follow) -> bool {
-        !follow.probed && !follow.suspect && follow.silent_us().saturating_add(POLL_LATE_US) > self.patience_us(follow)
+        !follow.probed && !follow.suspect && follow.silent_us().saturating_add(2 * POLL_LATE_US) > self.patience_us(follow)
     }
 
     /// The log has moved while this worker watched it.
@@ -180,7 +180,9 @@ impl Twin {
     }
 }
 
-/// How long a log may be still before its owner is taken to be gone.
+/// How long a log may be still before its owner is taken to be gone: three parts of the pictures, since a share of sound that is a frame
+/// longer waits in no record.
 pub(super) fn silence_us(timeline: &Timeline) -> i64 {
-    (3 * i64::from(timeline.session().part_target_us())).max(SILENCE_US_MIN)
+    let parts_us = timeline.session().renditions.iter().map(|rendition| i64::from(rendition.part_target_us)).min();
+    (3 * parts_us.unwrap_or(0)).max(SILENCE_US_MIN)
 }
