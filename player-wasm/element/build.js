@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { build, transform } from "esbuild";
 import { assemble } from "./npm.js";
-import { asScript, bind, shrink } from "./shrink.js";
+import { asScript, bind, quiet, shrink } from "./shrink.js";
 
 const WASM = "tidegate_player.wasm";
 const SCRIPT = "tidegate-engine.js";
@@ -13,10 +13,11 @@ const CAPTIONS = "tidegate-captions.js";
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist/npm", { recursive: true });
-shrink(bind(process.argv[2], "dist/bound"), `dist/${WASM}`);
-rmSync("dist/bound", { recursive: true });
+shrink(bind(quiet(process.argv[2]), "dist/bound"), `dist/${WASM}`);
 writeFileSync(`dist/${SCRIPT}`, asScript(`dist/${WASM}`, MAILBOX));
-shrink(process.argv[3], "dist/tidegate_abr.wasm");
+writeFileSync("dist/bound/abr.wasm", quiet(process.argv[3]));
+shrink("dist/bound/abr.wasm", "dist/tidegate_abr.wasm");
+rmSync("dist/bound", { recursive: true });
 
 // Its licence asks for its notice, which stays in the file.
 await build({ entryPoints: ["src/cta608.ts"], bundle: true, format: "iife", target: "es2022", minify: true, legalComments: "inline", logLevel: "warning", outfile: `dist/${CAPTIONS}` });

@@ -29,6 +29,7 @@ const ATTRIBUTES = {
   poster: "A picture before the first one.",
   playsinline: "Stays in the page on phones.",
   crossorigin: "`use-credentials` sends cookies along to other hosts.",
+  "start-time": "Where to begin: seconds from the start of what is listed, or before its end where negative.",
   latency: "Wished distance from live, in seconds.",
   cmcd: "`requests`, `events` or both: what CDN and operator are told.",
   beacon: "Where events are posted.",

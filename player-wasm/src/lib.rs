@@ -13,6 +13,8 @@
 extern crate alloc;
 
 mod answer;
+#[cfg(any(target_arch = "wasm32", test))]
+mod memory;
 mod output;
 
 use alloc::{string::String, vec::Vec};
@@ -68,10 +70,17 @@ pub fn out_len() -> usize {
 }
 
 /// Makes an engine. `utc_at_zero_ms` is the wall clock at 0 of the steady one; `latency_s` the wished latency; `expected_bps`
-/// what the network carried last time; with `decrypts` media under keys of others is none of the engine's business.
+/// what the network carried last time; `start_s` where to begin; with `decrypts` media under keys of others is none of the engine's business.
 #[wasm_bindgen]
-pub fn begin(utc_at_zero_ms: f64, latency_s: f64, expected_bps: f64, decrypts: bool) {
-    let config = Config { latency_s: known(latency_s), utc_at_zero_ms, expected_bps: known(expected_bps), decrypts, ..Config::default() };
+pub fn begin(utc_at_zero_ms: f64, latency_s: f64, expected_bps: f64, start_s: f64, decrypts: bool) {
+    let config = Config {
+        latency_s: known(latency_s),
+        utc_at_zero_ms,
+        expected_bps: known(expected_bps),
+        start_s: known(start_s),
+        decrypts,
+        ..Config::default()
+    };
     STATE.0.borrow_mut().engine = Some(Engine::new(config));
 }
 
@@ -172,4 +181,4 @@ fn trap(_info: &core::panic::PanicInfo<'_>) -> ! {
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
-static MEMORY: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static MEMORY: memory::Blocks = memory::Blocks::new();

@@ -34,6 +34,8 @@ before(async () => {
       "/locked": element('src="/vod/locked/index.m3u8" autoplay'),
       "/own": element('src="/vod/indexed.mp4" autoplay'),
       "/spoken": element('src="/vod/spoken/index.m3u8" autoplay'),
+      "/middle": element('src="/vod/index.m3u8" start-time="21.5" autoplay'),
+      "/early": element('src="/live/a/index.m3u8" start-time="0" autoplay'),
       "/later": element('src="/vod/index.m3u8" preload="none"'),
       "/nothing": element('src="/vod/text/0.vtt" autoplay'),
       "/offline": element('src="/gone/index.m3u8" autoplay'),
@@ -195,6 +197,19 @@ test("a live stream of a short window cannot be gone back in", { timeout: 60_000
   const page = await visit(t, "/window");
   await until(page, "p.streamType === 'live' && p.currentTime > 1");
   assert.equal(await ask(page, "p.targetLiveWindow"), 0);
+});
+
+test("start-time says where a recording and a live stream begin", { timeout: 90_000 }, async (t) => {
+  const page = await visit(t, "/middle");
+  await until(page, "p.currentTime > 21.4 && !p.paused && p.getVideoPlaybackQuality().totalVideoFrames > 0");
+  // Before its first seek a browser takes 0 for played.
+  const begun = await ask(page, "p.played.start(p.played.length - 1)");
+  assert.ok(begun > 21.4, `it begins at ${begun} s`);
+  assert.equal(await ask(page, "p.startTime"), 21.5);
+  const live = await visit(t, "/early");
+  await until(live, "p.streamType === 'live' && p.currentTime > .5 && !p.paused");
+  assert.ok((await ask(live, "p.played.start(p.played.length - 1) - p.seekable.start(0)")) < 1);
+  assert.equal(await ask(live, "p.stats.atLiveEdge"), false);
 });
 
 test("preload none asks for nothing before play", { timeout: 60_000 }, async (t) => {

@@ -12,6 +12,7 @@ export interface TidegatePlayerProps extends Omit<HTMLAttributes<Element>, "ref"
   playsinline?: boolean;
   preload?: "none" | "metadata" | "auto";
   crossorigin?: "" | "anonymous" | "use-credentials";
+  "start-time"?: number;
   latency?: number;
   cmcd?: string;
   beacon?: string;

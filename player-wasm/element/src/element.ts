@@ -30,7 +30,7 @@ export interface Controls {
 /** Attributes that the inner video element has as well. */
 const PASSED_ON = ["muted", "playsinline", "poster", "loop", "crossorigin", "disablepictureinpicture", "disableremoteplayback", "autopictureinpicture"];
 /** Attributes that change how an address is played. */
-const RELOAD = ["src", "latency", "cmcd", "beacon", "crossorigin"];
+const RELOAD = ["src", "start-time", "latency", "cmcd", "beacon", "crossorigin"];
 const STYLE =
   ":host{display:inline-block;position:relative;background:#000;line-height:0}:host([hidden]){display:none}video{width:100%;height:100%}video::cue{font-size:var(--_cue,100%)}video::-webkit-media-text-track-container{transition:translate .2s;translate:0 var(--_lift,0)}";
 /** Playbacks that failed and were begun anew, before the element gives up. */
@@ -73,6 +73,8 @@ export class TidegatePlayer extends Base {
   #streamType: StreamType = "unknown";
   #window = NaN;
   #keySystems: KeySystems | undefined;
+  /** Where a recording was when its playback failed. */
+  #resume: number | undefined;
 
   constructor() {
     super();
@@ -128,6 +130,7 @@ export class TidegatePlayer extends Base {
   /** Plays the address of `src` from its live edge or its beginning. */
   load(): void {
     this.#restarts = 0;
+    this.#resume = undefined;
     this.#error = null;
     this.#close();
     this.#describe("unknown", NaN);
@@ -182,6 +185,13 @@ export class TidegatePlayer extends Base {
     else this.removeAttribute("latency");
   }
 
+  /** Where to begin, in s from the start of what is listed or, negative, before its end; `NaN` leaves it to the playlist. */
+  get startTime(): number { return Number.parseFloat(this.getAttribute("start-time") ?? ""); }
+  set startTime(value: number) {
+    if (Number.isFinite(value)) this.setAttribute("start-time", String(value));
+    else this.removeAttribute("start-time");
+  }
+
   /** Where the stream lists its key frames, if it does. */
   get iFrames(): IFrames | undefined { return this.#playback?.iFrames; }
   /** How the keys of encrypted streams are had; setting it loads anew. */
@@ -226,10 +236,12 @@ export class TidegatePlayer extends Base {
     const playback = new Playback(this.video, (event) => this.#heard(playback, event));
     this.#playback = playback;
     const latency = this.latency > 0 ? this.latency : undefined;
+    const own = this.startTime;
+    const start = this.#resume ?? (Number.isFinite(own) ? own : undefined);
     const credentials = this.crossOrigin === "use-credentials";
     const [make, systems] = [TidegatePlayer.makeLicenses, this.#keySystems];
     const licenses: Options["licenses"] = make && systems && ((video, failed) => make(video, systems, failed));
-    playback.start(this.src, { latency, expectedBandwidth: this.#bandwidth, credentials, cmcd: this.#cmcd(), licenses, mpd: TidegatePlayer.makeMpd }).catch((error: unknown) => {
+    playback.start(this.src, { latency, expectedBandwidth: this.#bandwidth, start, credentials, cmcd: this.#cmcd(), licenses, mpd: TidegatePlayer.makeMpd }).catch((error: unknown) => {
       if (this.#playback === playback) this.#fail("engine", error);
     });
     if (this.autoplay) void this.video.play().catch(() => undefined);
@@ -337,6 +349,8 @@ export class TidegatePlayer extends Base {
   #restartSoon(): void {
     clearTimeout(this.#restart);
     const resume = !this.video.paused || this.video.ended;
+    const { currentTime, seekable } = this.video;
+    if (this.#streamType === "on-demand" && seekable.length) this.#resume = currentTime - seekable.start(0);
     this.#restart = setTimeout(() => {
       this.#begin();
       if (resume) void this.play().catch(() => undefined);

@@ -144,7 +144,7 @@ export interface Exports {
   numbers(): number;
   out(): number;
   out_len(): number;
-  begin(utcAtZero: number, latency: number, expected: number, decrypts: boolean): void;
+  begin(utcAtZero: number, latency: number, expected: number, start: number, decrypts: boolean): void;
   handle(code: number, now: number, split: number, a: number, b: number, c: number, d: number): void;
   poll(): number;
   idle(slices: number): number;
@@ -157,9 +157,9 @@ const NUMBERS = 5;
 export class Engine {
   #wasm: Exports;
 
-  constructor(wasm: Exports, utcAtZero: number, latency = NaN, expected = NaN, decrypts = false) {
+  constructor(wasm: Exports, utcAtZero: number, latency = NaN, expected = NaN, start = NaN, decrypts = false) {
     this.#wasm = wasm;
-    wasm.begin(utcAtZero, latency, expected, decrypts);
+    wasm.begin(utcAtZero, latency, expected, start, decrypts);
   }
 
   handle(code: Told, now: number, a = NaN, b = NaN, c = NaN, d = NaN, split = 0): void {

@@ -25,6 +25,8 @@ export interface Options {
   latency: number | undefined;
   /** What the network carried last time, in bit/s. */
   expectedBandwidth: number | undefined;
+  /** Where to begin, in s from the start of what is listed or before its end. */
+  start: number | undefined;
   /** Send cookies along with requests to other hosts. */
   credentials: boolean;
   /** What is told to CDN and operator, where anything is. */
@@ -74,7 +76,7 @@ export class Playback {
   /** Begins to play. Rejects if the engine cannot be loaded. */
   async start(url: string, options: Options): Promise<void> {
     this.#licenses = options.licenses?.(this.#video, (cause) => this.#said({ name: "error", reason: "license", cause }));
-    if (!isPlayableByParts() && this.#playNatively(url)) return;
+    if (!isPlayableByParts() && this.#playNatively(url, options.start)) return;
     this.#net = new Net(options.credentials);
     this.#mpd = options.mpd?.(options.credentials);
     if (!options.cmcd?.requests) this.#net.begin(url);
@@ -83,13 +85,13 @@ export class Playback {
       make = await loadEngine();
     } catch (error) {
       // A page may forbid WebAssembly; some browsers then still play HLS, further from live.
-      if (!this.#listeners.signal.aborted && !this.#playNatively(url)) throw error;
+      if (!this.#listeners.signal.aborted && !this.#playNatively(url, options.start)) throw error;
       return;
     }
     if (this.#listeners.signal.aborted) return;
     // Date.now() follows corrections of the clock, timeOrigin does not.
     const utcAtZero = Date.now() - performance.now();
-    this.#engine = new Engine(make(), utcAtZero, options.latency, options.expectedBandwidth, this.#licenses !== undefined);
+    this.#engine = new Engine(make(), utcAtZero, options.latency, options.expectedBandwidth, options.start, this.#licenses !== undefined);
     this.#captions = new Captions(this.#video, (at) => this.#tell(Told.Text, at));
     this.#embedded = new Embedded(this.#video);
     if (options.cmcd) this.#cmcd = new Cmcd(options.cmcd, () => this.stats);
@@ -176,13 +178,17 @@ export class Playback {
   }
 
   /** Leaves all of it to the browser, as on iPhones before iOS 17.1. */
-  #playNatively(url: string): boolean {
+  #playNatively(url: string, start: number | undefined): boolean {
     const video = this.#video;
     if (video.canPlayType("application/vnd.apple.mpegurl") === "") return false;
     const signal = this.#listeners.signal;
     video.addEventListener("playing", () => this.#said({ name: "playing" }), { signal });
     video.addEventListener("ended", () => this.#said({ name: "ended" }), { signal });
     video.addEventListener("error", () => this.#said({ name: "error", reason: "playlist" }), { signal });
+    video.addEventListener("loadedmetadata", () => {
+      const { seekable } = video;
+      if (start !== undefined && seekable.length) video.currentTime = start < 0 ? seekable.end(0) + start : seekable.start(0) + start;
+    }, { signal });
     video.src = url;
     signal.addEventListener("abort", () => {
       video.removeAttribute("src");

@@ -9,6 +9,8 @@ pub struct Config {
     pub forward_s: f64,
     /// Media to keep behind the playhead, in s.
     pub back_s: f64,
+    /// Where to begin, in s from the start of what is listed, or from its end where negative; goes before what the playlist says.
+    pub start_s: Option<f64>,
     /// What the network is expected to carry, from an earlier session; chooses the first rung.
     pub expected_bps: Option<f64>,
     /// Media under keys of others goes to the browser as it is, which has a module that decrypts it.
@@ -17,6 +19,6 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { latency_s: None, utc_at_zero_ms: 0.0, forward_s: 30.0, back_s: 30.0, expected_bps: None, decrypts: false }
+        Self { latency_s: None, utc_at_zero_ms: 0.0, forward_s: 30.0, back_s: 30.0, start_s: None, expected_bps: None, decrypts: false }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     lane::{Arrived, Lane, Running},
     latency::{Bounds, Latency, MAX_CHANGE},
     playback::Playback,
-    playlist::{Place, Playlist},
+    playlist::{Place, Playlist, Start},
     shared::Shared,
     source::Source,
     transfers::Transfer,
@@ -519,9 +519,14 @@ impl Engine {
     fn place_lanes(&mut self) {
         let Some((main, others)) = self.lanes.split_first_mut() else { return };
         if main.cursor().is_none() {
-            let Some(place) = main.playlist().and_then(|playlist| start_place(playlist, &self.latency)) else { return };
+            let Some(playlist) = main.playlist() else { return };
+            let own = self.shared.config.start_s.filter(|start| start.is_finite()).map(|offset_s| Start { offset_s, precise: true });
+            let wished = own.or(playlist.start).or(self.ladder.start);
+            let Some((place, into_s, live)) = start_place(playlist, &self.latency, wished) else { return };
             main.start_at(&mut self.shared, place);
             self.playback.start = Some(place);
+            self.playback.start_into_s = into_s;
+            self.playback.keeps_live = live;
         }
         if others.iter().all(|lane| lane.cursor().is_some()) {
             return;
@@ -561,8 +566,13 @@ fn bounds(playlist: &Playlist) -> Bounds {
     }
 }
 
-/// Live: the last place to start that is the target before the end. Else the beginning.
-fn start_place(playlist: &Playlist, latency: &Latency) -> Option<Place> {
+/// Live: the last place to start that is the target before the end. Else the beginning. Or where somebody wishes, unless that is nearer to
+/// live. With it how far to go into the segment, and whether the playhead stays near live from there.
+fn start_place(playlist: &Playlist, latency: &Latency, wished: Option<Start>) -> Option<(Place, f64, bool)> {
     let back_s = if playlist.ended { f64::MAX } else { latency.target_s()? };
-    playlist.start_before_end(back_s)
+    let place = playlist.start_before_end(back_s)?;
+    match wished.and_then(|start| playlist.place_of(start)) {
+        Some((own, into_s)) if playlist.ended || own < place => Some((own, into_s, playlist.ended)),
+        _ => Some((place, 0.0, true)),
+    }
 }

@@ -2,7 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
-use crate::{Track, ranges::insertion_sort};
+use crate::{Track, playlist::Start, ranges::insertion_sort};
 
 /// Every variant that can be chosen.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -10,6 +10,8 @@ pub(crate) struct Ladder {
     pub(crate) variants: Vec<Variant>,
     pub(crate) audio: Vec<Rendition>,
     pub(crate) texts: Vec<Rendition>,
+    /// EXT-X-START of all its playlists.
+    pub(crate) start: Option<Start>,
 }
 
 /// One variant; addresses are absolute.
@@ -55,7 +57,7 @@ impl Ladder {
         variants.truncate(MAX_VARIANTS);
         insertion_sort(&mut variants, |a, b| a.bandwidth_bps < b.bandwidth_bps);
         variants.dedup_by(|a, b| a.url == b.url);
-        Self { variants, audio, texts }
+        Self { variants, audio, texts, start: None }
     }
 
     /// The rung to begin with: what is expected to fit, else the lower of the middle ones.

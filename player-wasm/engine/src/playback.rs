@@ -29,6 +29,8 @@ const JUMP_PAUSE_MS: f64 = 3_000.0;
 pub(crate) struct Playback {
     /// Where loading began.
     pub(crate) start: Option<Place>,
+    /// How far behind that to show the first picture, in s.
+    pub(crate) start_into_s: f64,
     /// The playhead was put at its first position.
     placed: bool,
     /// Something has been shown.
@@ -51,6 +53,7 @@ impl Default for Playback {
     fn default() -> Self {
         Self {
             start: None,
+            start_into_s: 0.0,
             placed: false,
             begun: false,
             keeps_live: true,
@@ -185,7 +188,8 @@ impl Engine {
         self.playback.placed = true;
         // A browser ignores a seek to where it cannot seek.
         self.say_seekable();
-        let live_s = self.latency.live_s(self.shared.now_ms).filter(|_| self.is_live());
+        let start_s = start_s + self.playback.start_into_s;
+        let live_s = self.latency.live_s(self.shared.now_ms).filter(|_| self.is_live() && self.playback.keeps_live);
         self.seek(live_s.map_or(start_s, |live| live.max(start_s)));
     }
 

@@ -11,6 +11,8 @@ pub(crate) struct Playlist {
     pub(crate) part_hold_back_s: Option<f64>,
     pub(crate) can_block: bool,
     pub(crate) can_skip_until_s: Option<f64>,
+    /// EXT-X-START, from the end where negative.
+    pub(crate) start: Option<Start>,
     pub(crate) ended: bool,
     /// Segments are only added.
     pub(crate) grows: bool,
@@ -36,6 +38,15 @@ pub(crate) struct Segment {
     pub(crate) key: Option<Rc<Key>>,
     pub(crate) gap: bool,
     pub(crate) parts: Vec<Part>,
+}
+
+/// Where playback is to begin.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(crate) struct Start {
+    /// From the start of the list, from its end where negative.
+    pub(crate) offset_s: f64,
+    /// There and nowhere before; else at the start of the segment.
+    pub(crate) precise: bool,
 }
 
 /// What AES-128 needs; the address is relative to the playlist's.
@@ -140,6 +151,23 @@ impl Playlist {
             }
         }
         oldest
+    }
+
+    /// The segment in which a wished start lies and how far into it, bounded by what is listed.
+    pub(crate) fn place_of(&self, start: Start) -> Option<(Place, f64)> {
+        let length_s: f64 = self.segments.iter().map(|segment| segment.duration_s).sum();
+        let wished_s = if start.offset_s < 0.0 { length_s + start.offset_s } else { start.offset_s };
+        let mut from_s = 0.0;
+        let mut found = None;
+        for (msn, segment) in self.numbered() {
+            let begins = segment.parts.first().is_none_or(|part| part.independent || !segment.is_open());
+            if begins && !segment.gap && (found.is_none() || from_s <= wished_s + 1e-3) {
+                let into_s = if start.precise { (wished_s - from_s).clamp(0.0, segment.duration_s) } else { 0.0 };
+                found = Some((Place::segment(msn), into_s));
+            }
+            from_s += segment.duration_s;
+        }
+        found
     }
 
     /// The number that segment `msn` of `other` has here. Playlists of one presentation need not count alike, but they

@@ -6,7 +6,7 @@ use tidegate_hls::read::{self as hls, Media, MediaKind, Multivariant, PlaylistTy
 
 use crate::{
     ladder::{Ladder, Rendition, Variant},
-    playlist::{Key, Part, Place, Playlist, Resource, Segment},
+    playlist::{Key, Part, Place, Playlist, Resource, Segment, Start},
     uri::resolve,
 };
 
@@ -65,7 +65,11 @@ fn ladder(url: &str, list: Multivariant) -> Ladder {
             describes_sound: describes,
         });
     }
-    Ladder::new(variants, audio, texts)
+    Ladder { start: list.start.map(start), ..Ladder::new(variants, audio, texts) }
+}
+
+fn start((offset_us, precise): (i64, bool)) -> Start {
+    Start { offset_s: offset_us as f64 / 1e6, precise }
 }
 
 /// Reads a media playlist, which may be a delta.
@@ -156,6 +160,7 @@ pub(crate) fn complete(media: Media, old: &mut Option<Playlist>) -> Option<Playl
         can_block: control.can_block_reload,
         // A delta does not say whether the key of what it leaves out goes on.
         can_skip_until_s: control.can_skip_until_us.filter(|_| !encrypted).map(seconds),
+        start: media.start.map(start),
         ended: media.ended,
         grows: media.playlist_type == Some(PlaylistType::Event),
         protected,

@@ -341,6 +341,49 @@ fn a_viewer_who_seeks_back_stays_there_until_live_is_wanted() {
 }
 
 #[test]
+fn playback_begins_where_the_playlist_or_the_page_says() {
+    // The playlist begins at segment 0; at 30 s of the clock live is at 28.6 s.
+    let started = |start: Option<&'static str>, start_s: Option<f64>| {
+        let origin = Origin { window: 60, start, ..Origin::default() };
+        let mut sim = Sim::new(origin, Config { start_s, ..Config::default() });
+        sim.run(10.0, |_| {});
+        assert_eq!(sim.element.waits, 0);
+        assert_eq!(sim.events.iter().filter(|(_, event)| *event == Event::Playing).count(), 1);
+        (sim.element.time_s - sim.element.shown_s, sim.engine.stats().at_live_edge)
+    };
+    for (tag, own, expected) in [
+        (Some("TIME-OFFSET=0"), None, 0.0),
+        (Some("TIME-OFFSET=5,PRECISE=YES"), None, 5.0),
+        (Some("TIME-OFFSET=5"), None, 4.0),
+        (Some("TIME-OFFSET=-20,PRECISE=YES"), None, 9.5),
+        (Some("TIME-OFFSET=0"), Some(7.5), 7.5),
+    ] {
+        let (start_s, live) = started(tag, own);
+        assert!((start_s - expected).abs() < 0.6, "{tag:?} {own:?}: {start_s}");
+        assert!(!live);
+    }
+    // Nearer to the edge than live is, is live.
+    for (tag, own) in [(Some("TIME-OFFSET=-0.1"), None), (None, Some(9_000.0)), (None, Some(f64::NAN))] {
+        let (start_s, live) = started(tag, own);
+        assert!(start_s > 27.0 && live, "{tag:?} {own:?}: {start_s}");
+    }
+    let mut sim = Sim::new(Origin { window: 60, start: Some("TIME-OFFSET=0"), ..Origin::default() }, Config::default());
+    sim.run(10.0, |_| {});
+    sim.tell(Input::GoLive);
+    sim.run(10.0, |_| {});
+    assert!((sim.behind_s() - 1.4).abs() < 0.3, "{}", sim.behind_s());
+}
+
+#[test]
+fn a_recording_begins_where_the_page_says() {
+    let recorded = Origin { low_latency: false, last_msn: Some(9), ..Origin::default() };
+    let mut sim = Sim::new(recorded, Config { start_s: Some(13.5), ..Config::default() });
+    sim.run(10.0, |_| {});
+    assert!((sim.element.shown_s - 6.5).abs() < 0.3, "{}", sim.element.shown_s);
+    assert!(sim.events.iter().any(|(_, event)| *event == Event::Ended));
+}
+
+#[test]
 fn what_was_played_is_removed_after_a_while() {
     let mut sim = Sim::new(Origin::default(), Config::default());
     sim.run(100.0, |_| {});

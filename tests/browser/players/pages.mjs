@@ -22,14 +22,14 @@ const DASH = ["dash", "ll-dash", "dash-clip"];
 /** For each player: what it plays, the script it needs, and how it is started; `src` and `mode` are given. */
 const PLAYERS = {
   "ours": {
-    plays: HLS,
+    plays: [...HLS, ...DASH],
     html: '<tidegate-player id="p" autoplay muted></tidegate-player>',
     start: `
       await import(EDGE + "/player/tidegate-player.js");
       const player = document.getElementById("p");
       player.src = src;
       globalThis.video = () => player.shadowRoot.querySelector("video");
-      globalThis.behind = () => player.latency;`,
+      globalThis.behind = () => player.stats?.latency ?? undefined;`,
   },
   "hls.js": {
     plays: HLS,

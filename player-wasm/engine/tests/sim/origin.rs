@@ -28,6 +28,8 @@ pub(crate) struct Origin {
     pub(crate) wrong_hints: bool,
     /// The segments of the list.
     pub(crate) window: u64,
+    /// Attributes of EXT-X-START.
+    pub(crate) start: Option<&'static str>,
     pub(crate) deltas: u32,
 }
 
@@ -71,6 +73,7 @@ impl Default for Origin {
             broken: None,
             wrong_hints: false,
             window: 30,
+            start: None,
             deltas: 0,
         }
     }
@@ -179,6 +182,9 @@ impl Origin {
         let first = complete.saturating_sub(self.window);
         let period = |msn: u64| self.discontinuities.iter().filter(|at| **at <= msn).count();
         let mut text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{first}\n", (self.part_s * PARTS as f64).ceil());
+        if let Some(start) = self.start {
+            let _ = writeln!(text, "#EXT-X-START:{start}");
+        }
         let _ = writeln!(text, "#EXT-X-DISCONTINUITY-SEQUENCE:{}", period(first) - usize::from(self.discontinuities.contains(&first)));
         if self.low_latency {
             let part = self.part_s;
