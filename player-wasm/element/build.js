@@ -10,6 +10,7 @@ const WASM = "tidegate_player.wasm";
 const SCRIPT = "tidegate-engine.js";
 const MAILBOX = "__tidegateEngine";
 const CAPTIONS = "tidegate-captions.js";
+const EXTRAS = "tidegate-extras.js";
 
 rmSync("dist", { recursive: true, force: true });
 mkdirSync("dist/npm", { recursive: true });
@@ -22,8 +23,10 @@ rmSync("dist/bound", { recursive: true });
 // Its licence asks for its notice, which stays in the file.
 await build({ entryPoints: ["src/cta608.ts"], bundle: true, format: "iife", target: "es2022", minify: true, legalComments: "inline", logLevel: "warning", outfile: `dist/${CAPTIONS}` });
 
+await build({ entryPoints: ["src/extras.ts"], bundle: true, format: "iife", target: "es2022", minify: true, logLevel: "warning", outfile: `dist/${EXTRAS}` });
+
 const integrity = (path) => `sha384-${createHash("sha384").update(readFileSync(path)).digest("base64")}`;
-const define = { WASM_INTEGRITY: JSON.stringify(integrity(`dist/${WASM}`)), SCRIPT_INTEGRITY: JSON.stringify(integrity(`dist/${SCRIPT}`)), CAPTIONS_INTEGRITY: JSON.stringify(integrity(`dist/${CAPTIONS}`)) };
+const define = { WASM_INTEGRITY: JSON.stringify(integrity(`dist/${WASM}`)), SCRIPT_INTEGRITY: JSON.stringify(integrity(`dist/${SCRIPT}`)), CAPTIONS_INTEGRITY: JSON.stringify(integrity(`dist/${CAPTIONS}`)), EXTRAS_INTEGRITY: JSON.stringify(integrity(`dist/${EXTRAS}`)) };
 /** Style sheets are texts, small ones. */
 const styles = {
   name: "styles",
@@ -45,8 +48,8 @@ await build({ ...options, entryPoints, outdir: "dist/npm", splitting: true, chun
 const inside = readFileSync(`dist/${WASM}`).toString("base64");
 await build({
   ...options,
-  stdin: { contents: `import { setEngine } from "./load.js"; setEngine({ wasm: Uint8Array.from(atob("${inside}"), (one) => one.charCodeAt(0)) }); export * from "./index.js";`, resolveDir: "src", loader: "ts" },
+  stdin: { contents: `import { setEngine } from "./load.js"; import "./extras.js"; setEngine({ wasm: Uint8Array.from(atob("${inside}"), (one) => one.charCodeAt(0)) }); export * from "./index.js";`, resolveDir: "src", loader: "ts" },
   outfile: "dist/npm/inline.js",
   minify: true,
 });
-await assemble("dist/npm", [WASM, SCRIPT, CAPTIONS, "tidegate_abr.wasm", "tidegate-player.js", "tidegate-player-bare.js"]);
+await assemble("dist/npm", [WASM, SCRIPT, CAPTIONS, EXTRAS, "tidegate_abr.wasm", "tidegate-player.js", "tidegate-player-bare.js"]);

@@ -85,11 +85,12 @@ function packageOf() {
       "./tidegate_abr.wasm": "./tidegate_abr.wasm",
       "./tidegate-engine.js": "./tidegate-engine.js",
       "./tidegate-captions.js": "./tidegate-captions.js",
+      "./tidegate-extras.js": "./tidegate-extras.js",
       "./custom-elements.json": "./custom-elements.json",
       "./package.json": "./package.json",
     },
     // These define the element; all else does nothing until it is called.
-    sideEffects: ["./index.js", "./inline.js", "./react.js", "./tidegate-player.js", "./tidegate-player-bare.js"],
+    sideEffects: ["./index.js", "./inline.js", "./react.js", "./tidegate-player.js", "./tidegate-player-bare.js", "./tidegate-extras.js"],
     customElements: "./custom-elements.json",
     peerDependencies: { react: ">=19" },
     peerDependenciesMeta: { react: { optional: true } },

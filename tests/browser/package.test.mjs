@@ -25,7 +25,7 @@ before(() => {
 test("what npm packs is what a site needs, with types, maps and the licence", () => {
   const files = packed.files.map(({ path }) => path);
   for (const name of ["LICENSE", "README.md", "package.json", "custom-elements.json", "integrity.json", "index.js", "index.js.map", "inline.js", "react.js", "react.d.ts",
-    "hls.js", "shaka.js", "dash.js", "tidegate-player.js", "tidegate_player.wasm", "tidegate_abr.wasm", "tidegate-engine.js", "tidegate-captions.js", "licenses.js", "mpd.js", "types/index.d.ts", "types/element.d.ts"]) {
+    "hls.js", "shaka.js", "dash.js", "tidegate-player.js", "tidegate_player.wasm", "tidegate_abr.wasm", "tidegate-engine.js", "tidegate-captions.js", "tidegate-extras.js", "licenses.js", "mpd.js", "types/index.d.ts", "types/element.d.ts"]) {
     assert.ok(files.includes(name), name);
   }
   assert.deepEqual(files.filter((name) => /watch|test|\.rs$|node_modules/.test(name)), []);
@@ -38,7 +38,7 @@ test("publint has nothing to say", { timeout: 60_000 }, async () => {
 
 test("types are found by every way to resolve modules", { timeout: 120_000 }, () => {
   const attw = join(modules, "@arethetypeswrong/cli/dist/index.js");
-  const run = execFileSync(process.execPath, [attw, join(work, packed.filename), "--profile", "esm-only", "--no-emoji", "--format", "ascii", "--exclude-entrypoints", "tidegate-player.js", "tidegate_player.wasm", "tidegate_abr.wasm", "tidegate-engine.js", "tidegate-captions.js", "custom-elements.json"], { encoding: "utf8" });
+  const run = execFileSync(process.execPath, [attw, join(work, packed.filename), "--profile", "esm-only", "--no-emoji", "--format", "ascii", "--exclude-entrypoints", "tidegate-player.js", "tidegate_player.wasm", "tidegate_abr.wasm", "tidegate-engine.js", "tidegate-captions.js", "tidegate-extras.js", "custom-elements.json"], { encoding: "utf8" });
   // It ends with an error where it finds one in what is not ignored.
   assert.match(run, /^bundler: OK/m);
   assert.doesNotMatch(run, /^(node16 \(from ESM\)|bundler): (?!OK)/m);

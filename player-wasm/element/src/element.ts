@@ -6,7 +6,7 @@ import { type ErrorReason, type PlayerError, playerError } from "./errors.js";
 import type { KeySystems, Licenses } from "./licenses.js";
 import { type AudioTrack, AudioTrackList, VideoRenditionList } from "./lists.js";
 import { EVENTS, mirrored } from "./mirror.js";
-import type { Mpd } from "./mpd.js";
+import type { MpdReader } from "./mpd.js";
 import type { IFrames } from "./stills.js";
 import { type Options, Playback } from "./playback.js";
 
@@ -50,7 +50,7 @@ export class TidegatePlayer extends Base {
   static makeControls: ((player: TidegatePlayer, root: ShadowRoot) => Controls) | undefined;
 
   /** Makes what reads DASH; without it only HLS is played. */
-  static makeMpd: ((credentials: boolean) => Mpd) | undefined;
+  static makeMpd: ((credentials: boolean) => MpdReader) | undefined;
   /** Makes what asks for licences of encrypted streams; without it there are none. */
   static makeLicenses: ((video: HTMLVideoElement, systems: KeySystems, failed: (cause: unknown) => void) => Licenses) | undefined;
 

@@ -2,8 +2,8 @@
 
 import { makeControls } from "./controls/controls.js";
 import { TidegatePlayer } from "./element.js";
+import { laterMpd } from "./later.js";
 import { makeLicenses } from "./licenses.js";
-import { makeMpd } from "./mpd.js";
 
 export { TidegatePlayer };
 export { LANGUAGES } from "./controls/words.js";
@@ -17,7 +17,7 @@ export { type EngineSource, engineKind, setEngine } from "./load.js";
 
 TidegatePlayer.makeControls = makeControls;
 TidegatePlayer.makeLicenses = makeLicenses;
-TidegatePlayer.makeMpd = makeMpd;
+TidegatePlayer.makeMpd = laterMpd;
 // Nothing to do where there is no document, as when a site is rendered on a server.
 if (globalThis.customElements && !customElements.get("tidegate-player")) {
   customElements.define("tidegate-player", TidegatePlayer);

@@ -10,12 +10,15 @@ export interface EngineSource {
   script?: string | URL;
   /** Address of what reads captions inside pictures. */
   captions?: string | URL;
+  /** Address of what few viewers need: DASH, pictures over the bar, the panel of decisions. */
+  extras?: string | URL;
 }
 
 /** Replaced at build: hashes of the files beside this script. */
 declare const WASM_INTEGRITY: string;
 declare const SCRIPT_INTEGRITY: string;
 declare const CAPTIONS_INTEGRITY: string;
+declare const EXTRAS_INTEGRITY: string;
 
 type Make = () => Exports;
 /** Where the script leaves what it makes; a name that no page uses. */
@@ -76,10 +79,14 @@ async function fromScript(): Promise<Make> {
  * Runs a script beside this one and takes what it leaves in a mailbox. An element, not `import`: it can carry a hash, and a policy that
  * trusts this script trusts it too.
  */
-export function loadScript<T>(name: "script" | "captions", mailbox: string): Promise<T> {
+export function loadScript<T>(name: "script" | "captions" | "extras", mailbox: string): Promise<T> {
   const scope = globalThis as unknown as Record<string, T | undefined>;
   // Bundlers look for addresses of this shape.
-  const [own, integrity] = name === "script" ? [new URL("./tidegate-engine.js", import.meta.url), SCRIPT_INTEGRITY] : [new URL("./tidegate-captions.js", import.meta.url), CAPTIONS_INTEGRITY];
+  const [own, integrity] = {
+    script: [new URL("./tidegate-engine.js", import.meta.url), SCRIPT_INTEGRITY] as const,
+    captions: [new URL("./tidegate-captions.js", import.meta.url), CAPTIONS_INTEGRITY] as const,
+    extras: [new URL("./tidegate-extras.js", import.meta.url), EXTRAS_INTEGRITY] as const,
+  }[name];
   const other = source[name];
   return new Promise((resolve, reject) => {
     const element = document.createElement("script");

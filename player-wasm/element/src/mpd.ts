@@ -41,6 +41,14 @@ const SOUND_BPS = 200_000;
 const KINDS = ["video", "audio", "text"] as const;
 type Kind = (typeof KINDS)[number];
 
+/** Whether a text is an MPD. */
+export function isMpd(text: string): boolean {
+  return /^\uFEFF?\s*(<\?xml[^>]*>\s*)?(<!--[^]*?-->\s*)*<(\w+:)?MPD[\s>]/.test(text.slice(0, 4096));
+}
+
+/** What is asked of a reader. */
+export type MpdReader = Pick<Mpd, "reads" | "playlist"> & { readonly undated: boolean };
+
 export class Mpd {
   #credentials: RequestCredentials;
   /** Media sequence numbers of the last list of each representation, by start of segment. */
@@ -56,9 +64,7 @@ export class Mpd {
     this.#credentials = credentials ? "include" : "same-origin";
   }
 
-  reads(text: string): boolean {
-    return /^\uFEFF?\s*(<\?xml[^>]*>\s*)?(<!--[^]*?-->\s*)*<(\w+:)?MPD[\s>]/.test(text.slice(0, 4096));
-  }
+  reads = isMpd;
 
   /** The playlist that stands for what was asked for: `asked` ends in `#` and a representation, or is the address of the whole. */
   async playlist(asked: string, from: string, text: string): Promise<string> {

@@ -8,7 +8,7 @@ import { type Decision, Do, Engine, type EngineEvent, type EngineStats, Question
 import type { Licenses } from "./licenses.js";
 import { loadEngine } from "./load.js";
 import { Media, isPlayableByParts } from "./media.js";
-import type { Mpd } from "./mpd.js";
+import type { MpdReader } from "./mpd.js";
 import { Net } from "./net.js";
 import { type IFrames, iFramesOf } from "./stills.js";
 
@@ -32,7 +32,7 @@ export interface Options {
   /** What is told to CDN and operator, where anything is. */
   cmcd: CmcdOptions | undefined;
   /** Makes what reads DASH. */
-  mpd: ((credentials: boolean) => Mpd) | undefined;
+  mpd: ((credentials: boolean) => MpdReader) | undefined;
   /** Makes what asks for licences, where the page has said how they are had. */
   licenses: ((video: HTMLVideoElement, failed: (cause: unknown) => void) => Licenses) | undefined;
 }
@@ -48,7 +48,7 @@ export class Playback {
   #embedded: Embedded | undefined;
   #licenses: Licenses | undefined;
   #iFrames: IFrames | undefined;
-  #mpd: Mpd | undefined;
+  #mpd: MpdReader | undefined;
   /** Requests that failed since the last one that did not, and since when the picture stands. */
   #failures = 0;
   #standing: number | undefined;

@@ -253,7 +253,8 @@ impl Engine {
         let Some(mut start_s) = playable.next_start(time_s) else { return };
         // A playhead that never got to where it was put is put there again.
         let live_s = self.latency.live_s(now_ms).filter(|_| self.is_live() && self.playback.keeps_live);
-        start_s = live_s.filter(|live| *live > start_s && playable.at(*live).is_some()).unwrap_or(start_s);
+        let own_s = self.shared.seeking_to_s.filter(|_| !self.playback.begun);
+        start_s = live_s.or(own_s).filter(|put| *put > start_s && playable.at(*put).is_some()).unwrap_or(start_s);
         if self.played().all(|lane| lane.loaded_end_s.is_some_and(|end| end >= start_s)) {
             self.seek(start_s + INTO_RANGE_S);
         }

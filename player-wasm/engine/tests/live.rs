@@ -376,11 +376,14 @@ fn playback_begins_where_the_playlist_or_the_page_says() {
 
 #[test]
 fn a_recording_begins_where_the_page_says() {
-    let recorded = Origin { low_latency: false, last_msn: Some(9), ..Origin::default() };
-    let mut sim = Sim::new(recorded, Config { start_s: Some(13.5), ..Config::default() });
-    sim.run(10.0, |_| {});
-    assert!((sim.element.shown_s - 6.5).abs() < 0.3, "{}", sim.element.shown_s);
-    assert!(sim.events.iter().any(|(_, event)| *event == Event::Ended));
+    for deaf in [0, 1] {
+        let recorded = Origin { low_latency: false, last_msn: Some(9), ..Origin::default() };
+        let mut sim = Sim::new(recorded, Config { start_s: Some(13.5), ..Config::default() });
+        sim.element.deaf = deaf;
+        sim.run(12.0, |_| {});
+        assert!((sim.element.shown_s - 6.5).abs() < 0.3, "{} after {deaf} seeks that were not heard", sim.element.shown_s);
+        assert!(sim.events.iter().any(|(_, event)| *event == Event::Ended));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 // The control bar: what it shows follows the player, what it does goes to the player.
 
 import type { Controls, TidegatePlayer } from "../element.js";
+import { extras } from "../later.js";
 import css from "./controls.css";
 import { type Icon, changeIcon, h, icon, say, set } from "./dom.js";
 import { clock, seconds } from "./figures.js";
@@ -9,7 +10,6 @@ import { captionsOf, menu } from "./menu.js";
 import { note } from "./note.js";
 import { Preview } from "./preview.js";
 import { Slider } from "./slider.js";
-import { why } from "./why.js";
 import { type Words, fill, words } from "./words.js";
 
 /** The bar goes away when nobody has moved for this long. */
@@ -227,15 +227,18 @@ class Bar implements Controls {
       this.#ui.append(this.#panel);
       (this.#panel.querySelector<HTMLElement>("[aria-checked=true]") ?? this.#panel).focus();
     } else if (what === "why") {
-      const panel = h("section", { class: "panel why", part: "why", tabindex: "0", role: "dialog", "aria-labelledby": "why-title" });
+      const panel = h("section", { class: "panel why", part: "why", tabindex: "0", role: "dialog", "aria-label": this.#words.why });
       const close = () => (this.#open(undefined), this.#settings.focus());
-      const draw = () => {
-        const focused = this.#root.activeElement?.closest(".why button") != null;
-        panel.replaceChildren(...why(this.#player, this.#words, close));
-        if (focused) panel.querySelector("button")?.focus();
-      };
-      draw();
-      this.#plotting = setInterval(draw, 4 * REFRESH_MS);
+      void extras().then(({ why }) => {
+        if (this.#panel !== panel) return;
+        const draw = () => {
+          const focused = this.#root.activeElement?.closest(".why button") != null;
+          panel.replaceChildren(...why(this.#player, this.#words, close));
+          if (focused) panel.querySelector("button")?.focus();
+        };
+        draw();
+        this.#plotting = setInterval(draw, 4 * REFRESH_MS);
+      }, () => this.#panel === panel && close());
       this.#panel = panel;
       this.#ui.append(panel);
       panel.focus();

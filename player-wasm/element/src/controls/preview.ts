@@ -1,7 +1,8 @@
 // The time under the pointer over the bar, and a picture of it.
 
 import type { TidegatePlayer } from "../element.js";
-import { Stills } from "../stills.js";
+import { extras } from "../later.js";
+import type { Stills } from "../stills.js";
 import { h, say } from "./dom.js";
 import type { Slider } from "./slider.js";
 
@@ -29,6 +30,7 @@ export class Preview {
   #sprites = new Map<string, Promise<HTMLImageElement>>();
   #wanted: number | undefined;
   #busy = false;
+  #closed = false;
 
   constructor(player: TidegatePlayer, slider: Slider, text: (value: number) => string) {
     this.#player = player;
@@ -39,6 +41,7 @@ export class Preview {
   }
 
   close(): void {
+    this.#closed = true;
     this.#stills?.of.close();
   }
 
@@ -75,8 +78,9 @@ export class Preview {
     const own = [...video.textTracks].find(({ kind, label }) => kind === "metadata" && label === THUMBNAILS);
     if (own) return this.#sprite(own, time);
     if (this.#stills?.url !== iFrames?.url) {
+      const { Stills } = await extras();
       this.#stills?.of.close();
-      this.#stills = iFrames && { url: iFrames.url, of: new Stills(iFrames, crossOrigin === "use-credentials") };
+      this.#stills = this.#closed || !iFrames ? undefined : { url: iFrames.url, of: new Stills(iFrames, crossOrigin === "use-credentials") };
     }
     const now = stats?.programDateTime;
     const image = await this.#stills?.of.at(time, now == null ? undefined : now + (time - currentTime) * 1000);

@@ -11,6 +11,8 @@ pub(crate) struct Element {
     pub(crate) shown_s: f64,
     pub(crate) waits: u32,
     pub(crate) seeks: Vec<f64>,
+    /// So many seeks are not heard, as by an element that is still being made.
+    pub(crate) deaf: usize,
     buffers: [Option<Buffer>; 2],
     seeking: bool,
     running: bool,
@@ -54,6 +56,9 @@ impl Element {
 
     pub(crate) fn seek(&mut self, to_s: f64) {
         self.seeks.push(to_s);
+        if self.seeks.len() <= self.deaf {
+            return;
+        }
         self.time_s = to_s;
         self.seeking = true;
         self.ended = false;

@@ -1,0 +1,35 @@
+// What few viewers need (DASH, pictures over the bar, the panel of decisions) lies in a script beside this one, and is asked for when it is
+// needed first.
+
+import type { Extras } from "./extras.js";
+import { loadScript } from "./load.js";
+import { type MpdReader, isMpd } from "./mpd.js";
+
+/** Where the script leaves it; it says the same in extras.ts. */
+const MAILBOX = "__tidegateExtras";
+
+let loading: Promise<Extras> | undefined;
+
+export function extras(): Promise<Extras> {
+  const there = (globalThis as unknown as Record<string, Extras | undefined>)[MAILBOX];
+  if (there) return Promise.resolve(there);
+  loading ??= loadScript<Extras>("extras", MAILBOX).catch((error: unknown) => {
+    loading = undefined;
+    throw error;
+  });
+  return loading;
+}
+
+/** Reads DASH once there is some. */
+export function laterMpd(credentials: boolean): MpdReader {
+  let reader: MpdReader | undefined;
+  return {
+    reads: isMpd,
+    get undated() { return reader?.undated ?? false; },
+    async playlist(...about) {
+      const { makeMpd } = await extras();
+      reader ??= makeMpd(credentials);
+      return reader.playlist(...about);
+    },
+  };
+}
