@@ -10,6 +10,8 @@ use crate::{AppendFailure, Output, Track, schedule::segment_probably_starts, sha
 pub(super) const CONTINUES_S: f64 = 0.5;
 /// After a full source buffer had nothing to remove.
 const QUOTA_PAUSE_MS: f64 = 1_000.0;
+/// A cut is this far before a key frame, which rounding must not take.
+const BEFORE_KEY_S: f64 = 0.05;
 /// The back buffer is trimmed in steps, so that the source buffer is not busy with removals.
 const TRIM_STEP_S: f64 = 5.0;
 
@@ -104,9 +106,12 @@ impl Lane {
                 let position_s = shared.position_s();
                 self.forward_s = (self.ranges.ahead_s(position_s) * 0.8).max(MIN_FORWARD_S);
                 self.feed_after_ms = shared.now_ms + QUOTA_PAUSE_MS;
-                if self.ranges.first().is_some_and(|first| first < position_s - MIN_FORWARD_S) {
+                // What is decoded now needs its key frame: a cut behind that would stop the picture until the next one.
+                let start_s = self.place_at(position_s).and_then(|place| self.time_of(place)).unwrap_or(f64::MAX);
+                let to_s = (start_s - BEFORE_KEY_S).min(position_s - 1.0);
+                if self.ranges.first().is_some_and(|first| first < to_s.min(position_s - MIN_FORWARD_S)) {
                     self.busy = Some(Busy::Removal);
-                    shared.send(Output::Remove { track: self.track, from_s: 0.0, to_s: position_s - 1.0 });
+                    shared.send(Output::Remove { track: self.track, from_s: 0.0, to_s });
                 }
             }
             (AppendFailure::Decode, Busy::Fragment { id }) => {
