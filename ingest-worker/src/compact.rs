@@ -6,6 +6,7 @@ mod table;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -17,7 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use self::{care::Care, table::Table};
-use crate::store::{Bucket, Condition, Etag, Listing, PutError, StoreError};
+use crate::{
+    metrics::Metrics,
+    store::{Bucket, Condition, Etag, Listing, PutError, StoreError},
+};
 
 /// How often open minutes are listed: edges write them every 5 s, and what is listed is paid for.
 const LOOK: Duration = Duration::from_secs(3);
@@ -43,8 +47,8 @@ const DAY_MS: u64 = 86_400_000;
 /// Where a first compactor begins: what lay there before is not added up.
 const FIRST_MINUTES: u64 = 60;
 
-/// Adds up until `stop`, whenever no other process does.
-pub async fn compact<B: Bucket + Listing + Clone>(store: B, stop: CancellationToken) {
+/// Adds up until `stop`, whenever no other process does. What viewers report is among `metrics` as long.
+pub async fn compact<B: Bucket + Listing + Clone>(store: B, metrics: Arc<Metrics>, stop: CancellationToken) {
     let mut random = [0; 8];
     random.copy_from_slice(&tidegate_stream::Hash::of(format!("{:?} {}", SystemTime::now(), std::process::id()).as_bytes()).0[..8]);
     let holder = InstanceId(u64::from_le_bytes(random)).to_string();
@@ -66,6 +70,7 @@ pub async fn compact<B: Bucket + Listing + Clone>(store: B, stop: CancellationTo
                 Ok(None) => {
                     lease = None;
                     work = None;
+                    metrics.audience().clear();
                 }
                 Err(error) => warn!(%error, "the lease for figures of viewers cannot be had"),
             }
@@ -74,7 +79,7 @@ pub async fn compact<B: Bucket + Listing + Clone>(store: B, stop: CancellationTo
         if let (Some(work), Some((_, held_ms))) = (&mut work, &lease)
             && now_ms < held_ms + LEASE_MS / 2
         {
-            if let Err(error) = work.look(&store, now_ms).await {
+            if let Err(error) = work.look(&store, &metrics, now_ms).await {
                 warn!(%error, "figures of viewers are late");
                 failed = true;
             }
@@ -159,12 +164,14 @@ impl Work {
         }
     }
 
-    async fn look<B: Bucket + Listing>(&mut self, store: &B, now_ms: u64) -> Result<(), StoreError> {
+    async fn look<B: Bucket + Listing>(&mut self, store: &B, metrics: &Metrics, now_ms: u64) -> Result<(), StoreError> {
         self.read_minutes(store, now_ms).await?;
         self.read_open(store, now_ms).await?;
         self.show(store, now_ms).await?;
+        self.viewers.iter().for_each(|(stream, viewers)| metrics.audience().show(stream, *viewers, now_ms));
         while let Some(settled) = self.compactor.settle(now_ms) {
             let minute = settled.minute;
+            metrics.audience().settle(&settled);
             self.write_hours(store, settled).await?;
             self.compactor.written(minute);
         }

@@ -86,7 +86,7 @@ async fn run(options: Options) -> anyhow::Result<()> {
         stop.cancel();
     });
     // Beside its streams: what viewers report has to be added up by somebody.
-    let compacting = tokio::spawn(compact(store.clone(), shutdown.clone()));
+    let compacting = tokio::spawn(compact(store.clone(), worker.metrics(), shutdown.clone()));
     let reporting = tokio::spawn(report(worker.metrics(), store, shutdown.clone()));
     worker.run(shutdown).await;
     reporting.await.context("telling how inputs are doing has failed")?;

@@ -2,12 +2,13 @@ use std::{
     collections::BTreeMap,
     fmt::Write,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
     time::Duration,
 };
 
+use tidegate_beacon::Audience;
 use tidegate_stream::StreamId;
 
 use crate::store::Stats;
@@ -17,6 +18,8 @@ use crate::store::Stats;
 pub struct Metrics {
     ready: AtomicBool,
     streams: Mutex<BTreeMap<StreamId, Arc<StreamMetrics>>>,
+    /// Known where this process adds up what viewers report.
+    audience: Mutex<Audience>,
 }
 
 /// What one stream has done.
@@ -72,6 +75,11 @@ impl Metrics {
     pub fn streams(&self) -> Vec<(StreamId, Arc<StreamMetrics>)> {
         let streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         streams.iter().map(|(stream, metrics)| (stream.clone(), Arc::clone(metrics))).collect()
+    }
+
+    /// What viewers report, for who adds it up.
+    pub(crate) fn audience(&self) -> MutexGuard<'_, Audience> {
+        self.audience.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether publishers are accepted.
@@ -138,7 +146,7 @@ impl Metrics {
                 ("lane=\"index\",quantile=\"0.99\"", known(index.count, index.p99)),
             ]
         });
-        text
+        text + &self.audience().text()
     }
 }
 

@@ -68,7 +68,7 @@ export function figures(params) {
   const series = Array.from({ length: points }, (_, n) => ({ at: new Date(from + ((to - from) * n) / points).toISOString(), ...at(n) }));
   const total = { ...at(20), viewers: 231, viewers_peak: 402, uniques: 2841, attempts: 3120, plays: 3051, start_failures: 22, exits_before_start: 47, watched_s: 831_600, rebuffers: 211, rebuffer_ppm: 3120, errors: [{ code: "media-decode", count: 14 }, { code: "network", count: 8 }] };
   const ingest = series.map(({ at }, n) => ({ at, bitrate_bps: 4_700_000 + 90_000 * Math.sin(n), frames_per_s_milli: 30_000, drift_ms: 3, late_parts: n === 31 ? 2 : 0, put_ms: { p50: 9, p99: 31 } }));
-  const value = (value, share) => ({ value, viewers: Math.round(231 * share), watched_s: Math.round(831_600 * share), attempts: 9, plays: 9, start_failures: 0, exits_before_start: 0, rebuffers: 1, rebuffer_ppm: 900, bitrate_bps: 3_900_000, error_count: 0 });
+  const value = (value, share) => ({ value, viewers: Math.round(231 * share), watched_s: Math.round(831_600 * share), uniques: Math.round(2841 * share), attempts: Math.round(3120 * share), plays: Math.round(3051 * share), start_failures: 0, exits_before_start: 0, rebuffers: 1, rebuffer_ppm: Math.round(9000 * (0.6 - share)), bitrate_bps: 3_900_000, error_count: 0, startup_ms: quantiles(Math.round(900 - 700 * share)), latency_ms: quantiles(1700) });
   const all = {
     country: [["DE", 0.31], ["US", 0.22], ["BR", 0.13], ["IN", 0.1], ["JP", 0.08], ["AU", 0.06], ["ZA", 0.05], ["other", 0.05]],
     device: [["desktop", 0.52], ["phone", 0.33], ["tv", 0.15]],

@@ -128,11 +128,12 @@ async fn serve(
     tokio::spawn(host.reload().watch(stop_host.clone()));
     let mut host = tokio::spawn(host.run(stop_host.clone()));
     let reporting = tokio::spawn(report_inputs(worker.metrics(), bucket.store.clone(), stop_worker.clone()));
+    let audience = worker.metrics();
     let mut worker = tokio::spawn(worker.run(stop_worker.clone()));
     let webhooks =
         webhooks::deliver(bucket.store.clone(), webhooks::outside(&options.webhook_private), Schedule::default(), webhooks::now_utc_ms);
     let webhooks = tokio::spawn(webhooks);
-    let compacting = tokio::spawn(compact(bucket.store.clone(), stop_host.clone()));
+    let compacting = tokio::spawn(compact(bucket.store.clone(), audience, stop_host.clone()));
     report.print();
     let status = tokio::spawn(report::status(metrics));
 

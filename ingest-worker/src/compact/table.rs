@@ -29,7 +29,7 @@ const GROUP_ROWS: usize = 16_384;
 type Number = fn(&Row) -> Option<u64>;
 
 /// What every row has.
-const COUNTS: [(&str, Number); 9] = [
+const COUNTS: [(&str, Number); 12] = [
     ("played_ms", |row| Some(row.tally.played_ms)),
     ("stalled_ms", |row| Some(row.tally.stalled_ms)),
     ("rebuffers", |row| Some(row.tally.stalls)),
@@ -39,26 +39,26 @@ const COUNTS: [(&str, Number); 9] = [
     ("exits_before_start", |row| Some(row.tally.exits_before_start)),
     ("errors", |row| Some(row.tally.errors)),
     ("kilobits", |row| Some(row.tally.kilobits)),
+    ("uniques", |row| Some(row.uniques)),
+    ("startup_ms_count", |row| Some(row.startup_ms.count)),
+    ("latency_ms_count", |row| Some(row.latency_ms.count)),
 ];
 
-/// What only rows of all viewers have.
-const WHOLES: [(&str, Number); 16] = [
+/// What only some have: quantiles where there is a value, and what is known of all viewers alone.
+const MORE: [(&str, Number); 13] = [
     ("watched_ms", |row| Some(whole(row)?.watched_ms)),
     ("viewers_peak", |row| Some(whole(row)?.viewers_peak)),
-    ("uniques", |row| Some(whole(row)?.uniques)),
     ("dropped_frames", |row| Some(whole(row)?.dropped_frames)),
     ("events", |row| Some(whole(row)?.events)),
     ("dropped_events", |row| Some(whole(row)?.dropped_events)),
-    ("startup_ms_count", |row| Some(whole(row)?.startup_ms.count)),
-    ("startup_ms_p50", |row| whole(row)?.startup_ms.at[0]),
-    ("startup_ms_p90", |row| whole(row)?.startup_ms.at[1]),
-    ("startup_ms_p95", |row| whole(row)?.startup_ms.at[2]),
-    ("startup_ms_p99", |row| whole(row)?.startup_ms.at[3]),
-    ("latency_ms_count", |row| Some(whole(row)?.latency_ms.count)),
-    ("latency_ms_p50", |row| whole(row)?.latency_ms.at[0]),
-    ("latency_ms_p90", |row| whole(row)?.latency_ms.at[1]),
-    ("latency_ms_p95", |row| whole(row)?.latency_ms.at[2]),
-    ("latency_ms_p99", |row| whole(row)?.latency_ms.at[3]),
+    ("startup_ms_p50", |row| row.startup_ms.at[0]),
+    ("startup_ms_p90", |row| row.startup_ms.at[1]),
+    ("startup_ms_p95", |row| row.startup_ms.at[2]),
+    ("startup_ms_p99", |row| row.startup_ms.at[3]),
+    ("latency_ms_p50", |row| row.latency_ms.at[0]),
+    ("latency_ms_p90", |row| row.latency_ms.at[1]),
+    ("latency_ms_p95", |row| row.latency_ms.at[2]),
+    ("latency_ms_p99", |row| row.latency_ms.at[3]),
 ];
 
 fn whole(row: &Row) -> Option<&Whole> {
@@ -86,10 +86,10 @@ impl Table {
     /// Rows of so many milliseconds each.
     pub(super) fn new(length_ms: u64) -> Result<Self, ParquetError> {
         let counts = COUNTS.map(|(name, _)| format!("REQUIRED INT64 {name};")).concat();
-        let wholes = WHOLES.map(|(name, _)| format!("OPTIONAL INT64 {name};")).concat();
+        let more = MORE.map(|(name, _)| format!("OPTIONAL INT64 {name};")).concat();
         let schema = parse_message_type(&format!(
             "message figures {{ REQUIRED BYTE_ARRAY stream (STRING); REQUIRED INT64 begins (TIMESTAMP(MILLIS,true)); REQUIRED INT64 length_ms; \
-             REQUIRED BYTE_ARRAY dimension (STRING); OPTIONAL BYTE_ARRAY value (STRING); {counts} {wholes} }}"
+             REQUIRED BYTE_ARRAY dimension (STRING); OPTIONAL BYTE_ARRAY value (STRING); {counts} {more} }}"
         ))?;
         // Names repeat and are numbered, and counts are small: compressing takes a library in C and saves little more.
         let properties = WriterProperties::builder().set_compression(Compression::UNCOMPRESSED).set_created_by("tidegate".into()).build();
@@ -128,7 +128,7 @@ impl Table {
         for (_, number) in COUNTS {
             numbers(&mut group, rows.iter().map(|(_, row)| number(row)), false)?;
         }
-        for (_, number) in WHOLES {
+        for (_, number) in MORE {
             numbers(&mut group, rows.iter().map(|(_, row)| number(row)), true)?;
         }
         group.close()?;

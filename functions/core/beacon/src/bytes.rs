@@ -6,6 +6,28 @@ use alloc::{string::String, vec::Vec};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Broken;
 
+/// Which bytes windows have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Version {
+    /// Values of dimensions are counts alone.
+    Tallies = 1,
+    /// They have sketches.
+    Shares = 2,
+}
+
+impl Version {
+    /// What is written.
+    pub(crate) const NEWEST: Self = Self::Shares;
+
+    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
+        match reader.byte()? {
+            1 => Ok(Self::Tallies),
+            2 => Ok(Self::Shares),
+            _ => Err(Broken),
+        }
+    }
+}
+
 pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
     while number >= 0x80 {
         out.push((number & 0x7f) as u8 | 0x80);

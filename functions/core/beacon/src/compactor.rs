@@ -9,7 +9,7 @@ use crate::{
     figures::viewers_by,
     report::{Ending, Report},
     rollup::Lost,
-    window::{Dimension, Ingest, Window},
+    window::{Dimension, Ingest, Share, Window},
 };
 
 /// Adds up what edges have written: viewers at this moment, and the windows of minutes for hours and days. One process at a time does
@@ -210,7 +210,7 @@ impl Compactor {
             (shown.viewers, shown.at_ms, shown.peak) = (viewers, now_ms, shown.peak.max(viewers));
             let by = Dimension::ALL.into_iter().zip(&window.by);
             let by =
-                by.fold(Json::object(), |json, (dimension, tallies)| json.with(dimension.as_str(), viewers_by(dimension, tallies, now_ms)));
+                by.fold(Json::object(), |json, (dimension, shares)| json.with(dimension.as_str(), viewers_by(dimension, shares, now_ms)));
             let (ingest_ms, ingest) = ingest.remove(stream).unwrap_or_default();
             let json = Json::object()
                 .with("stream", stream.as_str())
@@ -279,14 +279,16 @@ impl Compactor {
 fn merge_now(sum: &mut Window, window: &Window) {
     sum.all.cells.merge(&window.all.cells);
     for (values, others) in sum.by.iter_mut().zip(&window.by) {
-        for (value, tally) in others {
-            match values.binary_search_by(|(known, _)| known.cmp(value)) {
-                Ok(at) => {
-                    if let Some((_, known)) = values.get_mut(at) {
-                        known.cells.merge(&tally.cells);
-                    }
+        for (value, share) in others {
+            let at = match values.binary_search_by(|(known, _)| known.cmp(value)) {
+                Ok(at) => at,
+                Err(at) => {
+                    values.insert(at, (value.clone(), Share::default()));
+                    at
                 }
-                Err(at) => values.insert(at, (value.clone(), crate::Tally { cells: tally.cells.clone(), ..crate::Tally::default() })),
+            };
+            if let Some((_, known)) = values.get_mut(at) {
+                known.tally.cells.merge(&share.tally.cells);
             }
         }
     }

@@ -11,7 +11,7 @@ use tidegate_stream::{Json, format_utc};
 use crate::{
     cells::Cells,
     quantiles::Quantiles,
-    window::{Dimension, Ingest, OTHER, Tally, Window},
+    window::{Dimension, Ingest, OTHER, Share, Tally, Window},
 };
 
 /// What was reported of a stretch of time.
@@ -67,10 +67,7 @@ impl Figures<'_> {
     pub fn csv_head(&self) -> String {
         let mut head = String::from("at");
         self.numbers().iter().for_each(|(name, _)| head.push_str(&format!(",{name}")));
-        for (name, _) in self.sketches() {
-            head.push_str(&format!(",{name}_count"));
-            QUANTILES.iter().for_each(|(quantile, _)| head.push_str(&format!(",{name}_{quantile}")));
-        }
+        self.sketches().iter().for_each(|(name, _)| head_of(&mut head, name));
         head + ",error_count\n"
     }
 
@@ -79,37 +76,79 @@ impl Figures<'_> {
     pub fn csv(&self) -> String {
         let mut line = format_utc(self.from_ms);
         self.numbers().iter().for_each(|(_, number)| line.push_str(&format!(",{number}")));
-        for (_, sketch) in self.sketches() {
-            line.push_str(&format!(",{}", sketch.count()));
-            for (_, per_mille) in QUANTILES {
-                line.push_str(&format!(",{}", sketch.at(per_mille).map_or_else(String::new, |value| value.to_string())));
-            }
-        }
+        self.sketches().iter().for_each(|(_, sketch)| csv_of(&mut line, sketch));
         line + &format!(",{}\n", self.window.all.errors)
     }
 
-    /// The values of a dimension, those with most viewers first.
+    /// The values of a dimension as objects, those with most viewers first.
     #[must_use]
-    pub fn by(&self, dimension: Dimension) -> Vec<(String, Vec<(&'static str, u64)>)> {
+    pub fn by(&self, dimension: Dimension) -> Vec<Json> {
+        let object = |(value, share): (String, Share)| {
+            let json = Json::object().with("value", value);
+            let mut json = self.share(&share).into_iter().fold(json, |json, (name, number)| json.with(name, number));
+            share.sketches().iter().for_each(|(name, sketch)| json.set(name, quantiles(sketch)));
+            json
+        };
+        self.most_first(dimension).into_iter().map(object).collect()
+    }
+
+    /// The values of a dimension as lines under a line of names.
+    #[must_use]
+    pub fn csv_by(&self, dimension: Dimension) -> String {
+        let nobody = Share::default();
+        let mut text = String::from(dimension.as_str());
+        self.share(&nobody).iter().for_each(|(name, _)| text.push_str(&format!(",{name}")));
+        nobody.sketches().iter().for_each(|(name, _)| head_of(&mut text, name));
+        for (value, share) in self.most_first(dimension) {
+            // A sheet takes a value that begins like a formula for one.
+            let mark = if value.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
+            text.push_str(&format!("\n{mark}{value}"));
+            self.share(&share).iter().for_each(|(_, number)| text.push_str(&format!(",{number}")));
+            share.sketches().iter().for_each(|(_, sketch)| csv_of(&mut text, sketch));
+        }
+        text + "\n"
+    }
+
+    fn share(&self, share: &Share) -> Vec<(&'static str, u64)> {
+        let Share { tally, uniques, .. } = share;
         let length_ms = self.to_ms.saturating_sub(self.from_ms).max(1);
-        by_most(self.tallies(dimension), |tally| tally.played_ms)
-            .into_iter()
-            .map(|(value, tally)| {
-                let mut row =
-                    Vec::from([("viewers", (tally.played_ms + length_ms / 2) / length_ms), ("watched_s", tally.played_ms / 1000)]);
-                row.extend(counts(&tally));
-                row.push(("error_count", tally.errors));
-                (value, row)
-            })
-            .collect()
+        let viewers = (tally.played_ms + length_ms / 2) / length_ms;
+        let mut row = Vec::from([("viewers", viewers), ("uniques", uniques.estimate()), ("watched_s", tally.played_ms / 1000)]);
+        row.extend(counts(tally));
+        row.push(("error_count", tally.errors));
+        row
+    }
+
+    fn most_first(&self, dimension: Dimension) -> Vec<(String, Share)> {
+        by_most(self.shares(dimension), |share| share.tally.played_ms)
     }
 
     /// The values of a dimension in order, with places of a few people added up.
-    pub(crate) fn tallies(&self, dimension: Dimension) -> Vec<(String, Tally)> {
+    pub(crate) fn shares(&self, dimension: Dimension) -> Vec<(String, Share)> {
         let length_ms = self.to_ms.saturating_sub(self.from_ms).max(1);
-        let tallies = self.window.by.get(dimension as usize).map_or(&[][..], Vec::as_slice);
-        let many = |tally: &Tally| tally.attempts.max(tally.plays).max(tally.played_ms / length_ms) >= FEW;
-        add_up_few(dimension, tallies, many)
+        let shares = self.window.by.get(dimension as usize).map_or(&[][..], Vec::as_slice);
+        let many = |Share { tally, .. }: &Share| tally.attempts.max(tally.plays).max(tally.played_ms / length_ms) >= FEW;
+        add_up_few(dimension, shares, many)
+    }
+}
+
+impl Share {
+    fn sketches(&self) -> [(&'static str, &Quantiles); 2] {
+        [("startup_ms", &self.startup_ms), ("latency_ms", &self.latency_ms)]
+    }
+}
+
+/// The names of a sketch's columns, behind others.
+fn head_of(head: &mut String, name: &str) {
+    head.push_str(&format!(",{name}_count"));
+    QUANTILES.iter().for_each(|(quantile, _)| head.push_str(&format!(",{name}_{quantile}")));
+}
+
+/// And what stands in them.
+fn csv_of(line: &mut String, sketch: &Quantiles) {
+    line.push_str(&format!(",{}", sketch.count()));
+    for (_, per_mille) in QUANTILES {
+        line.push_str(&format!(",{}", sketch.at(per_mille).map_or_else(String::new, |value| value.to_string())));
     }
 }
 
@@ -135,41 +174,41 @@ fn quantiles(sketch: &Quantiles) -> Json {
 }
 
 /// Adds up what are places of a few people.
-fn add_up_few(dimension: Dimension, tallies: &[(String, Tally)], many: impl Fn(&Tally) -> bool) -> Vec<(String, Tally)> {
-    let mut kept: Vec<(String, Tally)> = Vec::new();
-    let mut other = Tally::default();
+fn add_up_few(dimension: Dimension, shares: &[(String, Share)], many: impl Fn(&Share) -> bool) -> Vec<(String, Share)> {
+    let mut kept: Vec<(String, Share)> = Vec::new();
+    let mut other = Share::default();
     let is_place = matches!(dimension, Dimension::Country | Dimension::Region | Dimension::Network);
-    for (value, tally) in tallies {
-        if value == OTHER || (is_place && !many(tally)) {
-            other.merge(tally);
+    for (value, share) in shares {
+        if value == OTHER || (is_place && !many(share)) {
+            other.merge(share);
         } else {
-            kept.push((value.clone(), tally.clone()));
+            kept.push((value.clone(), share.clone()));
         }
     }
-    if other != Tally::default() {
+    if other != Share::default() {
         kept.push((OTHER.into(), other));
     }
     kept
 }
 
 /// Those with most first, and the rest at the end. By insertion, of some hundred: the library's sorting is 5 kB in the component.
-fn by_most(tallies: Vec<(String, Tally)>, most: impl Fn(&Tally) -> u64) -> Vec<(String, Tally)> {
-    let mut sorted: Vec<(String, Tally)> = Vec::with_capacity(tallies.len());
-    for (value, tally) in tallies {
-        let before = |(other, known): &(String, Tally)| other != OTHER && (value == OTHER || most(known) >= most(&tally));
+fn by_most(shares: Vec<(String, Share)>, most: impl Fn(&Share) -> u64) -> Vec<(String, Share)> {
+    let mut sorted: Vec<(String, Share)> = Vec::with_capacity(shares.len());
+    for (value, share) in shares {
+        let before = |(other, known): &(String, Share)| other != OTHER && (value == OTHER || most(known) >= most(&share));
         let at = sorted.iter().position(|known| !before(known)).unwrap_or(sorted.len());
-        sorted.insert(at, (value, tally));
+        sorted.insert(at, (value, share));
     }
     sorted
 }
 
 /// Viewers at this moment by the values of a dimension, most first.
-pub(crate) fn viewers_by(dimension: Dimension, tallies: &[(String, Tally)], at_ms: u64) -> Vec<Json> {
-    let viewers = |tally: &Tally| (tally.cells.viewers_milli(at_ms) + 500) / 1000;
-    by_most(add_up_few(dimension, tallies, |tally| viewers(tally) >= FEW), viewers)
+pub(crate) fn viewers_by(dimension: Dimension, shares: &[(String, Share)], at_ms: u64) -> Vec<Json> {
+    let viewers = |share: &Share| (share.tally.cells.viewers_milli(at_ms) + 500) / 1000;
+    by_most(add_up_few(dimension, shares, |share| viewers(share) >= FEW), viewers)
         .into_iter()
-        .filter(|(_, tally)| viewers(tally) > 0)
-        .map(|(value, tally)| Json::object().with("value", value).with("viewers", viewers(&tally)))
+        .filter(|(_, share)| viewers(share) > 0)
+        .map(|(value, share)| Json::object().with("value", value).with("viewers", viewers(&share)))
         .collect()
 }
 

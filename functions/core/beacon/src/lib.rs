@@ -14,6 +14,7 @@
 
 extern crate alloc;
 
+mod audience;
 mod bytes;
 mod cells;
 mod collector;
@@ -29,6 +30,7 @@ mod table;
 mod uniques;
 mod window;
 
+pub use audience::Audience;
 pub use bytes::Broken;
 pub use cells::{CELL_MS, Cells};
 pub use collector::{Collector, Counted, Put};
@@ -41,4 +43,4 @@ pub use rollup::{Lost, Rollup};
 pub use sessions::{CLAIM_MS, Ignored, Sessions, Step};
 pub use table::{Of, Row, Spread, Whole, rows};
 pub use uniques::Uniques;
-pub use window::{Dimension, Ingest, OTHER, Tally, Viewer, Window};
+pub use window::{Dimension, Ingest, OTHER, Share, Tally, Viewer, Window};

@@ -2,22 +2,37 @@ use alloc::vec::Vec;
 
 use crate::bytes::{Broken, Reader, put};
 
-/// Quantiles within 1 %: a DDSketch whose classes are linear within each power of two (64 of them: 0.78 %), over whole numbers.
+/// Quantiles within 1 %: a DDSketch whose classes are linear within each power of two (64 of them: 0.78 %), over whole numbers. Or
+/// within 3.2 % (16 of them), where there are many of them.
 ///
 /// By hand: without logarithms it is the same on every machine and costs the component a tenth of a library. Merging adds counts.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Quantiles {
+    /// Classes of one power of two, as a power of two.
+    lg_classes: u8,
     /// Classes in order with how many values fell into each.
     classes: Vec<(u16, u32)>,
 }
 
-/// Classes of one power of two, as a power of two.
-const LG_CLASSES: u32 = 6;
+const LG_CLASSES: u8 = 6;
+const LG_CLASSES_SMALL: u8 = 4;
+
+impl Default for Quantiles {
+    fn default() -> Self {
+        Self { lg_classes: LG_CLASSES, classes: Vec::new() }
+    }
+}
 
 impl Quantiles {
+    /// No values, with 16 classes for each power of two.
+    #[must_use]
+    pub fn small() -> Self {
+        Self { lg_classes: LG_CLASSES_SMALL, classes: Vec::new() }
+    }
+
     /// Adds a value.
     pub fn add(&mut self, value: u32) {
-        self.put(class(value), 1);
+        self.put(self.class(value), 1);
     }
 
     fn put(&mut self, class: u16, count: u32) {
@@ -31,7 +46,7 @@ impl Quantiles {
         }
     }
 
-    /// Adds the values of another.
+    /// Adds the values of another of the same size.
     pub fn merge(&mut self, other: &Self) {
         other.classes.iter().for_each(|(class, count)| self.put(*class, *count));
     }
@@ -51,7 +66,7 @@ impl Quantiles {
         for (class, values) in &self.classes {
             below += u64::from(*values);
             if below >= rank {
-                return Some(middle(*class));
+                return Some(self.middle(*class));
             }
         }
         None
@@ -59,7 +74,7 @@ impl Quantiles {
 
     /// Each class with its lowest value, its highest and its count, for a picture of the distribution.
     pub fn classes(&self) -> impl Iterator<Item = (u32, u32, u32)> + '_ {
-        self.classes.iter().map(|(class, count)| (low(*class), low(class + 1).saturating_sub(1).max(low(*class)), *count))
+        self.classes.iter().map(|(class, count)| (self.low(*class), self.low(class + 1).saturating_sub(1).max(self.low(*class)), *count))
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
@@ -72,41 +87,46 @@ impl Quantiles {
         }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
+    /// Reads its bytes in place of what it is.
+    pub(crate) fn read(self, reader: &mut Reader<'_>) -> Result<Self, Broken> {
         let count = reader.count()?;
-        let mut classes: Vec<(u16, u32)> = Vec::with_capacity(count.min(usize::from(CLASSES_END)));
+        let mut classes: Vec<(u16, u32)> = Vec::with_capacity(count.min(usize::from(self.classes_end())));
         let mut class = 0u16;
         for at in 0..count {
             let step = u16::try_from(reader.number()?).map_err(|_| Broken)?;
-            class = class.checked_add(step).filter(|class| *class < CLASSES_END).ok_or(Broken)?;
+            class = class.checked_add(step).filter(|class| *class < self.classes_end()).ok_or(Broken)?;
             if at > 0 && step == 0 {
                 return Err(Broken);
             }
             classes.push((class, u32::try_from(reader.number()?).map_err(|_| Broken)?));
         }
-        Ok(Self { classes })
+        Ok(Self { classes, ..self })
     }
-}
 
-/// One beyond the class of the largest value.
-const CLASSES_END: u16 = ((32 - LG_CLASSES + 1) << LG_CLASSES) as u16;
+    /// One beyond the class of the largest value.
+    fn classes_end(&self) -> u16 {
+        let lg = u16::from(self.lg_classes);
+        (32 - lg + 1) << lg
+    }
 
-/// Values below 64 are classes of their own; above, a class is the power of two and the six bits below its leading one.
-fn class(value: u32) -> u16 {
-    let power = (31 - LG_CLASSES).saturating_sub(value.leading_zeros());
-    let power = if value < 1 << LG_CLASSES { 0 } else { power };
-    ((power << LG_CLASSES) + (value >> power)) as u16
-}
+    /// Values below 64 are classes of their own; above, a class is the power of two and the six bits below its leading one. Of small ones
+    /// 16 and four.
+    fn class(&self, value: u32) -> u16 {
+        let lg = u32::from(self.lg_classes);
+        let power = if value < 1 << lg { 0 } else { (31 - lg).saturating_sub(value.leading_zeros()) };
+        ((power << lg) + (value >> power)) as u16
+    }
 
-fn low(class: u16) -> u32 {
-    let class = u32::from(class);
-    let power = (class >> LG_CLASSES).saturating_sub(1);
-    u32::try_from(u64::from(class - (power << LG_CLASSES)) << power).unwrap_or(u32::MAX)
-}
+    fn low(&self, class: u16) -> u32 {
+        let (class, lg) = (u32::from(class), u32::from(self.lg_classes));
+        let power = (class >> lg).saturating_sub(1);
+        u32::try_from(u64::from(class - (power << lg)) << power).unwrap_or(u32::MAX)
+    }
 
-fn middle(class: u16) -> u32 {
-    let (from, to) = (low(class), low(class + 1));
-    from + to.saturating_sub(from + 1) / 2
+    fn middle(&self, class: u16) -> u32 {
+        let (from, to) = (self.low(class), self.low(class + 1));
+        from + to.saturating_sub(from + 1) / 2
+    }
 }
 
 #[cfg(test)]
@@ -122,7 +142,17 @@ mod tests {
             quantiles.add(value);
             let found = quantiles.at(500).unwrap();
             prop_assert!(u64::from(found.abs_diff(value)) * 100 <= u64::from(value), "{value}: {found}");
-            prop_assert!(class(value) < CLASSES_END);
+            let mut small = Quantiles::small();
+            small.add(value);
+            let found = small.at(500).unwrap();
+            prop_assert!(u64::from(found.abs_diff(value)) * 1000 <= u64::from(value) * 32, "{value}: {found} of a small one");
+            for sketch in [quantiles, small] {
+                prop_assert!(sketch.class(value) < sketch.classes_end());
+                let mut bytes = Vec::new();
+                sketch.write(&mut bytes);
+                let empty = Quantiles { classes: Vec::new(), ..sketch };
+                prop_assert_eq!(empty.read(&mut Reader(&bytes)), Ok(sketch));
+            }
         }
 
         #[test]

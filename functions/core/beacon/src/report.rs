@@ -3,7 +3,7 @@ use alloc::{string::String, vec::Vec};
 use tidegate_stream::{InstanceId, StreamId};
 
 use crate::{
-    bytes::{Broken, Reader, put, put_text},
+    bytes::{Broken, Reader, Version, put, put_text},
     window::Window,
 };
 
@@ -35,7 +35,6 @@ pub enum Ending {
     Adopted,
 }
 
-const VERSION: u8 = 1;
 const EDGE_BYTES_MAX: usize = 64;
 const STREAM_BYTES_MAX: usize = 64;
 
@@ -50,9 +49,7 @@ impl Report {
     /// Reads the bytes of a report.
     pub fn decode(bytes: &[u8]) -> Result<Self, Broken> {
         let mut reader = Reader(bytes);
-        if reader.byte()? != VERSION {
-            return Err(Broken);
-        }
+        let version = Version::read(&mut reader)?;
         let ending = match reader.byte()? {
             0 => Ending::Open,
             1 => Ending::Closed,
@@ -65,7 +62,7 @@ impl Report {
         let mut windows = Vec::new();
         for _ in 0..reader.count()? {
             let stream = StreamId::parse(reader.text(STREAM_BYTES_MAX)?).map_err(|_| Broken)?;
-            windows.push((stream, Window::read(&mut reader)?));
+            windows.push((stream, Window::read(&mut reader, version)?));
         }
         Ok(Self { instance, edge, minute, written_utc_ms, ending, windows })
     }
@@ -84,7 +81,7 @@ pub(crate) fn encode<'a>(
         Ending::Closed => 1,
         Ending::Adopted => 2,
     };
-    let mut out = Vec::from([VERSION, ending]);
+    let mut out = Vec::from([Version::NEWEST as u8, ending]);
     put(&mut out, instance.0);
     put_text(&mut out, &edge[..edge.floor_char_boundary(EDGE_BYTES_MAX)]);
     put(&mut out, minute);

@@ -1,7 +1,7 @@
 use alloc::{collections::BTreeMap, string::String, vec::Vec};
 
 use crate::{
-    bytes::{Broken, Reader, put, put_text},
+    bytes::{Broken, Reader, Version, put, put_text},
     window::Window,
 };
 
@@ -25,7 +25,6 @@ pub struct Lost {
     pub to_utc_ms: u64,
 }
 
-const VERSION: u8 = 1;
 const EDGE_BYTES_MAX: usize = 64;
 /// Losses that are told of; more is an outage.
 const LOST_MAX: usize = 64;
@@ -43,7 +42,7 @@ impl Rollup {
     /// Its bytes.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Vec::from([VERSION]);
+        let mut out = Vec::from([Version::NEWEST as u8]);
         put(&mut out, self.lost.len() as u64);
         for Lost { edge, from_utc_ms, to_utc_ms } in &self.lost {
             put_text(&mut out, edge);
@@ -63,9 +62,7 @@ impl Rollup {
     /// Reads its bytes.
     pub fn decode(bytes: &[u8]) -> Result<Self, Broken> {
         let mut reader = Reader(bytes);
-        if reader.byte()? != VERSION {
-            return Err(Broken);
-        }
+        let version = Version::read(&mut reader)?;
         let mut rollup = Self::default();
         for _ in 0..reader.count()? {
             let edge = reader.word(EDGE_BYTES_MAX)?;
@@ -76,7 +73,7 @@ impl Rollup {
         for _ in 0..reader.count()? {
             at = at.checked_add(reader.number()?).ok_or(Broken)?;
             // Each time once: added up, believable counts would pass their bound.
-            if rollup.windows.insert(at, Window::read(&mut reader)?).is_some() {
+            if rollup.windows.insert(at, Window::read(&mut reader, version)?).is_some() {
                 return Err(Broken);
             }
         }

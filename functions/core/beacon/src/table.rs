@@ -6,6 +6,7 @@ use crate::{
     CELL_MS,
     cells::Cells,
     figures::Figures,
+    quantiles::Quantiles,
     window::{Dimension, Tally, Window},
 };
 
@@ -16,6 +17,12 @@ pub struct Row {
     pub at_ms: u64,
     /// What was counted, without when within the time.
     pub tally: Tally,
+    /// Different viewers.
+    pub uniques: u64,
+    /// Of start-up times, in ms.
+    pub startup_ms: Spread,
+    /// Of distances from live, in ms.
+    pub latency_ms: Spread,
     /// Whom it is about.
     pub of: Of,
 }
@@ -36,18 +43,12 @@ pub struct Whole {
     pub watched_ms: u64,
     /// The most viewers in any 10 s.
     pub viewers_peak: u64,
-    /// Different viewers.
-    pub uniques: u64,
     /// Pictures that were dropped.
     pub dropped_frames: u64,
     /// Lines counted.
     pub events: u64,
     /// Lines that were not.
     pub dropped_events: u64,
-    /// Of start-up times, in ms.
-    pub startup_ms: Spread,
-    /// Of distances from live, in ms.
-    pub latency_ms: Spread,
 }
 
 /// A sketch in five numbers.
@@ -66,13 +67,22 @@ pub fn rows(windows: &BTreeMap<u64, Window>, length_ms: u64, cells: &Cells) -> V
     for (number, window) in windows {
         let at_ms = number.saturating_mul(length_ms);
         let figures = Figures { from_ms: at_ms, to_ms: at_ms.saturating_add(length_ms), window, cells };
-        let tally = Tally { cells: Cells::default(), ..window.all.clone() };
-        rows.push(Row { at_ms, tally, of: Of::All(figures.whole()) });
+        rows.push(Row {
+            at_ms,
+            tally: Tally { cells: Cells::default(), ..window.all.clone() },
+            uniques: window.uniques.estimate(),
+            startup_ms: spread(&window.startup_ms),
+            latency_ms: spread(&window.latency_ms),
+            of: Of::All(figures.whole()),
+        });
         for dimension in Dimension::ALL {
-            let values = figures.tallies(dimension).into_iter();
-            rows.extend(values.map(|(value, tally)| Row {
+            let values = figures.shares(dimension).into_iter();
+            rows.extend(values.map(|(value, share)| Row {
                 at_ms,
-                tally: Tally { cells: Cells::default(), ..tally },
+                uniques: share.uniques.estimate(),
+                startup_ms: spread(&share.startup_ms),
+                latency_ms: spread(&share.latency_ms),
+                tally: Tally { cells: Cells::default(), ..share.tally },
                 of: Of::Value(dimension, value),
             }));
         }
@@ -82,21 +92,18 @@ pub fn rows(windows: &BTreeMap<u64, Window>, length_ms: u64, cells: &Cells) -> V
 
 impl Figures<'_> {
     fn whole(&self) -> Whole {
-        let Window { uniques, dropped_frames, events, dropped_events, startup_ms, latency_ms, .. } = self.window;
+        let Window { dropped_frames, events, dropped_events, .. } = self.window;
         let (watched_ms, most_ms) = self.cells.watched(self.from_ms, self.to_ms);
-        let spread = |sketch: &crate::Quantiles| Spread {
-            count: sketch.count(),
-            at: [500, 900, 950, 990].map(|per_mille| sketch.at(per_mille).map(Into::into)),
-        };
         Whole {
             watched_ms,
             viewers_peak: (most_ms + CELL_MS / 2) / CELL_MS,
-            uniques: uniques.estimate(),
             dropped_frames: *dropped_frames,
             events: *events,
             dropped_events: *dropped_events,
-            startup_ms: spread(startup_ms),
-            latency_ms: spread(latency_ms),
         }
     }
+}
+
+fn spread(sketch: &Quantiles) -> Spread {
+    Spread { count: sketch.count(), at: [500, 900, 950, 990].map(|per_mille| sketch.at(per_mille).map(Into::into)) }
 }

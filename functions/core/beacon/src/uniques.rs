@@ -5,12 +5,16 @@ use crate::{
     event::stir,
 };
 
-/// How many different viewers there were, about: HyperLogLog with 2^12 registers (1.6 %), exact up to 1,024.
+/// How many different viewers there were, about: HyperLogLog with 2^12 registers (1.6 %), exact up to 1,024; or with 2^8 (6.5 %), exact
+/// up to 64, where there are many of them.
 ///
 /// By hand and not by the `datasketches` crate, which costs the component its tables of estimators; [`Self::image`] is what engines with
 /// that library read. Merging is a union: order and repetition do not matter.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Uniques(Registers);
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Uniques {
+    lg_k: u8,
+    registers: Registers,
+}
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Registers {
@@ -19,20 +23,37 @@ enum Registers {
     Dense(Box<[u8]>),
 }
 
-const LG_K: u32 = 12;
-const K: usize = 1 << LG_K;
-/// As many coupons as the registers take bytes.
-const SPARSE_MAX: usize = K / 4;
+const LG_K: u8 = 12;
+const LG_K_SMALL: u8 = 8;
 const ADDRESS_BITS: u32 = 26;
 const RANK_MAX: u32 = 63;
 
-impl Default for Registers {
+impl Default for Uniques {
     fn default() -> Self {
-        Self::Sparse(Vec::new())
+        Self::of(LG_K)
     }
 }
 
 impl Uniques {
+    /// Nobody, with 2^8 registers: 256 bytes at the most.
+    #[must_use]
+    pub fn small() -> Self {
+        Self::of(LG_K_SMALL)
+    }
+
+    fn of(lg_k: u8) -> Self {
+        Self { lg_k, registers: Registers::Sparse(Vec::new()) }
+    }
+
+    fn k(&self) -> usize {
+        1 << self.lg_k
+    }
+
+    /// As many coupons as the registers take bytes.
+    fn sparse_max(&self) -> usize {
+        self.k() / 4
+    }
+
     /// Adds somebody, by a hash that spreads evenly.
     pub fn add(&mut self, viewer: u64) {
         let rank = stir(viewer).leading_zeros().min(RANK_MAX - 1) + 1;
@@ -40,12 +61,13 @@ impl Uniques {
     }
 
     fn add_coupon(&mut self, coupon: u32) {
-        match &mut self.0 {
+        let (k, sparse_max) = (self.k(), self.sparse_max());
+        match &mut self.registers {
             Registers::Sparse(coupons) => {
                 if let Err(at) = coupons.binary_search(&coupon) {
                     coupons.insert(at, coupon);
-                    if coupons.len() > SPARSE_MAX {
-                        self.0 = Registers::Dense(dense(coupons));
+                    if coupons.len() > sparse_max {
+                        self.registers = Registers::Dense(dense(coupons, k));
                     }
                 }
             }
@@ -53,9 +75,9 @@ impl Uniques {
         }
     }
 
-    /// Adds everybody of another.
+    /// Adds everybody of another of the same size.
     pub fn merge(&mut self, other: &Self) {
-        match (&mut self.0, &other.0) {
+        match (&mut self.registers, &other.registers) {
             (_, Registers::Sparse(coupons)) => coupons.iter().for_each(|coupon| self.add_coupon(*coupon)),
             (Registers::Dense(registers), Registers::Dense(others)) => {
                 registers.iter_mut().zip(others).for_each(|(mine, other)| *mine = (*mine).max(*other));
@@ -63,7 +85,7 @@ impl Uniques {
             (Registers::Sparse(coupons), Registers::Dense(others)) => {
                 let mut registers = others.clone();
                 coupons.iter().for_each(|coupon| raise(&mut registers, *coupon));
-                self.0 = Registers::Dense(registers);
+                self.registers = Registers::Dense(registers);
             }
         }
     }
@@ -71,7 +93,7 @@ impl Uniques {
     /// How many, about.
     #[must_use]
     pub fn estimate(&self) -> u64 {
-        let registers = match &self.0 {
+        let registers = match &self.registers {
             Registers::Sparse(coupons) => return coupons.len() as u64,
             Registers::Dense(registers) => registers,
         };
@@ -82,18 +104,18 @@ impl Uniques {
                 *count += 1;
             }
         }
-        let m = K as f64;
+        let m = self.k() as f64;
         let z = counts.iter().skip(1).rev().fold(0.0, |z, count| 0.5 * (z + f64::from(*count)));
         let empty = counts.first().copied().unwrap_or(0);
         let z = z + m * sigma(f64::from(empty) / m);
         (core::f64::consts::LOG2_E * 0.5 * m * m / z + 0.5) as u64
     }
 
-    /// As the DataSketches library reads it: an HLL_8 of lg_k 12.
+    /// As the DataSketches library reads it: an HLL_8 of this lg_k.
     #[must_use]
     pub fn image(&self) -> Vec<u8> {
-        let registers = match &self.0 {
-            Registers::Sparse(coupons) => dense(coupons),
+        let registers = match &self.registers {
+            Registers::Sparse(coupons) => dense(coupons, self.k()),
             Registers::Dense(registers) => registers.clone(),
         };
         let sum = |low: bool| -> f64 {
@@ -102,7 +124,7 @@ impl Uniques {
         };
         let empty = registers.iter().filter(|rank| **rank == 0).count() as u32;
         // 10 integers in front, version 1, family HLL, lg_k, out of order, curMin 0, HLL mode with 8 bits.
-        let mut image = vec![10, 1, 7, LG_K as u8, 0, 16, 0, 2 | (2 << 2)];
+        let mut image = vec![10, 1, 7, self.lg_k, 0, 16, 0, 2 | (2 << 2)];
         for float in [0.0, sum(true), sum(false)] {
             image.extend_from_slice(&f64::to_le_bytes(float));
         }
@@ -113,7 +135,7 @@ impl Uniques {
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
-        match &self.0 {
+        match &self.registers {
             Registers::Sparse(coupons) => {
                 put(out, coupons.len() as u64);
                 let mut before = 0;
@@ -123,18 +145,19 @@ impl Uniques {
                 }
             }
             Registers::Dense(registers) => {
-                put(out, SPARSE_MAX as u64 + 1);
+                put(out, self.sparse_max() as u64 + 1);
                 out.extend_from_slice(registers);
             }
         }
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
+    /// Reads its bytes in place of what it is.
+    pub(crate) fn read(self, reader: &mut Reader<'_>) -> Result<Self, Broken> {
         let count = reader.count()?;
-        if count > SPARSE_MAX {
-            let registers: Box<[u8]> = reader.take(K)?.into();
+        if count > self.sparse_max() {
+            let registers: Box<[u8]> = reader.take(self.k())?.into();
             let valid = registers.iter().all(|rank| u32::from(*rank) <= RANK_MAX);
-            return if valid { Ok(Self(Registers::Dense(registers))) } else { Err(Broken) };
+            return if valid { Ok(Self { registers: Registers::Dense(registers), ..self }) } else { Err(Broken) };
         }
         let mut coupons = Vec::with_capacity(count);
         let mut coupon = 0u32;
@@ -146,18 +169,20 @@ impl Uniques {
             }
             coupons.push(coupon);
         }
-        Ok(Self(Registers::Sparse(coupons)))
+        Ok(Self { registers: Registers::Sparse(coupons), ..self })
     }
 }
 
-fn dense(coupons: &[u32]) -> Box<[u8]> {
-    let mut registers = vec![0; K].into_boxed_slice();
+fn dense(coupons: &[u32], k: usize) -> Box<[u8]> {
+    let mut registers = vec![0; k].into_boxed_slice();
     coupons.iter().for_each(|coupon| raise(&mut registers, *coupon));
     registers
 }
 
 fn raise(registers: &mut [u8], coupon: u32) {
-    if let Some(register) = registers.get_mut(coupon as usize & (K - 1)) {
+    // Their number is a power of two.
+    let place = coupon as usize & (registers.len() - 1);
+    if let Some(register) = registers.get_mut(place) {
         *register = (*register).max((coupon >> ADDRESS_BITS) as u8);
     }
 }
@@ -208,6 +233,31 @@ mod tests {
             let mean = errors.iter().sum::<f64>() / 60.0;
             let rms = (errors.iter().map(|error| error * error).sum::<f64>() / 60.0).sqrt();
             assert!(mean.abs() < 0.006 && rms < 0.022, "{count}: bias {mean}, error {rms}");
+        }
+    }
+
+    #[test]
+    fn small_ones_are_exact_up_to_64_and_then_within_the_error_of_256_registers() {
+        let small = |viewers: core::ops::Range<u64>| {
+            let mut uniques = Uniques::small();
+            viewers.for_each(|viewer| uniques.add(stir(viewer.wrapping_mul(0x9e37_79b9_7f4a_7c15))));
+            uniques
+        };
+        for count in [0, 1, 64] {
+            assert_eq!(small(0..count).estimate(), count);
+        }
+        for count in [100u64, 1000, 100_000] {
+            let error = |seed: u64| {
+                let from = seed << 32 | count << 48;
+                let mut uniques = small(from..from + count / 2);
+                uniques.merge(&small(from + count / 3..from + count));
+                let mut bytes = Vec::new();
+                uniques.write(&mut bytes);
+                assert_eq!(Uniques::small().read(&mut Reader(&bytes)), Ok(uniques.clone()));
+                (uniques.estimate() as f64 - count as f64) / count as f64
+            };
+            let rms = ((0..40).map(|seed| error(seed).powi(2)).sum::<f64>() / 40.0).sqrt();
+            assert!(rms < 0.085, "{count}: {rms}");
         }
     }
 

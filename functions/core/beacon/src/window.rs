@@ -1,7 +1,7 @@
 use alloc::{string::String, vec::Vec};
 
 use crate::{
-    bytes::{Broken, Reader, put, put_text},
+    bytes::{Broken, Reader, Version, put, put_text},
     cells::Cells,
     event::{Event, EventKind},
     quantiles::Quantiles,
@@ -29,7 +29,7 @@ pub struct Window {
     /// How often which error was told.
     pub errors: Vec<(String, u64)>,
     /// By dimension: values in order.
-    pub by: [Vec<(String, Tally)>; Dimension::ALL.len()],
+    pub by: [Vec<(String, Share)>; Dimension::ALL.len()],
     /// What comes in from the publisher.
     pub ingest: Ingest,
 }
@@ -57,6 +57,19 @@ pub struct Tally {
     pub errors: u64,
     /// Bits played, in thousands.
     pub kilobits: u64,
+}
+
+/// What is counted for one value of a dimension. There are some hundred of them in a window, so its sketches are small.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Share {
+    /// What is counted for everybody too.
+    pub tally: Tally,
+    /// From the wish to play to the first picture, in ms.
+    pub startup_ms: Quantiles,
+    /// Distance from the live edge, in ms.
+    pub latency_ms: Quantiles,
+    /// Who watched.
+    pub uniques: Uniques,
 }
 
 /// What viewers are told apart by.
@@ -156,17 +169,10 @@ impl Window {
     /// Adds an event.
     pub fn count(&mut self, step: &Step, event: &Event<'_>, viewer: &Viewer) {
         self.events += 1;
-        if let Some(unique) = viewer.unique {
-            self.uniques.add(unique);
-        }
-        if step.play
-            && let Some(startup_ms) = event.startup_ms
-        {
-            self.startup_ms.add(startup_ms);
-        }
-        if let Some(latency_ms) = event.latency_ms.filter(|_| step.played_ms > 0) {
-            self.latency_ms.add(latency_ms);
-        }
+        let (startup_ms, latency_ms) = measured(step, event);
+        viewer.unique.into_iter().for_each(|unique| self.uniques.add(unique));
+        startup_ms.into_iter().for_each(|ms| self.startup_ms.add(ms));
+        latency_ms.into_iter().for_each(|ms| self.latency_ms.add(ms));
         self.dropped_frames += u64::from(step.dropped_frames);
         let failed = event.kind == EventKind::Error;
         if failed {
@@ -187,17 +193,17 @@ impl Window {
                 Dimension::Rendition if now != before => {
                     let (past, future) = step.split();
                     if let Some(before) = &before {
-                        tally(values, dimension, before).count(&past, false);
+                        share(values, dimension, before).count(&past, event, viewer, false);
                     }
                     if let Some(now) = &now {
-                        tally(values, dimension, now).count(&future, failed);
+                        share(values, dimension, now).count(&future, event, viewer, failed);
                     }
                     None
                 }
                 Dimension::Rendition => now.as_deref(),
             };
             if let Some(value) = value.filter(|value| !value.is_empty()) {
-                tally(values, dimension, value).count(step, failed);
+                share(values, dimension, value).count(step, event, viewer, failed);
             }
         }
     }
@@ -220,8 +226,8 @@ impl Window {
             *entry(&mut self.errors, code, usize::MAX) += count;
         }
         for (values, others) in self.by.iter_mut().zip(&other.by) {
-            for (value, tally) in others {
-                entry(values, value, usize::MAX).merge(tally);
+            for (value, share) in others {
+                entry(values, value, usize::MAX).merge(share);
             }
         }
         self.ingest.merge(&other.ingest);
@@ -229,8 +235,8 @@ impl Window {
 
     /// Forgets when within its time the values of dimensions were watched: for windows that are kept for long.
     pub fn coarsen(&mut self) {
-        for (_, tally) in self.by.iter_mut().flatten() {
-            tally.cells = Cells::default();
+        for (_, share) in self.by.iter_mut().flatten() {
+            share.tally.cells = Cells::default();
         }
     }
 
@@ -248,20 +254,20 @@ impl Window {
         }
         for values in &self.by {
             put(out, values.len() as u64);
-            for (value, tally) in values {
+            for (value, share) in values {
                 put_text(out, value);
-                tally.write(out);
+                share.write(out);
             }
         }
         self.ingest.numbers().iter().for_each(|number| put(out, *number));
     }
 
-    pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
+    pub(crate) fn read(reader: &mut Reader<'_>, version: Version) -> Result<Self, Broken> {
         let mut window = Self {
             all: Tally::read(reader)?,
-            startup_ms: Quantiles::read(reader)?,
-            latency_ms: Quantiles::read(reader)?,
-            uniques: Uniques::read(reader)?,
+            startup_ms: Quantiles::default().read(reader)?,
+            latency_ms: Quantiles::default().read(reader)?,
+            uniques: Uniques::default().read(reader)?,
             dropped_frames: reader.number()?,
             events: reader.number()?,
             dropped_events: reader.number()?,
@@ -274,7 +280,7 @@ impl Window {
         for values in &mut window.by {
             for _ in 0..reader.count()? {
                 let value = next_name(reader, values)?;
-                values.push((value, Tally::read(reader)?));
+                values.push((value, Share::read(reader, version)?));
             }
         }
         let mut numbers = [0; 7];
@@ -324,7 +330,7 @@ fn entry<'a, T: Default>(values: &'a mut Vec<(String, T)>, name: &str, max: usiz
     &mut values[at].1
 }
 
-fn tally<'a>(values: &'a mut Vec<(String, Tally)>, dimension: Dimension, value: &str) -> &'a mut Tally {
+fn share<'a>(values: &'a mut Vec<(String, Share)>, dimension: Dimension, value: &str) -> &'a mut Share {
     entry(values, &word(value), dimension.values_max())
 }
 
@@ -348,6 +354,55 @@ impl Step {
         };
         let future = Self { before_ms: None, takes_back: false, played_ms: 0, stalled_ms: 0, stalls: 0, ..*self };
         (past, future)
+    }
+}
+
+/// What an event says of how long the first picture took, and of how far behind it is; of the latter only while something is played.
+fn measured(step: &Step, event: &Event<'_>) -> (Option<u32>, Option<u32>) {
+    (event.startup_ms.filter(|_| step.play), event.latency_ms.filter(|_| step.played_ms > 0))
+}
+
+impl Default for Share {
+    fn default() -> Self {
+        Self { tally: Tally::default(), startup_ms: Quantiles::small(), latency_ms: Quantiles::small(), uniques: Uniques::small() }
+    }
+}
+
+impl Share {
+    fn count(&mut self, step: &Step, event: &Event<'_>, viewer: &Viewer, failed: bool) {
+        let (startup_ms, latency_ms) = measured(step, event);
+        self.tally.count(step, failed);
+        viewer.unique.into_iter().for_each(|unique| self.uniques.add(unique));
+        startup_ms.into_iter().for_each(|ms| self.startup_ms.add(ms));
+        latency_ms.into_iter().for_each(|ms| self.latency_ms.add(ms));
+    }
+
+    /// Adds another.
+    pub fn merge(&mut self, other: &Self) {
+        self.tally.merge(&other.tally);
+        self.startup_ms.merge(&other.startup_ms);
+        self.latency_ms.merge(&other.latency_ms);
+        self.uniques.merge(&other.uniques);
+    }
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.tally.write(out);
+        self.startup_ms.write(out);
+        self.latency_ms.write(out);
+        self.uniques.write(out);
+    }
+
+    fn read(reader: &mut Reader<'_>, version: Version) -> Result<Self, Broken> {
+        let share = Self { tally: Tally::read(reader)?, ..Self::default() };
+        Ok(match version {
+            Version::Tallies => share,
+            Version::Shares => Self {
+                startup_ms: share.startup_ms.read(reader)?,
+                latency_ms: share.latency_ms.read(reader)?,
+                uniques: share.uniques.read(reader)?,
+                ..share
+            },
+        })
     }
 }
 

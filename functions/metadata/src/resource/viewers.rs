@@ -1,6 +1,6 @@
 //! Who watches: what edges have counted and a compactor has added up, see `functions/analytics/README.md`.
 
-use alloc::{borrow::ToOwned as _, collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
 
 use tidegate_beacon::{Cells, Dimension, Figures, Lost, Rollup, Window};
 use tidegate_function::Answer;
@@ -166,7 +166,7 @@ pub(crate) fn figures(call: &mut Call<'_>) -> Go<Answer> {
         return Ok(csv(
             &stream,
             match asked.by {
-                Some(dimension) => csv_by(&whole, dimension),
+                Some(dimension) => whole.csv_by(dimension),
                 None => steps().fold(whole.csv_head(), |text, at_ms| text + &point(at_ms).csv()),
             },
         ));
@@ -189,11 +189,7 @@ pub(crate) fn figures(call: &mut Call<'_>) -> Go<Answer> {
         .with("total", whole.json())
         .with("series", series);
     if let Some(dimension) = asked.by {
-        let value = |(value, row): (String, Vec<(&str, u64)>)| {
-            row.into_iter().fold(Json::object().with("value", value), |json, (name, number)| json.with(name, number))
-        };
-        let values: Vec<Json> = whole.by(dimension).into_iter().map(value).collect();
-        answer.set("by", Json::object().with("dimension", dimension.as_str()).with("values", values));
+        answer.set("by", Json::object().with("dimension", dimension.as_str()).with("values", whole.by(dimension)));
     }
     answer.set("ingest", ingest);
     answer.set("lost", lost.iter().map(Lost::json).collect::<Vec<_>>());
@@ -220,21 +216,6 @@ fn read(call: &mut Call<'_>, stream: &StreamId, asked: &Asked) -> Go<(BTreeMap<u
         lost.extend(rollup.lost);
     }
     Ok((windows, lost))
-}
-
-fn csv_by(whole: &Figures<'_>, dimension: Dimension) -> String {
-    let rows = whole.by(dimension);
-    let mut text = dimension.as_str().to_owned();
-    rows.first().iter().flat_map(|(_, row)| row).for_each(|(name, _)| text.push_str(&format!(",{name}")));
-    text.push('\n');
-    for (value, row) in &rows {
-        // A sheet takes a value that begins like a formula for one.
-        let mark = if value.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
-        text.push_str(&format!("{mark}{value}"));
-        row.iter().for_each(|(_, number)| text.push_str(&format!(",{number}")));
-        text.push('\n');
-    }
-    text
 }
 
 fn csv(stream: &StreamId, text: String) -> Answer {

@@ -92,6 +92,9 @@ fn figures_over_time_are_by_steps_and_dimensions() {
     let by = said.json.get("by").unwrap();
     assert_eq!(by.get("values").unwrap().items()[0].text_of("value"), "DE");
     assert_eq!(by.get("values").unwrap().items()[1].text_of("value"), "other");
+    let sum = |of: &dyn Fn(&Json) -> u64| by.get("values").unwrap().items().iter().map(of).sum::<u64>();
+    assert_eq!(sum(&|value| value.number_of("uniques")), 11);
+    assert_eq!(sum(&|value| value.get("latency_ms").unwrap().number_of("count")), 11);
 
     let csv = bucket.get("/api/v1/streams/demo/analytics?step=60&format=csv", &token);
     let Json::Text(text) = &csv.json else { panic!("a table") };
@@ -101,7 +104,8 @@ fn figures_over_time_are_by_steps_and_dimensions() {
     assert!(text.lines().all(|line| columns(line) == columns(text.lines().next().unwrap())));
     let by = bucket.ask("GET", "/api/v1/streams/demo/analytics?by=country", &[("authorization", &token), ("accept", "text/csv")], "");
     let Json::Text(text) = &by.json else { panic!("a table") };
-    assert!(text.starts_with("country,viewers,watched_s,attempts") && text.contains("\nDE,"), "{text}");
+    assert!(text.starts_with("country,viewers,uniques,watched_s,attempts") && text.contains("\nDE,"), "{text}");
+    assert!(text.lines().all(|line| columns(line) == columns(text.lines().next().unwrap())), "{text}");
 }
 
 #[test]

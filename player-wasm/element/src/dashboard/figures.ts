@@ -32,7 +32,9 @@ export interface Share {
   viewers: number;
   watchedS: number;
   plays: number;
+  uniques: number;
   rebufferPpm: number;
+  startup: Quantiles | undefined;
 }
 
 export interface Ingest {
@@ -152,7 +154,9 @@ export async function shares(api: Api, stream: string, range: Range, by: "countr
       viewers: whole(all["viewers"]),
       watchedS: whole(all["watched_s"]),
       plays: whole(all["plays"]),
+      uniques: whole(all["uniques"]),
       rebufferPpm: whole(all["rebuffer_ppm"]),
+      startup: quantiles(all["startup_ms"]),
     };
   });
   return values.filter((share) => share.watchedS > 0 || share.plays > 0).sort((a, b) => b.watchedS - a.watchedS);

@@ -6,7 +6,7 @@ import { bars, type Line, lines } from "./charts.js";
 import { h } from "./dom.js";
 import { type Figures, type History, history, query, type Quantiles, type Range, type Share, shares } from "./figures.js";
 import { world } from "./map.js";
-import { bits, count, ms, percent, span } from "./say.js";
+import { bits, count, country, ms, percent, span } from "./say.js";
 
 const HOUR_MS = 3_600_000;
 const RANGES: [string, number][] = [["1 h", 1], ["6 h", 6], ["24 h", 24], ["7 d", 168], ["30 d", 720]];
@@ -132,6 +132,7 @@ async function board(all: History, countries: Share[], renditions: Share[], devi
     card("Bit rate", "", lines("Bit rate", times, [line("Watched", "--accent", over(({ bitrate }) => bitrate || null))], bits)),
     card("Qualities", "", renditions.length > 0 ? bars(share(renditions, (value) => value || "Unknown"), "Share of time watched by rendition") : none()),
     card("Devices", "", devices.length > 0 ? bars(share(devices, (value) => value || "Unknown"), "Share of time watched by device") : none()),
+    card("How it went", "wide", experience([["Country", countries, country], ["Device", devices, (value) => value || "Unknown"]])),
     card("Errors", "", total.errors.length > 0 ? errors(total) : h("p", { class: "soft none" }, "No errors.")),
     card(
       "Coming in",
@@ -154,6 +155,20 @@ function card(title: string, size: string, ...content: (HTMLElement | undefined)
 
 function none(): HTMLElement {
   return h("p", { class: "soft none" }, "No data yet.");
+}
+
+/** Who had it well and who did not: the largest values of each dimension. */
+function experience(kinds: [string, Share[], (value: string) => string][]): HTMLElement {
+  const head = ["", "Viewers", "Plays", "Half start in", "95 % in", "Rebuffering"];
+  const cells = ({ uniques, plays, startup, rebufferPpm }: Share): string[] => [count(uniques), count(plays), startup ? ms(startup.p50) : "–", startup ? ms(startup.p95) : "–", percent(rebufferPpm)];
+  const rows = kinds.flatMap(([kind, all, name]) => all.slice(0, 5).map((share) => h("tr", {}, h("th", { scope: "row" }, name(share.value), h("small", {}, kind)), ...cells(share).map((cell) => h("td", { class: "number" }, cell)))));
+  if (rows.length === 0) return none();
+  // Wider than a phone: it scrolls by itself, and by the keyboard.
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": "How it went, by country and device" },
+    h("table", { class: "values" }, h("thead", {}, h("tr", {}, ...head.map((name, at) => h("th", { scope: "col", class: at > 0 ? "number" : undefined }, name || h("span", { class: "hidden" }, "Where"))))), h("tbody", {}, ...rows)),
+  );
 }
 
 /** Where halves and tails of a distribution lie. */

@@ -2,12 +2,13 @@
 
 use std::{
     process::Command,
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use tidegate_beacon::{Collector, Viewer};
 use tidegate_ingest_worker::{
-    compact,
+    Metrics, compact,
     store::{Bucket as _, Condition, Store},
 };
 use tidegate_integration::{Embedded, skip};
@@ -44,7 +45,8 @@ async fn tables_of_an_hour_and_a_day_say_what_the_api_says() {
         Json::object().with("holder", "").with("minute", begins_ms / MINUTE_MS - 1).with("table_hour", hour - 2).with("until_ms", 0u64);
     store.put(&AnalyticsKey::Lease.into(), lease.to_bytes().into(), Condition::Absent).await.unwrap();
     let stop = CancellationToken::new();
-    let compacting = tokio::spawn(compact(store.clone(), stop.clone()));
+    let metrics = Arc::<Metrics>::default();
+    let compacting = tokio::spawn(compact(store.clone(), Arc::clone(&metrics), stop.clone()));
     let begun = Instant::now();
     let folder = tempfile::tempdir().unwrap();
     let mut made = Vec::new();
@@ -63,6 +65,8 @@ async fn tables_of_an_hour_and_a_day_say_what_the_api_says() {
     }
     stop.cancel();
     compacting.await.unwrap();
+    let text = metrics.text();
+    assert!(text.contains("tidegate_viewers_plays_total{stream=\"demo\"} 25\n"), "what Prometheus reads says the same: {text}");
 
     let lasts = [(hour - 1, HOUR_MS, 60), (hour, HOUR_MS, 60), (day, DAY_MS, 3600)];
     for (file, (number, length_ms, step_s)) in made.iter().zip(lasts) {

@@ -58,7 +58,7 @@ fn a_claim_that_comes_true_is_what_was_played_and_no_more() {
     assert_eq!((window.all.attempts, window.all.plays, window.all.exits_before_start), (1, 1, 0));
     assert_eq!(window.all.kilobits, 3000 * 120);
     assert_eq!(window.startup_ms.at(500), Some(803), "800 within 1 %");
-    assert_eq!(window.all.cells, window.by[0].first().unwrap().1.cells);
+    assert_eq!(window.all.cells, window.by[0].first().unwrap().1.tally.cells);
 }
 
 #[test]
