@@ -148,6 +148,8 @@ test("a stream is made, changed, given a key, and its figures are taken away as 
   assert.deepEqual([made.body.id, made.body.title, made.body.visibility], ["morning", "Morning show", "public"]);
   await page.getByRole("button", { name: "New key" }).click();
   await page.getByText("sk_0123456789abcdef").waitFor();
+  await page.getByRole("img", { name: /for an app on a phone/ }).waitFor();
+  assert.deepEqual(await violations(page), []);
   if (output) await page.screenshot({ path: join(output, "dashboard-key.png") });
   await page.getByRole("button", { name: "Close" }).click();
   await page.getByText("sk_0123456789abcdef").waitFor({ state: "detached" });

@@ -3,6 +3,7 @@
 import type { Page } from "../dashboard.js";
 import { type Api, type Fields, items, object, text, time } from "./api.js";
 import { confirmed, copyRow, dialog, h } from "./dom.js";
+import { qr } from "./qr.js";
 import { date } from "./say.js";
 
 /** Where encoders connect, as the server has written it into the page. */
@@ -89,5 +90,5 @@ function row(api: Api, path: string, key: Fields, server: string, changed: () =>
 
 /** A key that is shown now and never again. */
 function once(server: string, key: string): void {
-  dialog("Your stream key", h("p", { class: "soft" }, "Copy it now: it is shown only this once."), h("div", { class: "copies" }, copyRow("Server", server), copyRow("Stream key", key)));
+  dialog("Your stream key", h("p", { class: "soft" }, "Copy it now: it is shown only this once."), h("div", { class: "copies" }, copyRow("Server", server), copyRow("Stream key", key)), qr(`${server}/${key}`, "The same as one address, for an app on a phone that publishes by RTMP."));
 }
