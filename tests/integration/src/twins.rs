@@ -218,9 +218,15 @@ impl Twins {
 
     /// Kills a worker, and starts it again after so long; says how long the log stood still after the kill.
     pub fn kill(&mut self, place: usize, signal: i32, again: Duration) -> Duration {
+        self.kill_while(place, signal, again, || {})
+    }
+
+    /// As [`Self::kill`]; `meanwhile` happens when nobody writes.
+    pub fn kill_while(&mut self, place: usize, signal: i32, again: Duration, meanwhile: impl FnOnce()) -> Duration {
         let before = self.reader.seen.last().map(|(_, writer, ..)| *writer);
         let killed = Instant::now();
         self.signal(place, signal);
+        meanwhile();
         loop {
             self.reader.poll();
             if let Some((.., at)) = self.reader.seen.iter().rev().take_while(|(_, writer, ..)| Some(*writer) != before).last() {

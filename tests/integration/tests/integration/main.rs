@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod bad_store;
+mod cues;
 mod exact;
 mod live_path;
 mod live_state;
