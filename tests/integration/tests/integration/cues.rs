@@ -60,8 +60,8 @@ fn cues_around_a_takeover_are_each_said_once_at_their_time_in_playlist_and_segme
     let begun = Instant::now();
     let text = loop {
         let text = platform.viewer().get(&playlist).unwrap().text();
-        if let Some(found) = cues.iter().all(|cue| is_past(&text, cue)).then_some(text) {
-            break found;
+        if cues.iter().all(|cue| is_past(&text, cue)) {
+            break text;
         }
         assert!(begun.elapsed() < PATIENCE, "a cue did not come: {}", twins.report());
         twins.watch(Duration::from_millis(200));
