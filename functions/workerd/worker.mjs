@@ -60,8 +60,9 @@ async function drive(call, method, env) {
     const step = read(poll(call, Date.now()));
     if (step.kind === "respond") {
       const { number: status, headers, body } = step;
-      headers.push(["content-length", String(body.length)]);
-      const empty = method === "HEAD" || status === 204 || status === 304;
+      const bodiless = status === 204 || status === 304;
+      if (!bodiless) headers.push(["content-length", String(body.length)]);
+      const empty = method === "HEAD" || bodiless;
       return new Response(empty ? null : body, { status, headers });
     }
     if (step.kind === "pause") {

@@ -2,7 +2,7 @@ use tidegate_function::{Answer, Fetched, Header, Input, Output, Piece, Request, 
 
 use crate::{
     function::{State, Task, begin},
-    gather::{Gather, refuse},
+    gather::{Gather, refuse, unchanged},
     wait::Wait,
 };
 
@@ -163,6 +163,7 @@ impl Dispatch {
         match answer {
             Answer::Respond { status, headers, body } => over(Settled { status, headers, body }),
             Answer::Send { pieces, headers } if self.host == Host::Moves => Stage::Over(Step::Send { pieces, headers }),
+            Answer::Send { headers, .. } if is_known(&self.request, &headers) => over(unchanged(headers)),
             Answer::Send { pieces, headers } => match Gather::new(pieces, headers, self.range.take()) {
                 Ok(gather) => Stage::Gathering(gather),
                 Err(settled) => over(settled),
@@ -190,6 +191,13 @@ impl Dispatch {
     fn restart(&self, waited: Waited) -> Stage {
         Stage::Function(begin(Request { waited: Some(waited), ..self.request.clone() }))
     }
+}
+
+/// Whether the viewer has these bytes already (RFC 9110, 13.1.2).
+fn is_known(request: &Request, headers: &[Header]) -> bool {
+    let etag = headers.iter().find(|(name, _)| *name == "etag").map(|(_, etag)| etag.as_ref());
+    let (Some(known), Some(etag)) = (request.header("if-none-match"), etag) else { return false };
+    known.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }
 
 fn over(settled: Settled) -> Stage {

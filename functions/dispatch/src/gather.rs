@@ -92,6 +92,12 @@ pub(crate) fn refuse(status: u16, line: &str) -> Settled {
     Settled { status, headers, body: line.into() }
 }
 
+/// The answer to who has all of it already.
+pub(crate) fn unchanged(mut headers: Vec<Header>) -> Settled {
+    headers.retain(|(name, _)| *name != "content-type");
+    Settled { status: 304, headers, body: Vec::new() }
+}
+
 fn unsatisfiable(mut headers: Vec<Header>, len: u64) -> Settled {
     headers.retain(|(name, _)| !matches!(*name, "content-type" | "cache-control"));
     headers.push(("cache-control", "no-store".into()));

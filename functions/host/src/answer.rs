@@ -5,7 +5,6 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
-use sha2::{Digest as _, Sha256};
 
 use crate::{
     body::Body,
@@ -80,11 +79,7 @@ impl Answer {
     }
 
     /// An answer whose bytes lie in objects.
-    pub(crate) fn pieces(mut headers: HeaderMap, pieces: Vec<Piece>) -> Self {
-        let immutable = directives(&headers).any(|word| word == "immutable");
-        if immutable && !headers.contains_key(header::ETAG) {
-            headers.insert(header::ETAG, etag_of(&pieces));
-        }
+    pub(crate) fn pieces(headers: HeaderMap, pieces: Vec<Piece>) -> Self {
         Self::new(StatusCode::OK, headers, Content::Pieces(pieces))
     }
 
@@ -277,16 +272,6 @@ fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: String) {
 fn directives(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     let lines = headers.get_all(header::CACHE_CONTROL).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim)
-}
-
-/// Write-once objects: what names the bytes is as good as the bytes.
-fn etag_of(pieces: &[Piece]) -> HeaderValue {
-    let mut hash = Sha256::new();
-    for piece in pieces {
-        hash.update(format!("{} {:?}\n", piece.key, piece.range));
-    }
-    let hex: String = hash.finalize().iter().take(10).map(|byte| format!("{byte:02x}")).collect();
-    HeaderValue::try_from(format!("\"{hex}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 #[cfg(test)]

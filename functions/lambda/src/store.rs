@@ -16,6 +16,7 @@ use crate::{
 const OBJECT_BYTES: usize = 16 << 20;
 /// Until the head of an answer. S3 answers within 0.3 s but for one request in a hundred; asked again it answers from elsewhere.
 const ANSWER_TIME: Duration = Duration::from_millis(1500);
+const NO_BUCKET: &str = "NoSuchBucket";
 
 /// The bucket, over HTTP: three verbs do not want the 4 MB of the AWS SDK, nor the time to load them.
 #[derive(Clone)]
@@ -47,7 +48,7 @@ impl Store {
             Ok(answer) if answer.status.is_success() => {
                 Fetched::Got { etag: etag(&answer), age_ms: age_ms(&answer), bytes: answer.body.to_vec() }
             }
-            Ok(answer) if matches!(answer.status, StatusCode::NOT_FOUND | StatusCode::RANGE_NOT_SATISFIABLE) => Fetched::Missing,
+            Ok(answer) if is_missing(&answer) || answer.status == StatusCode::RANGE_NOT_SATISFIABLE => Fetched::Missing,
             answer => failed(key, &answer, Fetched::Failed),
         }
     }
@@ -68,14 +69,14 @@ impl Store {
             Ok(answer) if answer.status.is_success() => Stored::Done { etag: etag(&answer) },
             Ok(answer) if matches!(answer.status, StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED) => Stored::Conflict,
             // S3 says this of `If-Match` where there is no object.
-            Ok(answer) if answer.status == StatusCode::NOT_FOUND && matches!(condition, Condition::Match(_)) => Stored::Conflict,
+            Ok(answer) if is_missing(&answer) && matches!(condition, Condition::Match(_)) => Stored::Conflict,
             answer => failed(key, &answer, Stored::Failed),
         }
     }
 
     pub(crate) async fn delete(&self, key: &str) -> Stored {
         match self.send(Method::DELETE, key, &[], Bytes::new()).await {
-            Ok(answer) if answer.status.is_success() || answer.status == StatusCode::NOT_FOUND => Stored::Done { etag: None },
+            Ok(answer) if answer.status.is_success() || is_missing(&answer) => Stored::Done { etag: None },
             answer => failed(key, &answer, Stored::Failed),
         }
     }
@@ -111,18 +112,44 @@ fn age_ms(answer: &Answer) -> Option<u64> {
     u64::try_from(age.as_millis()).ok()
 }
 
-/// One line for the log of the function: what failed and how, without what was sent.
 #[allow(clippy::print_stderr, reason = "standard error is the log of a function")]
 fn failed<T>(key: &str, answer: &Result<Answer, Silence>, outcome: T) -> T {
-    match answer.as_ref().map(|answer| answer.status.as_u16()) {
-        Ok(403) => eprintln!(
-            "tidegate: the bucket refuses {key} (403): give the role of the function the rights on live/, meta/ and analytics/, and on listing"
-        ),
-        Ok(301 | 307) => eprintln!("tidegate: the bucket is in another region than the function (asked for {key})"),
-        Ok(status) => eprintln!("tidegate: the bucket answers {status} for {key}"),
+    match answer {
+        Ok(answer) => eprintln!("tidegate: {}", refusal(key, answer.status, &answer.body)),
         Err(error) => eprintln!("tidegate: the bucket does not answer for {key}: {error}"),
     }
     outcome
+}
+
+/// An object that is not there, in a bucket that is.
+fn is_missing(answer: &Answer) -> bool {
+    answer.status == StatusCode::NOT_FOUND && code(&answer.body) != NO_BUCKET
+}
+
+/// What S3 calls an error.
+fn code(body: &[u8]) -> &str {
+    let said = std::str::from_utf8(body).unwrap_or_default();
+    said.split_once("<Code>").and_then(|(_, rest)| rest.split_once("</Code>")).map_or("", |(code, _)| code)
+}
+
+/// One line for the log of the function: what failed and what to do, without what was sent.
+fn refusal(key: &str, status: StatusCode, body: &[u8]) -> String {
+    match (status.as_u16(), code(body)) {
+        (_, code @ ("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "InvalidToken")) => {
+            format!(
+                "the bucket does not know the keys ({code}): leave AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to Lambda, or check them"
+            )
+        }
+        (301 | 307, _) | (_, "AuthorizationHeaderMalformed" | "PermanentRedirect") => {
+            format!("the bucket is in another region than the function (asked for {key}): put both in one")
+        }
+        (_, NO_BUCKET) => "there is no such bucket: correct TIDEGATE_STORE_BUCKET".to_owned(),
+        (403, _) => format!(
+            "the bucket refuses {key} (403): if it is yours, give the role of the function the rights on live/, meta/ and analytics/, and on listing; \
+             if it is somebody else's, name another in TIDEGATE_STORE_BUCKET"
+        ),
+        (status, _) => format!("the bucket answers {status} for {key}"),
+    }
 }
 
 #[cfg(test)]
@@ -135,5 +162,26 @@ mod tests {
         assert_eq!(base(None, "live.example", "eu-west-1"), "https://s3.eu-west-1.amazonaws.com/live.example/");
         assert_eq!(base(None, "live", "cn-north-1"), "https://live.s3.cn-north-1.amazonaws.com.cn/");
         assert_eq!(base(Some("http://127.0.0.1:9000/"), "live", "us-east-1"), "http://127.0.0.1:9000/live/");
+    }
+
+    #[test]
+    fn an_object_is_missing_only_where_its_bucket_is_not() {
+        let answer = |body: &'static str| Answer { status: StatusCode::NOT_FOUND, headers: http::HeaderMap::new(), body: body.into() };
+        assert!(is_missing(&answer("<Error><Code>NoSuchKey</Code></Error>")) && is_missing(&answer("")));
+        assert!(!is_missing(&answer("<Error><Code>NoSuchBucket</Code></Error>")));
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do() {
+        let said = |status, code: &str| {
+            let body = format!("<Error><Code>{code}</Code><Message>m</Message></Error>");
+            refusal("meta/tokens.json", StatusCode::from_u16(status).unwrap(), body.as_bytes())
+        };
+        assert!(said(403, "InvalidAccessKeyId").contains("check them"));
+        assert!(said(400, "AuthorizationHeaderMalformed").contains("another region"));
+        assert!(said(301, "PermanentRedirect").contains("another region"));
+        assert!(said(404, "NoSuchBucket").contains("correct TIDEGATE_STORE_BUCKET"));
+        assert!(said(403, "AccessDenied").contains("somebody else's"));
+        assert_eq!(refusal("k", StatusCode::BAD_GATEWAY, b""), "the bucket answers 502 for k");
     }
 }

@@ -92,6 +92,11 @@ pub(crate) fn media(pieces: Vec<Piece>, content_type: &'static str, urgency: Urg
     Answer::Send { pieces, headers }
 }
 
+/// Bytes that never change are named by their address, in whatever objects they lie.
+pub(crate) fn etag(path: &str) -> Header {
+    ("etag", Cow::Owned(format!("\"{}\"", path.trim_start_matches("/live/"))))
+}
+
 /// What stands where media is missing.
 pub(crate) fn gap(fragment: Vec<u8>, content_type: &'static str) -> Answer {
     Answer::Respond { status: 200, headers: headers(content_type, Keep::Forever), body: fragment }

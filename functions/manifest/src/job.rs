@@ -5,7 +5,7 @@ use tidegate_stream::{Current, Key, MetaKey, MpdKind, Path, RenditionId, Session
 
 use crate::{
     State,
-    answer::{preflight, refusal, time},
+    answer::{etag, preflight, refusal, time},
     decide::{Decision, Target, decide, may_be_newer, settle},
     state::Failed,
 };
@@ -14,6 +14,8 @@ use crate::{
 #[derive(Debug)]
 pub struct Job {
     plan: Plan,
+    /// The address, which names the bytes of media for ever.
+    path: String,
     waited: Option<Waited>,
     /// The object that [`Output::Fetch`] asked for last.
     asked: Option<Key>,
@@ -47,7 +49,7 @@ impl Job {
     #[must_use]
     pub fn new(request: Request) -> Self {
         let plan = Plan::new(&request);
-        Self { plan, waited: request.waited, asked: None, reads: 0, failed: false, woken: false, looked: false }
+        Self { plan, path: request.path, waited: request.waited, asked: None, reads: 0, failed: false, woken: false, looked: false }
     }
 
     fn fetch(&mut self, key: Key, range: Option<(u64, u64)>) -> Output {
@@ -55,12 +57,8 @@ impl Job {
         self.asked = Some(key);
         Output::Fetch { key: name, range, fresh: false }
     }
-}
 
-impl tidegate_function::Job for Job {
-    type State = State;
-
-    fn poll(&mut self, state: &mut State, world: &World) -> Output {
+    fn next(&mut self, state: &mut State, world: &World) -> Output {
         let now_utc_ms = world.now_utc_ms;
         let (stream, session, target) = match &self.plan {
             Plan::Done(answer) => return Output::Answer(answer.clone()),
@@ -128,6 +126,18 @@ impl tidegate_function::Job for Job {
             None if follower.is_absent() => refusal(404, format_args!("{stream} has no session {session}")),
             None => store_failed(),
         })
+    }
+}
+
+impl tidegate_function::Job for Job {
+    type State = State;
+
+    fn poll(&mut self, state: &mut State, world: &World) -> Output {
+        let mut output = self.next(state, world);
+        if let Output::Answer(Answer::Send { headers, .. }) = &mut output {
+            headers.push(etag(&self.path));
+        }
+        output
     }
 
     fn handle(&mut self, state: &mut State, world: &World, input: Input) {

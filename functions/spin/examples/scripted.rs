@@ -108,7 +108,11 @@ mod component {
                     let (key, range) = piece.split_once(':').map_or((piece, None), |(key, range)| (key, range.split_once('-')));
                     Piece { key: key.into(), range: range.map(|(first, last)| (first.parse().unwrap(), last.parse().unwrap())) }
                 };
-                let headers = vec![header("content-type", "video/mp4"), header("cache-control", "public, max-age=3600, immutable")];
+                let headers = vec![
+                    header("content-type", "video/mp4"),
+                    header("cache-control", "public, max-age=3600, immutable"),
+                    header("etag", "\"sent\""),
+                ];
                 Output::Answer(Answer::Send { pieces: rest.split(',').map(piece).collect(), headers })
             }
             "text" => {

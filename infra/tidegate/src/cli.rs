@@ -54,6 +54,10 @@ pub struct DoctorOptions {
     /// Where encoders are to connect.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:1935", env = "TIDEGATE_RTMP")]
     pub rtmp: SocketAddr,
+    /// The address of a playlist as viewers ask for it, through the CDN: looks at its name, certificate, CORS and caching. Given twice (another
+    /// edge, or the one behind the CDN), both have to give the same bytes.
+    #[arg(long, value_name = "URL")]
+    pub watch: Vec<String>,
     /// One JSON document in place of lines.
     #[arg(long)]
     pub json: bool,

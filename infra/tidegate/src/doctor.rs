@@ -1,6 +1,7 @@
 //! `tidegate doctor`: whether this machine and this bucket can carry live streams, and what to do where they cannot.
 
 mod bucket;
+mod edge;
 mod finding;
 mod machine;
 mod s3;
@@ -22,6 +23,9 @@ pub(crate) async fn run(options: DoctorOptions) -> anyhow::Result<()> {
     match &options.store {
         Some(store) => examine_store(store, &mut report).await?,
         None => report.add(Finding::skipped("store", "no bucket was named: add --store s3://NAME, minio or embedded")),
+    }
+    for finding in edge::examine(&options.watch).await? {
+        report.add(finding);
     }
     report.end();
     match report.failed() {

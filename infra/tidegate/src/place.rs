@@ -16,6 +16,10 @@ pub(crate) struct Web {
     pub(crate) player: PathBuf,
 }
 
+/// What to do without it.
+pub(crate) const GET_WEB: &str =
+    "run infra/build web in a checkout, or name the folder that has functions.wasm and player/ in TIDEGATE_WEB";
+
 /// Finds what the build has made; in a source checkout where it is missing, builds it.
 pub(crate) fn web() -> anyhow::Result<Web> {
     let folder = web_folder()?;
@@ -25,7 +29,7 @@ pub(crate) fn web() -> anyhow::Result<Web> {
     }
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build");
     if env::var_os("TIDEGATE_WEB").is_some() || !script.is_file() {
-        bail!("{} is missing: build it with infra/build web, or name its folder in TIDEGATE_WEB", web.component.display());
+        bail!("{} is missing: {GET_WEB}", web.component.display());
     }
     tracing::warn!("the component and the player are not built: running infra/build web");
     let target = folder.parent().context("the folder of the build has no parent")?;
@@ -42,16 +46,24 @@ pub(crate) fn is_built() -> anyhow::Result<PathBuf> {
     if component.is_file() { Ok(component) } else { bail!("{} is missing", component.display()) }
 }
 
-/// `tidegate` beside the folder of the binary (`<target>/debug/tidegate` has `<target>/tidegate`).
 fn web_folder() -> anyhow::Result<PathBuf> {
     if let Some(named) = env::var_os("TIDEGATE_WEB") {
         return Ok(named.into());
     }
     let binary = env::current_exe().context("the path of this program is not known")?;
-    let target =
-        binary.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file() || folder.join("tidegate/functions.wasm").is_file());
-    let target = target.or_else(|| binary.parent()).context("the program lies in no folder")?;
-    Ok(target.join("tidegate"))
+    Ok(folder_of(&binary, &cache()?))
+}
+
+/// A built binary (`<target>/debug/tidegate`) has what was built with it beside (`<target>/tidegate`). An installed one (`<prefix>/bin/tidegate`, as
+/// `cargo install` does it) has `<prefix>/share/tidegate`, or else what `infra/build web` leaves where it builds when nothing is said.
+fn folder_of(binary: &Path, cache: &Path) -> PathBuf {
+    let built = |folder: &&Path| folder.join("CACHEDIR.TAG").is_file() || folder.join("tidegate/functions.wasm").is_file();
+    if let Some(target) = binary.ancestors().skip(1).find(built) {
+        return target.join("tidegate");
+    }
+    let shared = binary.ancestors().nth(2).map(|prefix| prefix.join("share/tidegate"));
+    let shared = shared.filter(|folder| folder.join("functions.wasm").is_file());
+    shared.unwrap_or_else(|| cache.join("target/tidegate"))
 }
 
 /// Where streams, keys and objects are kept when nothing else is said.
@@ -93,4 +105,32 @@ pub(crate) fn ffmpeg() -> anyhow::Result<PathBuf> {
         bail!("{} is no ffmpeg that runs: run infra/tools, or name another in TIDEGATE_FFMPEG", found.display());
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_was_built_is_found_from_where_the_program_lies() {
+        let root = tempfile::tempdir().unwrap();
+        let (root, cache) = (root.path(), root.path().join("cache"));
+        let touch = |file: &str| {
+            let file = root.join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, "").unwrap();
+        };
+        // `cargo install` puts a program `tidegate` where a folder `tidegate` would have been looked for.
+        touch("home/bin/tidegate");
+        assert_eq!(folder_of(&root.join("home/bin/tidegate"), &cache), cache.join("target/tidegate"));
+        touch("home/share/tidegate/functions.wasm");
+        assert_eq!(folder_of(&root.join("home/bin/tidegate"), &cache), root.join("home/share/tidegate"));
+        touch("target/CACHEDIR.TAG");
+        assert_eq!(folder_of(&root.join("target/debug/tidegate"), &cache), root.join("target/tidegate"));
+        assert_eq!(folder_of(&root.join("target/debug/deps/integration-1"), &cache), root.join("target/tidegate"));
+        touch("copied/tidegate/functions.wasm");
+        assert_eq!(folder_of(&root.join("copied/bin/tidegate"), &cache), root.join("copied/tidegate"));
+    }
 }

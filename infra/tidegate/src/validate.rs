@@ -1,6 +1,6 @@
 //! `tidegate validate`: a live stream over HTTP and over time, against every rule.
 
-mod client;
+pub(crate) mod client;
 mod json;
 mod table;
 

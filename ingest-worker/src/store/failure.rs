@@ -82,7 +82,8 @@ impl Place {
                 Failure::Unavailable(format!("the disk of the store at {at} is full: free some space"))
             }
             (403, _) => Failure::Refused(format!(
-                "the keys may not do this in the bucket `{bucket}` at {at}: allow s3:GetObject, s3:PutObject, s3:DeleteObject and s3:ListBucket"
+                "the keys may not do this in the bucket `{bucket}` at {at}: if it is yours, allow s3:GetObject, s3:PutObject, s3:DeleteObject \
+                 and s3:ListBucket; if it is somebody else's, name another"
             )),
             (408 | 409 | 429 | 500.., _) => Failure::Unavailable(format!("the store at {at} answered {status} {code}")),
             _ => Failure::Refused(format!("the store at {at} answered {status} {code}: {message}")),
@@ -137,6 +138,19 @@ mod tests {
             "the store at http://127.0.0.1:9000 does not accept the secret key: check AWS_SECRET_ACCESS_KEY"
         );
         assert_eq!(said(404, "NoSuchBucket"), "there is no bucket `live` at http://127.0.0.1:9000: create it, or correct its name");
+        assert_eq!(
+            said(403, "InvalidAccessKeyId"),
+            "the store at http://127.0.0.1:9000 does not know the access key: check AWS_ACCESS_KEY_ID"
+        );
+        for (status, code) in [(400, "AuthorizationHeaderMalformed"), (301, "PermanentRedirect"), (301, "")] {
+            assert!(said(status, code).starts_with("the bucket `live` is in another region: set AWS_REGION to it"), "{status} {code}");
+        }
+        // A bucket of somebody else, or one whose rights are not enough: S3 says the same of both.
+        assert_eq!(
+            said(403, "AccessDenied"),
+            "the keys may not do this in the bucket `live` at http://127.0.0.1:9000: if it is yours, allow s3:GetObject, s3:PutObject, \
+             s3:DeleteObject and s3:ListBucket; if it is somebody else's, name another"
+        );
         assert_eq!(said(507, "StorageFull"), "the disk of the store at http://127.0.0.1:9000 is full: free some space");
     }
 

@@ -6,6 +6,12 @@ provider "aws" {
 
 data "aws_availability_zones" "this" {
   state = "available"
+
+  # Neither local zones nor wavelength zones, which have no Fargate.
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
 }
 
 locals {

@@ -33,9 +33,7 @@ async fn port(check: &'static str, address: SocketAddr) -> Finding {
 fn component() -> Finding {
     match place::is_built() {
         Ok(path) => Finding::fine("component", format!("{} is there", path.display())),
-        Err(error) => {
-            Finding::failed("component", format!("{error:#}"), "build it with infra/build web, or name its folder in TIDEGATE_WEB")
-        }
+        Err(error) => Finding::failed("component", format!("{error:#}"), place::GET_WEB),
     }
 }
 

@@ -11,7 +11,7 @@ const SKEW_WARNED: Duration = Duration::from_secs(2);
 const SKEW_FAILED: Duration = Duration::from_secs(300);
 
 pub(crate) async fn examine(store: &Store, probe: &Probe) -> Vec<Finding> {
-    vec![range(store, probe).await, unchanged(store, probe).await, clock(store, probe).await]
+    vec![range(store, probe).await, unchanged(store, probe).await, list(store, probe).await, clock(store, probe).await]
 }
 
 async fn range(store: &Store, probe: &Probe) -> Finding {
@@ -50,6 +50,33 @@ async fn unchanged(store: &Store, probe: &Probe) -> Finding {
             check,
             format!("If-None-Match on an unchanged object is answered {status}, not 304"),
             "edges will read snapshots and playlists again and again: more bytes, nothing worse",
+        ),
+    }
+}
+
+/// What adds up viewers, and who cleans up, list what was written a moment ago.
+async fn list(store: &Store, probe: &Probe) -> Finding {
+    let check = "store.list";
+    let key = probe.head();
+    if let Err(error) = store.put(&key, "listed".into(), Condition::Any).await {
+        return Finding::failed(check, format!("a document cannot be written: {error}"), "see the checks above");
+    }
+    let name = key.to_string();
+    let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let listed = store.client().list_objects_v2().bucket(store.bucket()).prefix(format!("{folder}/")).send().await;
+    match listed {
+        Ok(listed) if listed.contents().iter().any(|object| object.key() == Some(name.as_str())) => {
+            Finding::fine(check, "an object that was just written is listed")
+        }
+        Ok(_) => Finding::failed(
+            check,
+            "an object that was just written is not listed",
+            "viewers would be counted late or not at all: use a store whose lists are consistent",
+        ),
+        Err(error) => Finding::failed(
+            check,
+            format!("nothing can be listed: {}", error.raw_response().map_or(0, |answer| answer.status().as_u16())),
+            "give the keys the right to list (s3:ListBucket): without it a missing object is 403 and not 404",
         ),
     }
 }

@@ -27,7 +27,7 @@ use tokio::time::timeout;
 
 /// Makes requests and takes the time.
 #[derive(Clone)]
-pub(super) struct Client {
+pub(crate) struct Client {
     /// HTTP/2 where TLS agrees on it.
     any: Pool<HttpsConnector<HttpConnector>, Empty<Bytes>>,
     /// HTTP/2 and nothing else.
@@ -42,7 +42,7 @@ const REDIRECTS_MAX: usize = 5;
 const CONNECT: Duration = Duration::from_secs(5);
 
 impl Client {
-    pub(super) fn new(insecure: bool) -> anyhow::Result<Self> {
+    pub(crate) fn new(insecure: bool) -> anyhow::Result<Self> {
         let connector = || -> anyhow::Result<HttpsConnector<HttpConnector>> {
             let mut tcp = HttpConnector::new();
             tcp.set_nodelay(true);
@@ -64,7 +64,7 @@ impl Client {
     }
 
     /// Makes one request; times are on a clock that starts at `started`.
-    pub(super) async fn make(&self, probe: Probe, started: Instant) -> Observation {
+    pub(crate) async fn make(&self, probe: Probe, started: Instant) -> Observation {
         let us = || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let sent_us = us();
         let mut first_us = None;
