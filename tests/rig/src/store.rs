@@ -147,7 +147,9 @@ impl Store {
             state.requests.push(Seen { method: head.method.clone(), path, headers: head.headers.clone(), body: body.clone() });
             if state.fail.0 > 0 {
                 state.fail.0 -= 1;
-                return Response::builder().status(state.fail.1).body(error("Test")).unwrap();
+                // A missing key is no failure: what fails so is a bucket.
+                let code = if state.fail.1 == 404 { "NoSuchBucket" } else { "Test" };
+                return Response::builder().status(state.fail.1).body(error(code)).unwrap();
             }
             if head.method == Method::POST {
                 return Response::new(Full::from(state.reply.clone()));

@@ -70,6 +70,9 @@ pub enum FetchError {
     /// An answer that is no object.
     #[error("the upstream answered {0}: {1}")]
     Status(StatusCode, String),
+    /// The upstream has objects, but no bucket of this name.
+    #[error("the upstream has no such bucket: correct its name, or create it")]
+    NoBucket,
     /// More bytes than allowed.
     #[error("the object has {0} bytes")]
     TooLarge(u64),
@@ -313,8 +316,9 @@ impl UpstreamClient {
             StatusCode::OK | StatusCode::PARTIAL_CONTENT => {}
             StatusCode::NOT_MODIFIED => return Ok(Found::NotModified),
             StatusCode::NOT_FOUND => {
-                collect(body, ERROR_BODY).await.ok();
-                return Ok(Found::Absent);
+                let text = collect(body, ERROR_BODY).await.unwrap_or_default();
+                let no_bucket = String::from_utf8_lossy(&text).contains("<Code>NoSuchBucket</Code>");
+                return if no_bucket { Err(FetchError::NoBucket) } else { Ok(Found::Absent) };
             }
             // Another edge does not send what is too large to be kept.
             StatusCode::PAYLOAD_TOO_LARGE if head.headers.contains_key(TOO_LARGE) => {

@@ -53,6 +53,8 @@ async fn a_store_that_stumbles_is_asked_again_and_one_that_lies_down_is_a_503() 
     assert_eq!(edge.get("/fetch/b").await.status, 503);
     edge.store.fail(1, 403);
     assert_eq!(edge.get("/fetch/c").await.status, 503);
+    edge.store.fail(1, 404);
+    assert_eq!(edge.get("/fetch/e").await.status, 503, "a bucket that is not there is no stream that has not begun");
     assert_eq!(edge.get("/fetch/d").await.status, 404);
     edge.stopped().await;
 }
