@@ -12,7 +12,7 @@ use crate::validate::client::Client;
 const ANSWER: Duration = Duration::from_secs(15);
 /// `Age` has whole seconds.
 const AGES: Duration = Duration::from_millis(1200);
-/// What a blocking request names: a state that is over, so that it is answered at once.
+/// What to do about a cache that does not help.
 const DIRECTIVES_IN_KEY: &str =
     "the cache has to follow Cache-Control of the edges and to have _HLS_msn, _HLS_part and _HLS_skip in its key";
 
