@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { open } from "./chromium.mjs";
 import { playing } from "./glass.mjs";
+import { page as hlsPage } from "./hlsjs.mjs";
 import { up } from "./platform.mjs";
 
 // The bars are 15 s and 60 s; a machine with other work on it gets more before this fails, and says what it took.
@@ -20,11 +21,14 @@ after(async () => {
   await platform?.stop();
 });
 
-async function viewers() {
-  const answer = await fetch(new URL("/api/v1/streams/demo/viewers", platform.watch));
+/** What is said of viewers: to anybody, or to an owner. */
+async function said(headers = {}) {
+  const answer = await fetch(new URL("/api/v1/streams/demo/viewers", platform.watch), { headers });
   assert.equal(answer.status, 200, await answer.clone().text());
-  return (await answer.json()).viewers;
+  return answer.json();
 }
+
+const viewers = async () => (await said()).viewers;
 
 /** Waits until so many watch; how long that took. */
 async function until(wanted, patience) {
@@ -55,3 +59,33 @@ test("viewers appear, are counted, and are gone", { timeout: 300_000 }, async (t
   await second.close();
   t.diagnostic(`one that falls silent is gone after ${await until(0, GONE_MS)} ms (bar 60,000)`);
 });
+
+// CMCD in addresses and in headers: hls.js posts nothing, and counts by what its requests say.
+for (const useHeaders of [false, true]) {
+  test(`hls.js counts by its requests alone: keys in ${useHeaders ? "headers" : "addresses"}`, { timeout: 300_000 }, async (t) => {
+    await until(0, GONE_MS);
+    const site = await hlsPage(platform.playlist, { cmcd: { contentId: "demo", useHeaders } });
+    const page = await browser.newPage();
+    const asked = [];
+    page.on("request", (request) => asked.push(request));
+    try {
+      await page.goto(site.origin);
+      await playing(page, 40_000);
+      t.diagnostic(`a view appears ${await until(1, APPEARS_MS)} ms after its first picture`);
+      assert.ok(asked.every((request) => request.method() !== "POST"), "nothing is posted");
+      const tells = (request) => (useHeaders ? request.headers()["cmcd-session"] : new URL(request.url()).searchParams.get("CMCD"));
+      assert.ok(asked.some(tells), "the library says who it is");
+      // What it plays is known from the second word of it on, ten seconds later.
+      const begun = performance.now();
+      for (;;) {
+        const { by } = await said({ authorization: `Bearer ${platform.token}` });
+        if (by.device[0]?.value === "desktop" && by.rendition[0]?.viewers === 1) break;
+        assert.ok(performance.now() - begun < APPEARS_MS, JSON.stringify(by));
+        await new Promise((resolve) => setTimeout(resolve, 250));
+      }
+    } finally {
+      await page.close();
+      site.close();
+    }
+  });
+}
