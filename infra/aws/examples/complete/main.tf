@@ -88,6 +88,7 @@ module "ingest" {
   route_table_ids = [aws_route_table.public.id]
   image           = var.worker_image
   publisher_cidrs = var.publisher_cidrs
+  rtmps           = var.rtmps
   tags            = local.tags
 }
 

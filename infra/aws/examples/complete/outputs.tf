@@ -8,6 +8,11 @@ output "publish" {
   value       = module.ingest.addresses
 }
 
+output "publish_cname" {
+  description = "Where the name in `rtmps` has to lead."
+  value       = module.ingest.balancer
+}
+
 output "bucket" {
   description = "Name of the bucket."
   value       = module.storage.bucket

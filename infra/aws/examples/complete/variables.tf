@@ -49,6 +49,12 @@ variable "certificate_arn" {
   default     = null
 }
 
+variable "rtmps" {
+  description = "Lets encoders in over TLS alone (RTMPS): a certificate of this region, and the name it is for, which has to lead to the load balancer (output `publish_cname`)."
+  type        = object({ certificate_arn = string, domain = string })
+  default     = null
+}
+
 variable "publisher_cidrs" {
   description = "Where encoders may connect from."
   type        = list(string)

@@ -4,6 +4,13 @@ data "aws_region" "this" {}
 
 locals {
   workers = { for index, subnet in var.subnet_ids : tostring(index + 1) => subnet }
+  # Port 1935 leads to the first worker, 1936 to the second, and so on: a backup URL is the same name with the next port. With a certificate
+  # it is 443, which firewalls let through, 444, and so on, and nothing comes in unencrypted.
+  protocol   = var.rtmps == null ? "TCP" : "TLS"
+  first_port = var.rtmps == null ? 1935 : 443
+  scheme     = var.rtmps == null ? "rtmp" : "rtmps"
+  host       = var.rtmps == null ? aws_lb.this.dns_name : var.rtmps.domain
+  listeners  = { for worker in keys(local.workers) : worker => { port = local.first_port - 1 + tonumber(worker), protocol = local.protocol } }
 }
 
 resource "aws_ecs_cluster" "this" {
@@ -101,6 +108,35 @@ resource "aws_iam_role_policy" "task" {
   policy = data.aws_iam_policy_document.task.json
 }
 
+# Encoders reach the load balancer, and only it reaches workers: who may publish is asked where their addresses are still seen.
+resource "aws_security_group" "balancer" {
+  name        = "${var.name}-publish"
+  description = "RTMP in, to the workers"
+  vpc_id      = var.vpc_id
+  tags        = var.tags
+}
+
+resource "aws_vpc_security_group_ingress_rule" "publish" {
+  for_each          = { for pair in setproduct(keys(local.listeners), var.publisher_cidrs) : "${pair[0]} ${pair[1]}" => { listener = local.listeners[pair[0]], cidr = pair[1] } }
+  security_group_id = aws_security_group.balancer.id
+  description       = "${each.value.listener.protocol == "TLS" ? "RTMPS" : "RTMP"} from encoders"
+  cidr_ipv4         = each.value.cidr
+  ip_protocol       = "tcp"
+  from_port         = each.value.listener.port
+  to_port           = each.value.listener.port
+  tags              = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "workers" {
+  security_group_id            = aws_security_group.balancer.id
+  description                  = "RTMP to the workers"
+  referenced_security_group_id = aws_security_group.worker.id
+  ip_protocol                  = "tcp"
+  from_port                    = 1935
+  to_port                      = 1935
+  tags                         = var.tags
+}
+
 resource "aws_security_group" "worker" {
   name        = "${var.name}-worker"
   description = "RTMP in, S3 out"
@@ -109,14 +145,13 @@ resource "aws_security_group" "worker" {
 }
 
 resource "aws_vpc_security_group_ingress_rule" "rtmp" {
-  for_each          = toset(var.publisher_cidrs)
-  security_group_id = aws_security_group.worker.id
-  description       = "RTMP from encoders"
-  cidr_ipv4         = each.value
-  ip_protocol       = "tcp"
-  from_port         = 1935
-  to_port           = 1935
-  tags              = var.tags
+  security_group_id            = aws_security_group.worker.id
+  description                  = "RTMP from the load balancer"
+  referenced_security_group_id = aws_security_group.balancer.id
+  ip_protocol                  = "tcp"
+  from_port                    = 1935
+  to_port                      = 1935
+  tags                         = var.tags
 }
 
 resource "aws_vpc_security_group_egress_rule" "https" {
@@ -143,11 +178,11 @@ resource "aws_lb" "this" {
   load_balancer_type               = "network"
   internal                         = false
   subnets                          = var.subnet_ids
+  security_groups                  = [aws_security_group.balancer.id]
   enable_cross_zone_load_balancing = false
   tags                             = var.tags
 }
 
-# Port 1935 leads to the first worker, 1936 to the second, and so on: a backup URL is the same name with the next port.
 resource "aws_lb_target_group" "worker" {
   for_each             = local.workers
   name                 = "${var.name}-${each.key}"
@@ -168,10 +203,12 @@ resource "aws_lb_target_group" "worker" {
 }
 
 resource "aws_lb_listener" "worker" {
-  for_each          = local.workers
+  for_each          = local.listeners
   load_balancer_arn = aws_lb.this.arn
-  port              = 1934 + tonumber(each.key)
-  protocol          = "TCP"
+  port              = each.value.port
+  protocol          = each.value.protocol
+  certificate_arn   = one(var.rtmps[*].certificate_arn)
+  ssl_policy        = var.rtmps == null ? null : "ELBSecurityPolicy-TLS13-1-2-2021-06"
   tags              = var.tags
 
   default_action {

@@ -1,6 +1,11 @@
 output "addresses" {
   description = "Where encoders push, one address for each worker: the first is the primary, the second the backup."
-  value       = [for worker in sort(keys(local.workers)) : "rtmp://${aws_lb.this.dns_name}:${1934 + tonumber(worker)}/live"]
+  value       = [for worker in sort(keys(local.listeners)) : "${local.scheme}://${local.host}:${local.listeners[worker].port}/live"]
+}
+
+output "balancer" {
+  description = "Name of the load balancer, for a CNAME of your own domain."
+  value       = aws_lb.this.dns_name
 }
 
 output "cluster" {

@@ -51,6 +51,12 @@ variable "memory_mib" {
   default     = 4096
 }
 
+variable "rtmps" {
+  description = "Lets encoders in over TLS alone (RTMPS): a certificate of this region, and the name it is for, which has to lead to the load balancer (output `balancer`)."
+  type        = object({ certificate_arn = string, domain = string })
+  default     = null
+}
+
 variable "publisher_cidrs" {
   description = "Where encoders may connect from."
   type        = list(string)

@@ -54,6 +54,49 @@ run "two_zones_make_a_primary_and_a_backup" {
   }
 }
 
+run "with_a_certificate_encoders_come_over_tls_alone" {
+  variables {
+    rtmps = { certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1", domain = "publish.example.com" }
+  }
+
+  assert {
+    condition     = output.publish == ["rtmps://publish.example.com:443/live", "rtmps://publish.example.com:444/live"]
+    error_message = "encoders are sent to ${join(", ", output.publish)}"
+  }
+}
+
+run "who_may_publish_is_asked_at_the_load_balancer" {
+  module {
+    source = "../../modules/ingest"
+  }
+
+  variables {
+    name            = "t"
+    bucket          = "b"
+    bucket_arn      = "arn:aws:s3:::b"
+    vpc_id          = "vpc-1"
+    subnet_ids      = ["subnet-1", "subnet-2"]
+    image           = "registry.example.com/worker@sha256:00"
+    publisher_cidrs = ["192.0.2.0/24"]
+    rtmps           = { certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1", domain = "publish.example.com" }
+  }
+
+  assert {
+    condition     = [for rule in aws_vpc_security_group_ingress_rule.publish : rule.from_port] == [443, 444] && alltrue([for rule in aws_vpc_security_group_ingress_rule.publish : rule.cidr_ipv4 == "192.0.2.0/24"])
+    error_message = "encoders from elsewhere come in, or those of publisher_cidrs do not"
+  }
+
+  assert {
+    condition     = alltrue([for listener in aws_lb_listener.worker : listener.protocol == "TLS" && listener.certificate_arn != null])
+    error_message = "a listener takes what is not encrypted"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.rtmp.cidr_ipv4 == null
+    error_message = "workers are reached past the load balancer"
+  }
+}
+
 run "workers_run_without_root_on_a_read_only_disk" {
   module {
     source = "../../modules/ingest"
