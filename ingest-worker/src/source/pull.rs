@@ -185,6 +185,8 @@ impl PullSource {
     fn start(&mut self) -> std::io::Result<()> {
         let mut command = Command::new(&self.ffmpeg.path);
         command.args(self.pull.args(self.codecs)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        // As for encoders: who presses Ctrl-C ends the worker, which ends the pull.
+        command.process_group(0);
         let mut child = command.spawn()?;
         let stdout = child.stdout.take().ok_or_else(|| std::io::Error::other("ffmpeg has no stdout"))?;
         if let Some(stderr) = child.stderr.take() {

@@ -254,6 +254,8 @@ fn spawn(ffmpeg: &Path, args: &[String], outputs: usize) -> io::Result<(FfmpegCh
     let sources: Vec<RawFd> = writers.iter().map(AsRawFd::as_raw_fd).collect();
     let mut command = FfmpegCommand::new_with_path(ffmpeg);
     command.args(args);
+    // Ctrl-C goes to all processes of a terminal's group, and an encoder that heard it would not finish what is still in it.
+    command.as_inner_mut().process_group(0);
     // SAFETY: between fork and exec only dup, fcntl and prctl are called, which are async-signal-safe; nothing allocates.
     unsafe {
         command.as_inner_mut().pre_exec(move || {

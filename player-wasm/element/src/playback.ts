@@ -18,6 +18,8 @@ const TICK_MS = 100;
 const IDLE_SLICES = 10;
 /** A picture that stands for this long while nothing can be loaded is worth a word. */
 const TROUBLE_MS = 3_000;
+/** Elements round times. */
+const SAME_SEEK_S = 0.05;
 const TOLD_ON = ["timeupdate", "waiting", "playing", "seeked", "pause", "play", "ended", "canplay"];
 
 export interface Options {
@@ -55,6 +57,8 @@ export class Playback {
   #timer: ReturnType<typeof setInterval> | undefined;
   #listeners = new AbortController();
   #ownSeek: number | undefined;
+  /** Where the seek goes that the engine has been told of and that is not over. */
+  #toldSeek = Number.NaN;
   #pumping = false;
   #idle = false;
   #cmcd: Cmcd | undefined;
@@ -162,6 +166,9 @@ export class Playback {
 
   #tellPlayhead(): void {
     const { currentTime, paused, seeking, readyState, ended } = this.#video;
+    // The element says that it seeks a moment after it does: the new place is not to be taken for one that playback has fallen back to.
+    if (seeking && !this.#isTold(currentTime)) return this.#tellSeek();
+    if (!seeking) this.#toldSeek = Number.NaN;
     const waiting = readyState < HTMLMediaElement.HAVE_FUTURE_DATA;
     this.#tell(Told.Playhead, currentTime, Number(paused) | (seeking ? 2 : 0) | (waiting ? 4 : 0) | (ended ? 8 : 0));
     this.#watch(this.#begun && waiting && !paused && !ended);
@@ -169,11 +176,18 @@ export class Playback {
     this.#cmcd?.state(state);
   }
 
+  #isTold(seek: number): boolean {
+    return Math.abs(this.#toldSeek - seek) < SAME_SEEK_S;
+  }
+
   #tellSeek(): void {
     const to = this.#video.currentTime;
-    const own = this.#ownSeek !== undefined && Math.abs(this.#ownSeek - to) < 0.05;
-    this.#ownSeek = undefined;
-    if (!own) this.#tell(Told.Sought, to);
+    if (!this.#isTold(to)) {
+      this.#toldSeek = to;
+      const own = this.#ownSeek !== undefined && Math.abs(this.#ownSeek - to) < SAME_SEEK_S;
+      this.#ownSeek = undefined;
+      if (!own) this.#tell(Told.Sought, to);
+    }
     this.#tellPlayhead();
   }
 

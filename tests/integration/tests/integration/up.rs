@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
     net::TcpListener,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -17,6 +18,8 @@ fn tidegate(data: &Path, arguments: &[&str]) -> Command {
     let binary: PathBuf = target().join("debug/tidegate");
     assert!(binary.is_file(), "{BINARY_MISSING}");
     let mut command = Command::new(binary);
+    // A group of its own, as a shell starts it.
+    command.process_group(0);
     command.arg("up").arg("--data").arg(data).args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -74,8 +77,9 @@ impl Up {
         }
     }
 
+    /// Sends a signal to the whole group, as a terminal does.
     fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.child.id().to_string()]).status().unwrap();
+        let status = Command::new("kill").args([name, "--", &format!("-{}", self.child.id())]).status().unwrap();
         assert!(status.success());
     }
 
@@ -128,6 +132,7 @@ fn ctrl_c_ends_the_stream_and_leaves_nothing_running() {
     up.signal("-INT");
     let (code, complaints) = up.ended();
     assert_eq!(code, Some(0), "{complaints}");
+    assert!(!complaints.contains("has failed"), "encoders finish: {complaints}");
     assert!(children(pid).is_empty(), "{:?}", children(pid));
     // What it has left on the disk is a recording that the bucket alone plays.
     let again = Up::start(tidegate(data.path(), &[&FREE[..], &["--no-demo"]].concat()));
