@@ -10,7 +10,7 @@ const binary = process.env.TIDEGATE_BINARY ?? join(target, "debug", "tidegate");
 const START_MS = 60_000;
 const STOP_MS = 20_000;
 
-/** Starts the platform; `args` go to `tidegate up`. The demo is live when this returns. */
+/** Starts the platform; `args` go to `tidegate up`. The demo is on its way when this returns. */
 export const up = (...args) => start(binary, ["up", ...args]);
 
 /** Starts a program that runs the platform, on free ports. */
