@@ -1,9 +1,9 @@
 # The ingest worker with its ffmpeg. Build from the top of the repository:
 #   docker build -f infra/containers/worker.Dockerfile -t tidegate-worker .
-# `infra/containers/pin` writes the digests of the base images of today; a release is built with them.
-ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
-ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot
-ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-bookworm
+# Base images are pinned; `infra/containers/pin` writes the digests that their tags have today.
+ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm@sha256:6258907abe69656e41cd992e0b705cdcfabcbbe3db374f92ed2d47121282d4a1
+ARG BASE_IMAGE=gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
+ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-bookworm@sha256:ed86c82274b3c69b52fb5820f358f0bd7df0b603332063cb5c6e32bd220c3e6e
 
 FROM ${RUST_IMAGE} AS build
 WORKDIR /source

@@ -160,6 +160,28 @@ fn every_way_to_carry_a_token_opens() {
 }
 
 #[test]
+fn a_cdn_that_checks_tokens_itself_gets_what_it_may_share() {
+    let cdn = |claims: Claims| token(&Claims { subject: Some("cdn".into()), ..claims });
+    let control = |playback: &str, path: &str, headers: &[(&str, &str)]| {
+        let seen = Edge::new(playback).ask(path, headers);
+        assert_eq!(seen.status, 200, "{}", seen.body);
+        (seen.header("cache-control").to_string(), seen.body)
+    };
+    let (signed, own) = (r#"{"access":"signed"}"#, cdn(claims()));
+    let (shared, body) = control(signed, MEDIA, &[("cta-common-access-token", &own)]);
+    assert!(shared.starts_with("public"), "{shared}");
+    assert_eq!(body, format!("{MEDIA}? - 1"), "the function behind sees nobody's token");
+    // In an address it is a viewer's, and so is everything where the answer depends on the country.
+    assert!(control(signed, &format!("/~{own}{MEDIA}"), &[]).0.starts_with("private"));
+    let abroad =
+        control(r#"{"access":"signed","countries":["DE"]}"#, MEDIA, &[("cta-common-access-token", &own), ("viewer-country", "DE")]);
+    assert!(abroad.0.starts_with("private"), "{}", abroad.0);
+    assert!(control(signed, MEDIA, &[("cta-common-access-token", &token(&claims()))]).0.starts_with("private"));
+    let ended = cdn(Claims { expires_s: Some(NOW_S), ..claims() });
+    assert_eq!(Edge::new(signed).ask(MEDIA, &[("cta-common-access-token", &ended)]).status, 401);
+}
+
+#[test]
 fn who_may_not_watch_gets_a_reason_and_nothing_else() {
     let mut edge = Edge::new(r#"{"access":"signed"}"#);
     let mut check = |token: Option<&str>, status: u16, why: &str| {

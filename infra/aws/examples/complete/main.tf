@@ -4,6 +4,12 @@ provider "aws" {
   region = var.region
 }
 
+# Web ACLs of distributions are made here and nowhere else.
+provider "aws" {
+  alias  = "us_east_1"
+  region = "us-east-1"
+}
+
 data "aws_availability_zones" "this" {
   state = "available"
 
@@ -35,7 +41,20 @@ module "edge" {
   edge_domain     = var.edge_domain
   aliases         = var.aliases
   certificate_arn = var.certificate_arn
+  web_acl_arn     = one(module.waf[*].arn)
+  tokens          = var.tokens
   tags            = local.tags
+}
+
+module "waf" {
+  count  = var.waf ? 1 : 0
+  source = "../../modules/waf"
+  name   = var.name
+  tags   = local.tags
+
+  providers = {
+    aws = aws.us_east_1
+  }
 }
 
 resource "aws_vpc" "this" {

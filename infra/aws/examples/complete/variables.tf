@@ -55,6 +55,19 @@ variable "rtmps" {
   default     = null
 }
 
+variable "tokens" {
+  description = "Checks playback tokens at the distribution, so that its caches share signed streams; see the module `edge`."
+  type        = object({ keys = map(string), own = string, audience = optional(string), open = optional(list(string), []) })
+  default     = null
+  sensitive   = true
+}
+
+variable "waf" {
+  description = "Whether a web ACL stands before the distribution (about 8 dollars a month, and 0.60 a million requests: of a viewer-hour of parts, 1.7 cents)."
+  type        = bool
+  default     = false
+}
+
 variable "publisher_cidrs" {
   description = "Where encoders may connect from."
   type        = list(string)

@@ -6,6 +6,8 @@ data "aws_caller_identity" "this" {}
 locals {
   has_edge     = var.edge_domain != null
   has_function = !local.has_edge && var.function != null
+  # The variable is a secret; whether it is given is none.
+  has_tokens = nonsensitive(var.tokens != null)
   # What the default behaviour asks.
   origin = local.has_edge ? "edge" : local.has_function ? "function" : "bucket"
 }
@@ -216,6 +218,15 @@ resource "aws_cloudfront_distribution" "this" {
     compress                   = true
     cache_policy_id            = aws_cloudfront_cache_policy.live.id
     response_headers_policy_id = aws_cloudfront_response_headers_policy.open.id
+
+    dynamic "function_association" {
+      for_each = aws_cloudfront_function.token[*].arn
+
+      content {
+        event_type   = "viewer-request"
+        function_arn = function_association.value
+      }
+    }
   }
 
   # Segment bundles of static playlists are in the bucket under their own address, edges or not.
@@ -228,6 +239,16 @@ resource "aws_cloudfront_distribution" "this" {
     compress                   = false
     cache_policy_id            = aws_cloudfront_cache_policy.live.id
     response_headers_policy_id = aws_cloudfront_response_headers_policy.open.id
+
+    # The bundles are the streams: whoever may not watch gets none of them.
+    dynamic "function_association" {
+      for_each = aws_cloudfront_function.token[*].arn
+
+      content {
+        event_type   = "viewer-request"
+        function_arn = function_association.value
+      }
+    }
   }
 
   # Nobody reads documents, keys and tokens through a CDN, nor figures of viewers: the API shows what may be shown.
@@ -290,6 +311,47 @@ resource "aws_cloudfront_function" "deny" {
   comment = "Nothing below this path is for viewers"
   publish = true
   code    = file("${path.module}/deny.js")
+}
+
+# --- tokens that are checked here, so that what they open is shared -------------------------------------------------------------------
+
+resource "aws_cloudfront_key_value_store" "tokens" {
+  count   = local.has_tokens ? 1 : 0
+  name    = "${var.name}-tokens"
+  comment = "Keys of playback tokens, and what is open or revoked"
+}
+
+locals {
+  # Names are no secrets, and a resource has to be called something.
+  token_names = !local.has_tokens ? [] : concat(
+    ["token"],
+    nonsensitive(var.tokens.audience == null) ? [] : ["audience"],
+    [for kid in nonsensitive(keys(var.tokens.keys)) : "key/${kid}"],
+    [for stream in nonsensitive(var.tokens.open) : "open/${stream}"],
+  )
+  token_values = !local.has_tokens ? {} : merge(
+    { token = var.tokens.own, audience = var.tokens.audience },
+    { for kid, secret in var.tokens.keys : "key/${kid}" => secret },
+    { for stream in var.tokens.open : "open/${stream}" => "1" },
+  )
+}
+
+resource "aws_cloudfrontkeyvaluestore_key" "tokens" {
+  for_each            = toset(local.token_names)
+  key_value_store_arn = aws_cloudfront_key_value_store.tokens[0].arn
+  key                 = each.value
+  value               = local.token_values[each.value]
+}
+
+resource "aws_cloudfront_function" "token" {
+  count                        = local.has_tokens ? 1 : 0
+  name                         = "${var.name}-token"
+  runtime                      = "cloudfront-js-2.0"
+  comment                      = "Opens what asks for a token, and takes the token out of the address"
+  publish                      = true
+  key_value_store_associations = [aws_cloudfront_key_value_store.tokens[0].arn]
+  # 10 kB are allowed: comments and the space before a line are for people.
+  code = replace(file("${path.module}/token.js"), "/\\n\\s*(//[^\\n]*)?/", "\n")
 }
 
 # The distribution reads media; nothing else of the bucket, and nobody else.

@@ -30,6 +30,28 @@ variable "function" {
   default     = null
 }
 
+variable "tokens" {
+  description = <<-TEXT
+    Checks playback tokens at the distribution, so that signed streams are shared by its caches: `keys` are the secrets of meta/playback-keys.json by
+    their ids ("secret", or "secret issuer"), `own` is the token with which the edges are asked (`tidegate token mint --path /live/ --subject cdn
+    --for 365d`), `audience` as in that document, `open` the streams that ask for no token. Everything else below /live/ then asks for one. Null leaves
+    tokens to the edges, which keep answers to them out of caches. A token is called back by a key `revoked/<cti>` in the key value store.
+  TEXT
+  type = object({
+    keys     = map(string)
+    own      = string
+    audience = optional(string)
+    open     = optional(list(string), [])
+  })
+  default   = null
+  sensitive = true
+
+  validation {
+    condition     = var.tokens == null || try(length(var.tokens.keys) > 0, false)
+    error_message = "Tokens need a key: tidegate token key."
+  }
+}
+
 variable "shield_region" {
   description = "Region of the one place that asks the edges or the function: the bucket's, or the nearest that has origin shield."
   type        = string

@@ -37,8 +37,24 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:ecs:us-east-1:123456789012:task-definition/t:1" }
   }
 
+  mock_resource "aws_cloudfront_key_value_store" {
+    defaults = { arn = "arn:aws:cloudfront::123456789012:key-value-store/00000000-0000-0000-0000-000000000000" }
+  }
+
+  mock_resource "aws_wafv2_web_acl" {
+    defaults = { arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/t/1" }
+  }
+
   mock_resource "aws_sns_topic" {
     defaults = { arn = "arn:aws:sns:us-east-1:123456789012:t" }
+  }
+}
+
+mock_provider "aws" {
+  alias = "us_east_1"
+
+  mock_resource "aws_wafv2_web_acl" {
+    defaults = { arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/t/1" }
   }
 }
 
@@ -153,4 +169,68 @@ run "aliases_need_a_certificate" {
   }
 
   expect_failures = [var.certificate_arn]
+}
+
+run "tokens_are_checked_before_the_cache_and_are_not_in_its_key" {
+  module {
+    source = "../../modules/edge"
+  }
+
+  variables {
+    name          = "t"
+    bucket        = "b"
+    bucket_arn    = "arn:aws:s3:::b"
+    bucket_domain = "b.s3.us-east-1.amazonaws.com"
+    edge_domain   = "edge.example.com"
+    tokens        = { keys = { k1 = "c2VjcmV0" }, own = "token", open = ["lobby"] }
+  }
+
+  assert {
+    condition     = aws_cloudfront_distribution.this.default_cache_behavior[0].function_association != [] && length(aws_cloudfront_function.token[0].code) < 10240
+    error_message = "nobody checks tokens, or the function is larger than CloudFront takes"
+  }
+
+  assert {
+    condition     = alltrue([for behavior in aws_cloudfront_distribution.this.ordered_cache_behavior : length(behavior.function_association) == 1])
+    error_message = "a path leads past the check"
+  }
+
+  assert {
+    condition     = sort([for key in aws_cloudfrontkeyvaluestore_key.tokens : key.key]) == tolist(["key/k1", "open/lobby", "token"])
+    error_message = "the function does not find what it looks for"
+  }
+
+  assert {
+    condition     = aws_cloudfront_cache_policy.live.parameters_in_cache_key_and_forwarded_to_origin[0].headers_config[0].header_behavior == "none"
+    error_message = "each token has a cache of its own"
+  }
+}
+
+run "tokens_without_a_key_are_refused" {
+  command = plan
+
+  module {
+    source = "../../modules/edge"
+  }
+
+  variables {
+    name          = "t"
+    bucket        = "b"
+    bucket_arn    = "arn:aws:s3:::b"
+    bucket_domain = "b.s3.us-east-1.amazonaws.com"
+    tokens        = { keys = {}, own = "token" }
+  }
+
+  expect_failures = [var.tokens]
+}
+
+run "a_web_acl_stands_before_the_distribution_where_asked" {
+  variables {
+    waf = true
+  }
+
+  assert {
+    condition     = length(module.waf) == 1
+    error_message = "there is no web ACL"
+  }
 }
