@@ -11,6 +11,7 @@ const EVENTS = {
   statuschange: "`status` has changed.",
   levelchange: "Another quality is loaded; `detail` has rung, rungs, bandwidth and height.",
   daterange: "The picture has reached what an owner says of it; `detail` has id, class, startDate, duration, text and attributes.",
+  timedmetadata: "The picture has reached a message inside the media (emsg, ID3); `detail` has scheme, value, id, start, duration, data and frames.",
   streamtypechange: "`streamType` has changed.",
   targetlivewindowchange: "`targetLiveWindow` has changed.",
   offline: "There is nothing at the address yet; the player keeps asking.",

@@ -126,6 +126,7 @@ pub fn handle(code: u32, now_ms: f64, split: usize, a: f64, b: f64, c: f64, d: f
         13 => Input::Pin { rung: place(a) },
         14 => Input::Sound { at: a as usize },
         15 => Input::Text { at: place(a) },
+        17 => Input::Advised { expected_bps: known(a), most_bps: known(b) },
         _ => Input::Tick,
     };
     engine.handle(now_ms, input);

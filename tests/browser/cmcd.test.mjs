@@ -8,7 +8,7 @@ import { validateCmcdEvents, validateCmcdRequest } from "@svta/cml-cmcd";
 const source = new URL("../../player-wasm/element/src/cmcd.ts", import.meta.url);
 const { transformSync } = createRequire(new URL("../../player-wasm/element/package.json", import.meta.url))("esbuild");
 const { code } = transformSync(readFileSync(source, "utf8"), { loader: "ts", format: "esm", target: "es2022" });
-const { Cmcd } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+const { Cmcd, readCmsd } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
 
 const stats = {
   live: true, target: 1.3, latency: 1.482, buffer: 1.2345, rate: 1.05, rung: 2, rungs: 4, bitrate: 3_000_000, height: 720, bandwidth: 12_345_678, stalls: 1,
@@ -101,4 +101,15 @@ test("lines are sent until they are taken, in order and with their numbers", asy
     [globalThis.fetch, globalThis.setTimeout] = real;
   }
   assert.deepEqual(posted, [[0], [0, 1], [2]]);
+});
+
+test("what the nearest server says of the way is read, and nothing else of the header", () => {
+  for (const [header, said] of [
+    ['"a";etp=96;rtt=8', [96_000, NaN]],
+    ['"a";etp=96;mb=1,"b";rtt=8;mb=2500', [NaN, 2_500_000]],
+    ['"a, \\";etp=1, ";etp=5000; mb=800', [5_000_000, 800_000]],
+    ['"a";xetp=1;etp=x;mb=0', [NaN, NaN]],
+    ['"a";etp=99999999999;mb=1.5', [NaN, NaN]],
+    ["", [NaN, NaN]],
+  ]) assert.deepEqual(readCmsd(header), said, header);
 });

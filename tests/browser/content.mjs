@@ -10,7 +10,7 @@ import { extname, join } from "node:path";
 const SECONDS = 60;
 const SEGMENT_S = 2;
 /** Changes with what is made, so that an older cache is not taken. */
-const VERSION = 7;
+const VERSION = 8;
 const TYPES = { ".m3u8": "application/vnd.apple.mpegurl", ".m4s": "video/mp4", ".mp4": "video/mp4", ".vtt": "text/vtt", ".mpd": "application/dash+xml", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html; charset=utf-8", ".css": "text/css", ".json": "application/json" };
 const tools = process.env.TIDEGATE_TOOLS ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "tidegate", "tools");
 const ffmpeg = [join(tools, "bin", "ffmpeg"), "/usr/bin/ffmpeg"].find(existsSync) ?? "ffmpeg";
@@ -39,9 +39,13 @@ export function content() {
     mkdirSync(join(made, name));
     run("-f", "lavfi", "-i", `sine=frequency=${hertz}:sample_rate=48000:duration=${SECONDS}`, "-c:a", "aac", "-b:a", "64k", ...hls, "-hls_segment_filename", `${name}/%d.m4s`, "-hls_fmp4_init_filename", "init.mp4", `${name}/index.m3u8`);
   }
+  // Four seconds for another decoder.
+  mkdirSync(join(made, "other"));
+  run("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=15:duration=4", "-c:v", "libsvtav1", "-preset", "12", "-pix_fmt", "yuv420p", "-g", String(15 * SEGMENT_S), "-svtav1-params", "scd=0", ...hls, "-hls_segment_filename", "other/%d.m4s", "-hls_fmp4_init_filename", "init.mp4", "other/index.m3u8");
   captions(made);
   embedded(made);
   keyFrames(made);
+  told(made);
   writeFileSync(join(made, "index.m3u8"), multivariant(""));
   encrypt(made);
   try {
@@ -107,6 +111,27 @@ function keyFrames(made) {
   const list = readFileSync(join(made, "low", "index.m3u8"), "utf8").replace("#EXT-X-TARGETDURATION", "#EXT-X-I-FRAMES-ONLY\n#EXT-X-TARGETDURATION");
   const ranges = list.replace(/^(.*\.m4s)$/gm, (name) => `#EXT-X-BYTERANGE:${readFileSync(join(made, "low", name)).length}@0\n${name}`);
   writeFileSync(join(made, "low", "iframes.m3u8"), ranges);
+}
+
+/** The lower rung once more, with a message in front of each segment that is meant a second later: of version 0 and 1 by turns. */
+function told(made) {
+  mkdirSync(join(made, "told"));
+  const number = (value, bytes = 4) => Buffer.from(BigInt(value).toString(16).padStart(2 * bytes, "0"), "hex");
+  const text = (value) => Buffer.from(`${value}\0`);
+  const list = readFileSync(join(made, "low", "index.m3u8"), "utf8");
+  for (let at = 0; existsSync(join(made, "low", `${at}.m4s`)); at++) {
+    const frame = Buffer.concat([Buffer.from([3]), text("where"), Buffer.from(`<b>segment</b> ${at}`)]);
+    const tag = Buffer.concat([Buffer.from("ID3\x04\0\0\0\0\0"), Buffer.from([frame.length + 10]), Buffer.from("TXXX"), number(frame.length), number(0, 2), frame]);
+    const names = [text("https://aomedia.org/emsg/ID3"), text("test")];
+    const fields = at % 2 === 0
+      ? [number(0), ...names, number(1000), number(1000), number(500), number(at)]
+      : [number(0x0100_0000), number(1000), number((SEGMENT_S * at + 1) * 1000, 8), number(0xffff_ffff), number(at), ...names];
+    const body = Buffer.concat([...fields, tag]);
+    writeFileSync(join(made, "told", `${at}.m4s`), Buffer.concat([number(body.length + 8), Buffer.from("emsg"), body, readFileSync(join(made, "low", `${at}.m4s`))]));
+  }
+  writeFileSync(join(made, "told", "init.mp4"), readFileSync(join(made, "low", "init.mp4")));
+  writeFileSync(join(made, "told", "only.m3u8"), list);
+  writeFileSync(join(made, "told", "index.m3u8"), '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=260000,CODECS="avc1.42c00d",RESOLUTION=320x180\nonly.m3u8\n');
 }
 
 /** A cue a second that says which one it is. */
@@ -204,7 +229,8 @@ function live(list, started, window) {
     ...there.slice(from).flatMap((segment, at) => [dated(from + at), ...segment]), ...(there.length === segments.length ? ["#EXT-X-ENDLIST"] : []), ""].join("\n");
 }
 /**
- * Serves the streams, `folders` (path to folder) and `pages` (path to text of HTML, or { type, body, headers }).
+ * Serves the streams, `folders` (path to folder) and `pages` (path to text of HTML, or { type, body, headers }; with
+ * `endless` that text follows and follows).
  * `/live/<name>/…` begins
  * with so many seconds when it is first asked for; `/window/<name>/…` is live too, with six segments. `broken` answers with a status what it is
  * given the path of; `posted` gets path, headers and body of what is posted, and says with what status it is answered (and the body comes back).
@@ -228,6 +254,13 @@ export async function serveContent({ folders = {}, pages = {}, begun = 24, broke
     const status = broken(pathname);
     if (status) return send(status, "text/plain", "");
     const page = pages[pathname];
+    if (page?.endless) {
+      response.writeHead(200, { "access-control-allow-origin": "*", "content-type": page.type });
+      response.write(page.body);
+      const chunk = Buffer.from(page.endless.repeat(Math.ceil(65_536 / page.endless.length)));
+      const more = () => { while (!response.destroyed && response.write(chunk)); };
+      return response.on("drain", more) && more();
+    }
     if (page) return typeof page === "string" ? send(200, TYPES[".html"], page) : send(200, page.type ?? TYPES[extname(pathname)] ?? TYPES[".html"], page.body, page.headers);
     const moving = /^\/(live|window)\/(\w+)\/(.*)$/.exec(pathname);
     const name = moving?.[1] + moving?.[2];

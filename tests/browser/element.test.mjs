@@ -34,6 +34,18 @@ before(async () => {
       "/locked": element('src="/vod/locked/index.m3u8" autoplay'),
       "/own": element('src="/vod/indexed.mp4" autoplay'),
       "/spoken": element('src="/vod/spoken/index.m3u8" autoplay'),
+      "/endless": element('src="/endless.m3u8" autoplay'),
+      "/endless.m3u8": { type: "application/vnd.apple.mpegurl", body: "#EXTM3U\n#EXT-X-TARGETDURATION:2\n", endless: "#EXTINF:2,\n/vod/low/0.m4s\n" },
+      "/grows": element('src="/grows.m3u8" autoplay'),
+      "/grows.m3u8": { body: `#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI="/vod/low/init.mp4"\n${["/vod/low/0.m4s", "/grows.m4s", "/vod/low/2.m4s"].map((uri) => `#EXTINF:2,\n${uri}\n`).join("")}#EXT-X-ENDLIST\n` },
+      "/grows.m4s": { type: "video/mp4", body: "", endless: "\0" },
+      "/hostile": element('src="/hostile.m3u8" autoplay'),
+      "/hostile.m3u8": { body: '#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="<img src=x onerror=alert(1)>",LANGUAGE="<script>",URI="javascript:alert(2)"\n#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="s",NAME="</style><b id=in>",LANGUAGE="en",URI="data:text/html,<b>"\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1.42c00d,mp4a.40.2\\"><b>",RESOLUTION=99999x99999,AUDIO="a",SUBTITLES="s"\nfile:///etc/passwd\n' },
+      "/sleepy": element('src="/live/sleepy/index.m3u8" autoplay'),
+      "/mixed": element('src="/mixed.m3u8" autoplay'),
+      "/mixed.m3u8": { body: '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=100000,CODECS="zzz1.1",RESOLUTION=64x36\n/none.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=300000,CODECS="avc1.42c00d",RESOLUTION=320x180\n/switch.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=9000000,CODECS="dvh1.05.06",RESOLUTION=3840x2160\n/none.m3u8\n' },
+      "/switch.m3u8": { body: `#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI="/vod/low/init.mp4"\n#EXTINF:2,\n/vod/low/0.m4s\n#EXTINF:2,\n/vod/low/1.m4s\n#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI="/vod/other/init.mp4"\n#EXTINF:2,\n/vod/other/0.m4s\n#EXTINF:2,\n/vod/other/1.m4s\n#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI="/vod/low/init.mp4"\n#EXTINF:2,\n/vod/low/2.m4s\n#EXT-X-ENDLIST\n` },
+      "/told": element('src="/vod/told/index.m3u8" autoplay'),
       "/middle": element('src="/vod/index.m3u8" start-time="21.5" autoplay'),
       "/early": element('src="/live/a/index.m3u8" start-time="0" autoplay'),
       "/later": element('src="/vod/index.m3u8" preload="none"'),
@@ -174,6 +186,32 @@ test("captions inside the pictures are found, and shown at their time", { timeou
   assert.ok(site.asked.includes("/player/tidegate-captions.js"));
 });
 
+test("messages inside media reach the page with their picture, once, and as texts", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/told");
+  await ask(page, "(globalThis.heard = [], p.addEventListener('timedmetadata', ({ detail }) => heard.push({ ...detail, data: detail.data.length, at: p.currentTime })), undefined)");
+  await until(page, "heard.length >= 3 && p.currentTime > 5.2");
+  const heard = await ask(page, "heard");
+  assert.deepEqual(heard.slice(0, 3).map(({ id, value, scheme, duration, frames }) => [id, value, scheme, duration, frames]),
+    [0, 1, 2].map((at) => [at, "test", "https://aomedia.org/emsg/ID3", at % 2 ? 0 : 0.5, [{ id: "TXXX", description: "where", text: `<b>segment</b> ${at}` }]]));
+  for (const { id, start, at } of heard) {
+    // The list begins with 0, whatever the media says.
+    assert.ok(Math.abs(start - (2 * id + 1)) < 0.2, `message ${id} is meant for ${start} s`);
+    assert.ok(at > start - 0.1 && at < start + 1.5, `message ${id} of ${start} s was heard at ${at} s`);
+  }
+  assert.equal(await ask(page, "[...p.textTracks].filter(({ label }) => label === 'emsg').length"), 1);
+  assert.equal(await ask(page, "p.shadowRoot.querySelectorAll('b').length"), 0);
+});
+
+test("a server that names the most it wants to carry is obeyed, but not against the viewer", { timeout: 60_000 }, async (t) => {
+  const own = await serveContent({ folders: { "/player/": dist }, pages: { "/favicon.ico": { type: "image/x-icon", body: "" }, "/": element('src="/vod/index.m3u8" autoplay') }, headers: { "cmsd-dynamic": '"origin";mb=9000,"edge, near";etp=90000;mb=300' } });
+  const page = await visitPage(t, browser, own.origin);
+  t.after(() => own.close());
+  await until(page, "p.decisions?.().length >= 6");
+  assert.deepEqual(await ask(page, "[p.stats.rung, p.videoHeight, p.decisions().some(({ to }) => to > 0)]"), [0, 180, true], "the decisions want more, and are not followed");
+  await ask(page, "(p.videoRenditions.selectedIndex = 1, undefined)");
+  await until(page, "p.stats.rung === 1");
+});
+
 test("a recording that is encrypted with AES-128 is played, with values given and by number", { timeout: 60_000 }, async (t) => {
   const page = await visit(t, "/locked");
   await until(page, "p.currentTime > 1");
@@ -238,6 +276,57 @@ test("errors have a type, and loading again mends what can be mended", { timeout
   await until(offline, "p.status === 'offline'");
 });
 
+test("another codec behind a discontinuity is decoded, and rungs that the browser cannot play are no rungs", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/mixed");
+  await until(page, "p.currentTime > .5");
+  assert.deepEqual(await ask(page, "[...p.videoRenditions].map(({ height }) => height)"), [180]);
+  await until(page, "p.ended", 40_000);
+  const [end, shown] = await ask(page, "[p.currentTime, p.getVideoPlaybackQuality().totalVideoFrames]");
+  assert.ok(Math.abs(end - 10) < 0.5, `it ends at ${end} s`);
+  assert.ok(shown > 120, `${shown} pictures of 150`);
+});
+
+test("a storm of seeks ends where the last one led, and asks for no more than it needs", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/auto");
+  await until(page, "p.currentTime > .5");
+  const before = site.asked.length;
+  await ask(page, `(async () => { for (let n = 0; n < 60; n++) { p.currentTime = (n * 17.3) % 58; await new Promise((resolve) => setTimeout(resolve, n % 7 * 5)); } p.currentTime = 31; })()`);
+  await until(page, "p.currentTime > 32 && p.currentTime < 36 && !p.seeking && p.status === 'playing'");
+  const asked = site.asked.length - before;
+  t.diagnostic(`${asked} requests for 61 seeks`);
+  assert.ok(asked < 61 * 6, `${asked} requests`);
+});
+
+test("a tab that sleeps goes on near live when it wakes", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/sleepy");
+  await until(page, "p.currentTime > 1 && p.stats.live");
+  const client = await page.context().newCDPSession(page);
+  await client.send("Page.setWebLifecycleState", { state: "frozen" });
+  await new Promise((resolve) => setTimeout(resolve, 12_000));
+  await client.send("Page.setWebLifecycleState", { state: "active" });
+  const latency = "p.stats.edgeDistance - p.stats.target";
+  await until(page, `p.status === 'playing' && !p.seeking && p.readyState >= 3 && ${latency} < 4`);
+  const from = await ask(page, "p.currentTime");
+  await until(page, `p.currentTime > ${from} + 1`);
+});
+
+test("what never ends is cut off: a playlist is not had, a segment is passed over", { timeout: 120_000 }, async (t) => {
+  const endless = await visit(t, "/endless");
+  await until(endless, "p.status === 'offline'", 60_000);
+  const page = await visit(t, "/grows", /413/);
+  await until(page, "p.currentTime > 4.3 && p.status === 'playing'", 90_000);
+  assert.ok((await ask(page, "performance.memory?.usedJSHeapSize ?? 0")) < 300 << 20);
+});
+
+test("nothing that a playlist says becomes markup or runs", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/hostile", /./);
+  page.on("dialog", (dialog) => assert.fail(`a dialog: ${dialog.message()}`));
+  await ask(page, "(p.setAttribute('controls', ''), undefined)");
+  await until(page, "p.error || p.status === 'offline' || p.audioTracks.length", 45_000);
+  await page.waitForTimeout(2_000);
+  assert.equal(await ask(page, "document.querySelectorAll('img, b, script:not([src])').length + p.shadowRoot.querySelectorAll('img, b, script').length"), 0);
+});
+
 test("a server that fails for a while costs a wait and a word, and the picture goes on", { timeout: 120_000 }, async (t) => {
   const page = await visit(t, "/window2", /503/);
   await until(page, "p.currentTime > 1");
@@ -263,6 +352,41 @@ test("where script cannot feed the element the browser's own HLS takes over", { 
   assert.equal(await ask(page, "p.streamType"), "on-demand");
   await ask(page, "p.remove()");
   assert.equal(await page.evaluate(() => document.querySelectorAll("video").length), 0);
+});
+
+test("a browser that manages its media source is fed, and hands the playlist to another screen", { timeout: 90_000 }, async (t) => {
+  const managed = async (hls) => {
+    const page = await browser.newPage();
+    t.after(() => page.close());
+    await page.addInitScript((hls) => {
+      globalThis.ManagedMediaSource = MediaSource;
+      delete globalThis.MediaSource;
+      if (!hls) return;
+      globalThis.WebKitPlaybackTargetAvailabilityEvent = Event;
+      const own = HTMLMediaElement.prototype.canPlayType;
+      HTMLMediaElement.prototype.canPlayType = function (type) { return type === "application/vnd.apple.mpegurl" ? "maybe" : own.call(this, type); };
+    }, hls);
+    await page.goto(`${site.origin}/auto`);
+    await until(page, "p.currentTime > 1 && p.status === 'playing'");
+    return page;
+  };
+  const alone = await managed(false);
+  assert.deepEqual(await ask(alone, "[p.video.disableRemotePlayback, p.video.querySelectorAll('source').length]"), [true, 0]);
+  const page = await managed(true);
+  assert.deepEqual(await ask(page, "[p.video.disableRemotePlayback, ...[...p.video.querySelectorAll('source')].map(({ type, src }) => type === 'video/mp4' ? src.split(':')[0] : new URL(src).pathname)]"), [false, "blob", "/vod/index.m3u8"]);
+  // Another screen has taken it: nothing more is asked for here.
+  const wireless = (is) => page.evaluate((is) => {
+    const { video } = document.getElementById("p");
+    video.webkitCurrentPlaybackTargetIsWireless = is;
+    video.dispatchEvent(new Event("webkitcurrentplaybacktargetiswirelesschanged"));
+  }, is);
+  await wireless(true);
+  await page.waitForTimeout(500);
+  const before = site.asked.length;
+  await page.waitForTimeout(1_500);
+  assert.equal(site.asked.length, before);
+  await wireless(false);
+  await until(page, "p.stats && p.currentTime > 1 && p.status === 'playing' && p.video.querySelectorAll('source').length === 2");
 });
 
 test("a browser that keeps little goes on with little", { timeout: 60_000 }, async (t) => {

@@ -129,6 +129,35 @@ test("a live stream is followed by the clock that it names", { timeout: 60_000 }
   assert.equal(stalls, 0);
 });
 
+test("sequences of parts become parts, as far as the clock says that they are there", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/world");
+  const text = readFileSync(new URL("../../functions/core/dash/src/golden/low_latency.mpd", import.meta.url), "utf8").replace(/<UTCTiming[^>]*>/, "");
+  const at = (s, text, asked = "https://media.example/a/low-latency.mpd#video 0 source") => page.evaluate(async ([now, text, asked]) => {
+    const { Mpd } = await import("/player/npm/mpd.js");
+    Date.now = () => now;
+    const began = performance.now();
+    const list = await new Mpd(false).playlist(asked, "https://media.example/a/low-latency.mpd", text);
+    return { list, lines: list.split("\n"), ms: performance.now() - began };
+  }, [Date.parse("2026-09-21T14:13:20Z") + s * 1000, text, asked]);
+  const newest = ({ lines }) => lines.slice(-5).filter((line) => line && !line.includes("DATE-TIME")).map((line) => line.replace("https://media.example/a/source/", ""));
+  const open = await at(40.9, text);
+  assert.match(open.list, /CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=1\.336\n/, "what comes late to the list is taken off");
+  assert.match(open.list, /PART-TARGET=0\.500000\n/);
+  assert.equal(open.lines.filter((line) => line.startsWith("#EXT-X-PART:")).length, 7 * 4 + 1);
+  assert.equal(open.lines.filter((line) => line.includes("INDEPENDENT=YES")).length, 8);
+  assert.deepEqual(newest(open).slice(-2), ['#EXT-X-PART:DURATION=0.500000,URI="20.0.m4s",INDEPENDENT=YES', '#EXT-X-PRELOAD-HINT:TYPE=PART,URI="20.1.m4s"']);
+  // The MPD may be as old as it says: the next segment begins where this one ends, since all are alike.
+  assert.deepEqual(newest(await at(42.3, text)).slice(-2), ["20.0.m4s", '#EXT-X-PRELOAD-HINT:TYPE=PART,URI="21.0.m4s"']);
+  assert.deepEqual(newest(await at(42.8, text)).slice(-1), ['#EXT-X-PRELOAD-HINT:TYPE=PART,URI="21.1.m4s"']);
+  // Where they are not, the list waits for the MPD.
+  const uneven = text.replace('<S t="780000" d="60000" r="7" k="4"/>', '<S t="780000" d="60000" r="5" k="4"/><S t="1140000" d="45000" k="3"/><S t="1185000" d="60000" k="4"/>');
+  assert.deepEqual(newest(await at(45, uneven)).slice(-2), ['#EXT-X-PART:DURATION=0.500000,URI="20.3.m4s"', '#EXT-X-PRELOAD-HINT:TYPE=PART,URI="21.0.m4s"']);
+  for (const hostile of ['<S t="0" d="1" r="-1" k="4000000000"/>', '<S t="0" d="60000" r="99999999" k="99999999"/>', '<S t="x" d="-5" k="-1"/>', '<S t="780000" d="60000" r="7" k="0"/>']) {
+    const { lines, ms } = await at(41, text.replace(/<S t="780000"[^>]*>/, hostile));
+    assert.ok(lines.length < 60_000 && ms < 5_000, `${hostile}: ${lines.length} lines in ${ms} ms`);
+  }
+});
+
 test("manifests of the world become lists with rungs and segments", { timeout: 60_000 }, async (t) => {
   const files = existsSync(world) ? readdirSync(world, { recursive: true }).filter((name) => name.endsWith(".mpd")) : [];
   if (files.length === 0) return t.skip("shared/playlists is not here");

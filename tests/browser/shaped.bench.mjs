@@ -1,6 +1,6 @@
-// Players over recordings of real links: ours, hls.js and Shaka on the same live stream, at the same time of the recording, one
-// after the other. Every player is asked for the same distance from live.
-//   node tests/browser/shaped.bench.mjs [--seconds 60] [--latency 2.5] [--scale 1] [--players tidegate,hls.js,shaka] RECORDING.csv …
+// Players over recordings of real links: ours, hls.js, Shaka and dash.js on the same live stream, at the same time of the recording, one
+// after the other. Every player is asked for the same distance from live; dash.js by the low-latency MPD, the others by HLS.
+//   node tests/browser/shaped.bench.mjs [--seconds 60] [--latency 2.5] [--scale 1] [--players tidegate,hls.js,shaka,dash.js] RECORDING.csv …
 // With --clean in place of recordings the link is not limited: that compares start-up and latency.
 import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -18,7 +18,7 @@ const option = (name, otherwise) => {
 const seconds = Number(option("seconds", "60"));
 const latency = Number(option("latency", "2.5"));
 const scale = Number(option("scale", "1"));
-const wanted = option("players", "tidegate,hls.js,shaka").split(",");
+const wanted = option("players", "tidegate,hls.js,shaka,dash.js").split(",");
 const links = args.includes("--clean") ? [["clean", { bps: () => 1e9, rttMs: 0 }]] : args.map((path) => [basename(path), trace(path, scale)]);
 if (links.length === 0) throw new Error("name recordings of links, or --clean");
 
@@ -44,6 +44,12 @@ hls.loadSource("${address}"); hls.attachMedia(document.querySelector("video"));<
 (async () => { shaka.polyfill.installAll(); const player = new shaka.Player(); await player.attach(document.querySelector("video"));
 player.configure({ streaming: { lowLatencyMode: true, liveSync: { enabled: true, targetLatency: ${latency} } } });
 await player.load("${address}"); })();</script>`);
+    case "dash.js":
+      return page(`${video}<script src="/dash.js"></script><script>
+const player = dashjs.MediaPlayer().create();
+player.initialize(document.querySelector("video"), null, true);
+player.updateSettings({ streaming: { delay: { liveDelay: ${latency} }, liveCatchup: { enabled: true } } });
+player.attachSource("${address.replace("index.m3u8", "low-latency.mpd")}");</script>`);
     default:
       throw new Error(`there is no player ${player}`);
   }
@@ -93,6 +99,7 @@ try {
         ...ours,
         ...script("/hls.js", "node_modules/hls.js/dist/hls.js"),
         ...script("/shaka.js", "node_modules/shaka-player/dist/shaka-player.compiled.js"),
+        ...script("/dash.js", "node_modules/dashjs/dist/modern/umd/dash.all.min.js"),
         "/favicon.ico": { type: "image/x-icon", body: "" },
       });
       const tab = await browser.newPage({ viewport: { width: 1280, height: 800 } });

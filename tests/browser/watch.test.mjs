@@ -73,6 +73,35 @@ test("what an owner says of a moment reaches the page with its picture", { timeo
   assert.ok(Math.abs(range.shown - range.startDate) < 1_500, "with the picture, and not with the playlist");
 });
 
+test("our low-latency MPD is played by its parts, near the live edge", { timeout: 90_000 }, async (t) => {
+  const tab = await browser.newPage({ viewport: { width: 640, height: 480 } });
+  t.after(() => tab.close());
+  const asked = [];
+  tab.on("request", (request) => asked.push(new URL(request.url()).pathname));
+  await tab.goto(platform.watch);
+  await tab.evaluate(() => {
+    document.body.replaceChildren(Object.assign(document.createElement("tidegate-player"), { id: "dash", muted: true, autoplay: true, src: "/live/demo/low-latency.mpd" }));
+  });
+  const holds = (text) => tab.waitForFunction((text) => new Function("p", `return ${text}`)(document.getElementById("dash")), text, { timeout: 45_000, polling: 100 });
+  await holds("p.currentTime > 0 && p.stats?.latency && p.status === 'playing'");
+  // The first seconds are for the player to find its distance.
+  await tab.waitForTimeout(4_000);
+  asked.length = 0;
+  const from = await tab.evaluate(() => document.getElementById("dash").currentTime);
+  const seen = summary(await watch(tab, 10));
+  const { moved, stats } = await tab.evaluate((from) => {
+    const p = document.getElementById("dash");
+    return { moved: p.currentTime - from, stats: p.stats };
+  }, from);
+  const of = (pattern) => asked.filter((path) => pattern.test(path)).length;
+  t.diagnostic(`${JSON.stringify(seen)}, ${stats.stalls} stalls, target ${stats.target}, ${of(/\.mpd$/)} MPDs, ${of(/\/\d+\.\d+\.m4s$/)} parts`);
+  assert.ok(moved > 7, `${moved} s in 10`);
+  assert.ok(of(/\/\d+\.\d+\.m4s$/) > 20 && of(/\/\d+\.m4s$/) === 0, "pictures and sound come in parts");
+  assert.ok(of(/\.mpd$/) <= 20, "the MPD is asked for as often as it says, and by both tracks together");
+  // The bar is that of LL-HLS; here it is only that it is no segment behind.
+  assert.ok(seen.p50 < 4_000, `p50 is ${seen.p50} ms`);
+});
+
 test("over the bar of a clip there are pictures of its moments, out of the stream's key frames", { timeout: 60_000 }, async (t) => {
   const tab = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   t.after(() => tab.close());

@@ -1,5 +1,5 @@
 import type { DetailedHTMLProps, HTMLAttributes, ReactElement, Ref } from "react";
-import type { DateRange, TidegatePlayer as Element } from "./types/index.js";
+import type { DateRange, Message, TidegatePlayer as Element } from "./types/index.js";
 
 export interface TidegatePlayerProps extends Omit<HTMLAttributes<Element>, "ref"> {
   ref?: Ref<Element>;
@@ -19,6 +19,7 @@ export interface TidegatePlayerProps extends Omit<HTMLAttributes<Element>, "ref"
   onstatuschange?: (event: CustomEvent) => void;
   onlevelchange?: (event: CustomEvent<{ rung: number; rungs: number; bandwidth: number; height: number }>) => void;
   ondaterange?: (event: CustomEvent<DateRange>) => void;
+  ontimedmetadata?: (event: CustomEvent<Message>) => void;
   onstreamended?: (event: CustomEvent) => void;
   onplaybackerror?: (event: CustomEvent<{ reason: string; cause?: unknown }>) => void;
 }

@@ -46,6 +46,17 @@ export function encode(keys: Keys): string {
 
 const hundreds = (value: number) => Math.round(value / 100) * 100;
 
+/**
+ * What the server next to the viewer says in CMSD-Dynamic (CTA-5006): what it expects to carry (`etp`), and the most that it wants to (`mb`), in
+ * bit/s; NaN where it says nothing.
+ */
+export function readCmsd(header: string): [expected: number, most: number] {
+  // Each server adds itself at the end. Its name is a text, in which anything may stand.
+  const last = header.replace(/"(?:[^"\\]|\\.)*"/g, "").split(",").at(-1) ?? "";
+  const [expected = NaN, most = NaN] = ["etp", "mb"].map((name) => Number(new RegExp(`;\\s*${name}=(\\d{1,9})(?![\\d.])`).exec(last)?.[1]) * 1000 || NaN);
+  return [expected, most];
+}
+
 /** What is told with every request and event. */
 export function common(stats: EngineStats | undefined, session: string, content: string | undefined): Keys {
   const live = stats?.live ? (stats.target !== null && stats.target < 4 ? "ll" : "l") : "v";

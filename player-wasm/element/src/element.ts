@@ -288,6 +288,9 @@ export class TidegatePlayer extends Base {
       case "daterange":
         this.#say("daterange", event.range);
         break;
+      case "message":
+        this.#say("timedmetadata", event.message);
+        break;
       case "playing":
         this.#restarts = 0;
         this.#become("playing");

@@ -2,6 +2,7 @@
 
 import type { DateRange } from "./dateranges.js";
 import type { ErrorReason } from "./errors.js";
+import type { Message } from "./messages.js";
 
 /** 0 is video (or video with sound), 1 is sound, 2 is captions. */
 export type Track = 0 | 1 | 2;
@@ -71,6 +72,8 @@ export const enum Told {
   /** place or NaN */
   Text,
   Tick,
+  /** what a server expects to carry, and the most that it wants to, in bit/s or NaN */
+  Advised,
 }
 
 /** What `Engine.ask` answers. */
@@ -91,6 +94,7 @@ export type EngineEvent =
   | { name: "level"; rung: number; rungs: number; bandwidth: number; height: number }
   | { name: "seekable"; from: number; to: number; live: boolean }
   | { name: "daterange"; range: DateRange }
+  | { name: "message"; message: Message }
   | { name: "error"; reason: ErrorReason; cause?: unknown };
 
 /** Figures of the engine; times in s, rates in bit/s, `null` where something is not known. */

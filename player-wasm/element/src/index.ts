@@ -13,6 +13,7 @@ export type { ErrorReason, PlayerError } from "./errors.js";
 export type { KeySystem, KeySystems, LicenseRequest } from "./licenses.js";
 export type { AudioTrack, AudioTrackList, VideoRendition, VideoRenditionList } from "./lists.js";
 export type { DateRange } from "./dateranges.js";
+export type { Message } from "./messages.js";
 export { type EngineSource, engineKind, setEngine } from "./load.js";
 
 TidegatePlayer.makeControls = makeControls;

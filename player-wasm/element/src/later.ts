@@ -1,5 +1,5 @@
-// What few viewers need (DASH, pictures over the bar, the panel of decisions) lies in a script beside this one, and is asked for when it is
-// needed first.
+// What few viewers need (DASH, pictures over the bar, messages inside media, the panel of decisions) lies in a script beside this one, and is
+// asked for when it is needed first.
 
 import type { Extras } from "./extras.js";
 import { loadScript } from "./load.js";
@@ -26,6 +26,7 @@ export function laterMpd(credentials: boolean): MpdReader {
   return {
     reads: isMpd,
     get undated() { return reader?.undated ?? false; },
+    ahead: (asked) => reader?.ahead(asked),
     async playlist(...about) {
       const { makeMpd } = await extras();
       reader ??= makeMpd(credentials);

@@ -10,7 +10,7 @@ export interface EngineSource {
   script?: string | URL;
   /** Address of what reads captions inside pictures. */
   captions?: string | URL;
-  /** Address of what few viewers need: DASH, pictures over the bar, the panel of decisions. */
+  /** Address of what few viewers need: DASH, pictures over the bar, messages inside media, the panel of decisions. */
   extras?: string | URL;
 }
 

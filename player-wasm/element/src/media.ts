@@ -15,9 +15,41 @@ function sourceType(): typeof MediaSource | undefined {
   return scope.MediaSource ?? scope.ManagedMediaSource;
 }
 
+const HLS = "application/vnd.apple.mpegurl";
+/** An init segment says within these what it is for. */
+const HEAD_BYTES = 4096;
+/** A browser wants the whole name of a codec and looks at its family alone. */
+const NAMES: Record<string, string> = { av01: "av01.0.08M.08", avc1: "avc1.640028", avc3: "avc3.640028", hev1: "hev1.1.6.L120.B0", hvc1: "hvc1.1.6.L120.B0", vp09: "vp09.00.40.08", mp4a: "mp4a.40.2", Opus: "opus", fLaC: "flac" };
+
 /** Whether script can feed the element; where it cannot, the browser may play HLS by itself. */
 export function isPlayableByParts(): boolean {
   return sourceType() !== undefined;
+}
+
+/** A multivariant playlist without what this browser says that it cannot play; as it is where nothing would be left. */
+export function playable(list: string): string {
+  const Source = sourceType();
+  let [plays, any] = [true, false];
+  const kept = list.split("\n").filter((line) => {
+    const own = plays;
+    if (line.startsWith("#EXT-X-STREAM-INF:")) {
+      const codecs = /[:,]\s*CODECS="([^"]*)"/.exec(line)?.[1];
+      plays = !codecs || Source?.isTypeSupported(`video/mp4; codecs="${codecs}"`) === true;
+      any ||= plays;
+      return plays;
+    }
+    // The address of a variant is the next line that is no tag.
+    if (line.startsWith("#") || !line.trim()) return true;
+    plays = true;
+    return own;
+  });
+  return any ? kept.join("\n") : list;
+}
+
+/** The first sample entry of an init segment, which says which decoder it is for. */
+function entryOf(bytes: Uint8Array): string | undefined {
+  const text = (from: number, to: number) => String.fromCharCode(...bytes.subarray(from, to));
+  return /ftyp|moov/.test(text(4, 8)) ? /stsd[^]{12}([\w-]{4})/.exec(text(0, HEAD_BYTES))?.[1] : undefined;
 }
 
 export class Media {
@@ -26,6 +58,9 @@ export class Media {
   #source: MediaSource | undefined;
   #url: string | undefined;
   #buffers: [SourceBuffer | undefined, SourceBuffer | undefined] = [undefined, undefined];
+  /** Their types, and what their init segments were for. */
+  #types: [string | undefined, string | undefined] = [undefined, undefined];
+  #entries: [string | undefined, string | undefined] = [undefined, undefined];
   /** What has to wait until no buffer is updating. */
   #later: (() => void)[] = [];
 
@@ -34,7 +69,8 @@ export class Media {
     this.#events = events;
   }
 
-  open(types: [string | undefined, string | undefined]): void {
+  /** `playlist` is what a screen that is sent the stream to plays by itself. */
+  open(types: [string | undefined, string | undefined], playlist?: string): void {
     this.close();
     const Source = sourceType();
     if (!Source || types.some((type) => type !== undefined && !Source.isTypeSupported(type))) {
@@ -44,7 +80,7 @@ export class Media {
     }
     const source = new Source();
     this.#source = source;
-    if (!("MediaSource" in globalThis)) this.#video.disableRemotePlayback = true;
+    this.#types = types;
     source.addEventListener(
       "sourceopen",
       () => {
@@ -60,14 +96,34 @@ export class Media {
       { once: true },
     );
     this.#url = URL.createObjectURL(source);
+    // AirPlay cannot be fed by script: Safari hands over the second source, and offers it only where there is one.
+    const hands = "WebKitPlaybackTargetAvailabilityEvent" in globalThis && playlist && this.#video.canPlayType(HLS);
+    if (hands) {
+      for (const [src, type] of [[this.#url, "video/mp4"], [playlist, HLS]] as const) this.#video.append(Object.assign(document.createElement("source"), { src, type }));
+      return;
+    }
+    if (!("MediaSource" in globalThis)) this.#video.disableRemotePlayback = true;
     this.#video.src = this.#url;
   }
 
   append(track: Track, bytes: Uint8Array<ArrayBuffer>, offset: number): void {
+    const entry = entryOf(bytes);
     this.#update(track, (buffer) => {
+      if (entry) this.#become(track as 0 | 1, buffer, entry);
       if (Math.abs(buffer.timestampOffset - offset) > 1e-6) buffer.timestampOffset = offset;
       buffer.appendBuffer(bytes);
     });
+  }
+
+  /** Another codec than before, in another rung or behind a discontinuity, takes the place of the one that it follows. */
+  #become(at: 0 | 1, buffer: SourceBuffer, entry: string): void {
+    const before = this.#entries[at] ?? entry;
+    const next = (this.#types[at] ?? "").replace(new RegExp(`${before.slice(0, 3)}[^,"]*`, "i"), NAMES[entry] ?? entry);
+    if (entry !== before) {
+      buffer.changeType(next);
+      this.#types[at] = next;
+    }
+    this.#entries[at] = entry;
   }
 
   remove(track: Track, from: number, to: number): void {
@@ -94,10 +150,12 @@ export class Media {
   close(): void {
     this.#later = [];
     this.#buffers = [undefined, undefined];
+    this.#entries = [undefined, undefined];
     this.#source = undefined;
     if (this.#url) {
       URL.revokeObjectURL(this.#url);
       this.#url = undefined;
+      for (const source of this.#video.querySelectorAll("source")) source.remove();
       this.#video.removeAttribute("src");
       this.#video.load();
     }

@@ -8,6 +8,33 @@ interface Segment {
   range?: string | undefined;
   start: number;
   duration: number;
+  /** Where it is a sequence of parts (`$SubNumber$`): how many, and the address of each. */
+  count?: number;
+  part?: (at: number) => string;
+  /** The same of the first part of what follows. */
+  next?: () => string;
+}
+
+/** The MPD as it was last had. */
+interface Known {
+  root: Element;
+  url: string;
+  from: string;
+  /** When, by the steady clock. */
+  at: number;
+}
+
+/** The end of a list of parts: the newest segment, and how far it is there. */
+interface Tail {
+  number: number;
+  /** When it began, in ms of this machine's wall clock. */
+  began: number;
+  /** Length of a part in ms, and how many make the segment. */
+  length: number;
+  count: number;
+  there: number;
+  /** How long an MPD may be used, in ms. */
+  stays: number;
 }
 
 /** A period on the time of the presentation, in s. */
@@ -36,6 +63,21 @@ const MAX_INDEX = 1 << 20;
 const WINDOW_S = 7_200;
 /** Two lists mean the same segment where it starts within this many seconds. */
 const SAME_S = 0.02;
+/** Segments by parts that are listed, and parts of one: a claim of more is none that anybody makes. */
+const MAX_SEQUENCES = 400;
+const MAX_PARTS = 60;
+/** A part is taken for there when it has been complete for this share of its length, at most this long: until then the request for the next is early. */
+const LATE_SHARE = 0.4;
+const LATE_S = 0.2;
+/** Where segments are all alike, this many are taken to follow those that an MPD has. */
+const MAX_AHEAD = 2;
+const ALIKE = 0.05;
+/** An MPD that was just had is not asked for again. */
+const FRESH_MS = 1_000;
+const STAYS_S = 2;
+/** What is overdue is looked for again after half as long, but not sooner. */
+const MIN_PAUSE_MS = 100;
+const PATIENCE_MS = 10_000;
 /** Sound above this many bit/s is taken only where there is no other. */
 const SOUND_BPS = 200_000;
 const KINDS = ["video", "audio", "text"] as const;
@@ -47,7 +89,7 @@ export function isMpd(text: string): boolean {
 }
 
 /** What is asked of a reader. */
-export type MpdReader = Pick<Mpd, "reads" | "playlist"> & { readonly undated: boolean };
+export type MpdReader = Pick<Mpd, "reads" | "playlist"> & { readonly undated: boolean; ahead(asked: string): ReturnType<Mpd["ahead"]> | undefined };
 
 export class Mpd {
   #credentials: RequestCredentials;
@@ -57,6 +99,9 @@ export class Mpd {
   #periods = new Map<string, number>();
   #indexes = new Map<string, Promise<Segment[]>>();
   #clock: Promise<number> | undefined;
+  #known: Known | undefined;
+  #asking: Promise<boolean> | undefined;
+  #tails = new Map<string, Tail>();
   /** Nothing says when it was made: dates in the lists count from 1970. */
   undated = false;
 
@@ -68,32 +113,76 @@ export class Mpd {
 
   /** The playlist that stands for what was asked for: `asked` ends in `#` and a representation, or is the address of the whole. */
   async playlist(asked: string, from: string, text: string): Promise<string> {
-    const document = new DOMParser().parseFromString(text, "application/xml");
-    const root = document.documentElement;
-    if (root.localName !== "MPD" || document.querySelector("parsererror")) return "";
-    const hash = asked.indexOf("#");
-    const base = resolved(from, root);
-    if (hash < 0) return multivariant(periodsOf(root), asked, isDynamic(root));
-    return this.#media(root, base, decodeURIComponent(asked.slice(hash + 1)));
+    const root = parsed(text);
+    if (!root) return "";
+    this.#known = { root, url: plain(asked), from, at: performance.now() };
+    const name = nameOf(asked);
+    if (name === undefined) return multivariant(periodsOf(root), asked, isDynamic(root));
+    return this.#media(this.#known, name);
   }
 
-  async #media(root: Element, base: string, name: string): Promise<string> {
+  /**
+   * What is asked for, with the address that it is from, out of the MPD that is known: at once, or when the clock says that the part that is
+   * waited for (`_HLS_msn`, `_HLS_part`) is there. Nothing where the MPD has to be asked for as anything else.
+   */
+  async ahead(asked: string): Promise<[string, string] | undefined> {
+    const name = nameOf(asked);
+    const [, msn, part] = (/[?&]_HLS_msn=(\d+)&_HLS_part=(\d+)/.exec(asked) ?? []).map(Number);
+    while (this.#known && name !== undefined) {
+      const known = this.#known;
+      const list = await this.#media(known, name);
+      const tail = this.#tails.get(name);
+      const age = performance.now() - known.at;
+      const still = !isDynamic(known.root) || age < (tail?.stays ?? FRESH_MS);
+      if (!tail || msn === undefined || part === undefined) return still ? [known.from, list] : undefined;
+      const after = tail.number - msn || tail.there - part;
+      if (after > 0 && still) return [known.from, list];
+      const due = tail.began + ((msn - tail.number) * tail.count + part + 1) * tail.length + late(tail.length / 1000) * 1000 - Date.now();
+      const rest = Math.min(tail.stays, Math.max(MIN_PAUSE_MS, due < 0 ? -due / 2 : tail.stays)) - age;
+      if (rest > 0) await new Promise((resolve) => setTimeout(resolve, due > 0 ? Math.min(due, rest) : rest));
+      else if (!(await this.#again(known))) return undefined;
+    }
+    return undefined;
+  }
+
+  /** Gets the MPD anew, once for all who wait for it. */
+  #again(known: Known): Promise<boolean> {
+    const get = async () => {
+      const response = await fetch(known.url, { credentials: this.#credentials, cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
+      const root = parsed(await response.text());
+      if (!response.ok || !root) return false;
+      this.#known = { ...known, root, from: response.url || known.from, at: performance.now() };
+      return true;
+    };
+    this.#asking ??= get().catch(() => false).finally(() => (this.#asking = undefined));
+    return this.#asking;
+  }
+
+  async #media({ root, from }: Known, name: string): Promise<string> {
+    const base = resolved(from, root);
     const dynamic = isDynamic(root);
-    const begun = Date.parse(root.getAttribute("availabilityStartTime") ?? "");
-    const born = Number.isNaN(begun) ? 0 : begun;
-    this.undated = Number.isNaN(begun);
-    const now = dynamic ? (Date.now() + (await (this.#clock ??= this.#ahead(root, base))) - born) / 1000 : Number.POSITIVE_INFINITY;
+    const birth = Date.parse(root.getAttribute("availabilityStartTime") ?? "");
+    const born = Number.isNaN(birth) ? 0 : birth;
+    this.undated = Number.isNaN(birth);
+    const ahead = dynamic ? await (this.#clock ??= this.#offset(root, base)) : 0;
+    const now = dynamic ? (Date.now() + ahead - born) / 1000 : Number.POSITIVE_INFINITY;
+    const all = seconds(root.getAttribute("mediaPresentationDuration"));
+    const over = !dynamic || (all !== undefined && !root.hasAttribute("minimumUpdatePeriod") && now > all);
+    const begun = periodsOf(root).filter((period) => period.start <= now);
     const stays = seconds(root.getAttribute("timeShiftBufferDepth")) ?? WINDOW_S;
     const lines: string[] = [];
     const starts: number[] = [];
     let longest = 1;
+    let longestPart = 0;
+    let tail: Omit<Tail, "number"> | undefined;
     let first: number | undefined;
-    for (const period of periodsOf(root)) {
+    for (const period of begun) {
       const source = find(period, base, name);
-      if (!source || period.start > now) continue;
+      if (!source) continue;
       const init = initOf(source);
-      const all = await this.#segments(source, now - period.start, stays);
-      const segments = all.filter(({ start }) => !dynamic || period.start + start > now - stays - 60).slice(-MAX_SEGMENTS);
+      const newest = !over && period === begun.at(-1);
+      const made = await this.#segments(source, now - period.start, stays, newest);
+      const segments = made.filter(({ start }) => !dynamic || period.start + start > now - stays - 60).slice(-MAX_SEGMENTS);
       if (segments.length === 0) continue;
       const id = period.element.getAttribute("id") ?? String(period.start);
       if (!this.#periods.has(id)) this.#periods.set(id, this.#periods.size);
@@ -102,24 +191,49 @@ export class Mpd {
       if (init) lines.push(`#EXT-X-MAP:URI="${init.uri}"${init.range ? `,BYTERANGE="${init.range}"` : ""}`);
       if (source.around.some((element) => child(element, "ContentProtection"))) lines.push('#EXT-X-KEY:METHOD=SAMPLE-AES-CTR,URI="data:",KEYFORMAT="urn:mpeg:dash:mp4protection:2011"');
       let end = NaN;
-      for (const { uri, range, start, duration } of segments) {
+      const every = Number(attribute(source.around.flatMap((element) => children(element, "SegmentSequenceProperties")), "cadence")) || MAX_PARTS;
+      for (const [at, { uri, range, start, duration, count = 0, part, next }] of segments.entries()) {
         longest = Math.max(longest, duration);
+        const length = duration / (count || 1);
+        const last = newest && at === segments.length - 1;
+        // What another follows is there; of the newest, as much as the clock says.
+        const there = last ? Math.max(0, Math.min(count, Math.floor((now - period.start - start - late(length)) / length + 1e-6))) : count;
+        if (part) {
+          longestPart = Math.max(longestPart, length);
+          tail = { began: born - ahead + (period.start + start) * 1000, length: length * 1000, count, there, stays: (seconds(root.getAttribute("minimumUpdatePeriod")) ?? STAYS_S) * 1000 };
+          if (last && there === 0) {
+            lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${uri}"`);
+            break;
+          }
+        }
         // What is missing in a timeline shows in the dates.
         if (!(Math.abs(start - end) < SAME_S)) lines.push(`#EXT-X-PROGRAM-DATE-TIME:${new Date(born + Math.round((period.start + start) * 1000)).toISOString()}`);
         end = start + duration;
+        starts.push(period.start + start);
+        if (part) for (let sub = 0; sub < there; sub++) lines.push(`#EXT-X-PART:DURATION=${length.toFixed(6)},URI="${part(sub)}"${sub % every ? "" : ",INDEPENDENT=YES"}`);
+        if (part && last) {
+          lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${there < count ? part(there) : next?.()}"`);
+          continue;
+        }
         lines.push(`#EXTINF:${duration.toFixed(6)},`);
         if (range) lines.push(`#EXT-X-BYTERANGE:${range}`);
         lines.push(uri);
-        starts.push(period.start + start);
       }
     }
-    const all = seconds(root.getAttribute("mediaPresentationDuration"));
-    const over = !dynamic || (all !== undefined && !root.hasAttribute("minimumUpdatePeriod") && now > all);
-    const delay = seconds(root.getAttribute("suggestedPresentationDelay"));
+    const oldest = this.#number(name, starts);
+    const parts = !over && tail && longestPart > 0;
+    if (tail && parts) this.#tails.set(name, { ...tail, number: oldest + starts.length - (tail.there > 0 ? 1 : 0) });
+    else this.#tails.delete(name);
+    const delay = wishedDelay(root);
+    // Parts are listed late: where to play is to be counted from when they were there.
+    const control = parts
+      ? `CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=${Math.max(2 * longestPart, (delay ?? 3 * longestPart) - late(longestPart)).toFixed(3)}`
+      : delay && `HOLD-BACK=${delay}`;
     return [
       "#EXTM3U", "#EXT-X-VERSION:8", `#EXT-X-TARGETDURATION:${Math.ceil(longest)}`,
-      ...(dynamic ? [] : ["#EXT-X-PLAYLIST-TYPE:VOD"]), ...(delay ? [`#EXT-X-SERVER-CONTROL:HOLD-BACK=${delay}`] : []),
-      `#EXT-X-MEDIA-SEQUENCE:${this.#number(name, starts)}`, `#EXT-X-DISCONTINUITY-SEQUENCE:${first ?? 0}`,
+      ...(parts ? [`#EXT-X-PART-INF:PART-TARGET=${longestPart.toFixed(6)}`] : []),
+      ...(dynamic ? [] : ["#EXT-X-PLAYLIST-TYPE:VOD"]), ...(control ? [`#EXT-X-SERVER-CONTROL:${control}`] : []),
+      `#EXT-X-MEDIA-SEQUENCE:${oldest}`, `#EXT-X-DISCONTINUITY-SEQUENCE:${first ?? 0}`,
       ...lines, ...(over ? ["#EXT-X-ENDLIST"] : []), "",
     ].join("\n");
   }
@@ -138,8 +252,8 @@ export class Mpd {
     return number;
   }
 
-  /** Segments of a representation; `now` is the time of its period. */
-  async #segments(source: Source, now: number, stays: number): Promise<Segment[]> {
+  /** Segments of a representation; `now` is the time of its period, to which more comes if it is `newest`. */
+  async #segments(source: Source, now: number, stays: number, newest: boolean): Promise<Segment[]> {
     const { period, base } = source;
     const long = period.end - period.start;
     const kind = ["SegmentTemplate", "SegmentList", "SegmentBase"].find((name) => within(source, name).length > 0);
@@ -149,9 +263,16 @@ export class Mpd {
     const offset = number("presentationTimeOffset", 0);
     const firstNumber = number("startNumber", 1);
     const listed = parts.map((part) => children(part, "SegmentURL")).find((list) => list.length > 0) ?? [];
-    const make = (at: number, time: number, duration: number): Segment => {
+    const media = attribute(parts, "media") ?? "";
+    const sequences = /\$SubNumber[%$]/.test(media);
+    const make = (at: number, time: number, duration: number, of = number("k", 1)): Segment => {
       const common = { start: (time - offset) / scale, duration: duration / scale };
-      if (kind === "SegmentTemplate") return { uri: new URL(fill(attribute(parts, "media") ?? "", source, firstNumber + at, time), base).href, ...common };
+      const address = (n: number, time: number, sub: number) => new URL(fill(media, source, firstNumber + n, time, sub), base).href;
+      if (kind === "SegmentTemplate") {
+        const uri = address(at, time, 0);
+        if (!sequences) return { uri, ...common };
+        return { uri, ...common, count: Math.min(Math.max(1, Math.floor(of) || 1), MAX_PARTS), part: (sub) => address(at, time, sub), next: () => address(at + 1, time + duration, 0) };
+      }
       const url = listed[at];
       return { uri: new URL(url?.getAttribute("media") ?? "", base).href, range: byteRange(url?.getAttribute("mediaRange")), ...common };
     };
@@ -162,26 +283,32 @@ export class Mpd {
     const most = kind === "SegmentList" ? listed.length : MAX_SEGMENTS;
     if (timeline) {
       let time = 0;
+      let [length, of] = [0, 1];
       const entries = children(timeline, "S");
       entries.forEach((entry, at) => {
-        const length = Number(entry.getAttribute("d"));
+        length = Number(entry.getAttribute("d"));
+        of = Number(entry.getAttribute("k") ?? 1);
         time = Number(entry.getAttribute("t") ?? time);
         const next = entries[at + 1]?.getAttribute("t");
         const until = next ? Number(next) : offset + Math.min(long, now) * scale;
         const repeat = Number(entry.getAttribute("r") ?? 0);
         const count = !(length > 0) ? 0 : repeat >= 0 ? repeat + 1 : Math.ceil((until - time) / length - 1e-6);
-        for (let n = 0; n < count && segments.length < most; n++, time += length) segments.push(make(segments.length, time, length));
+        for (let n = 0; n < count && segments.length < most; n++, time += length) segments.push(make(segments.length, time, length, of));
       });
+      const lately = segments.slice(-3);
+      const alike = lately.length === 3 && lately.every(({ count, duration }) => count === of && Math.abs(duration / (length / scale) - 1) < ALIKE);
+      // The MPD may be as old as it says: what is alike goes on.
+      for (let n = 0; sequences && newest && alike && n < MAX_AHEAD && now >= (time - offset) / scale; n++, time += length) segments.push(make(segments.length, time, length, of));
     } else if (duration > 0) {
       // What begins in the period belongs to it; live, what has ended by now is there.
       const length = duration / scale;
-      const count = Math.min(Number.isFinite(long) ? Math.ceil(long / length - 1e-6) : Number.POSITIVE_INFINITY, Math.floor(now / length));
+      const count = Math.min(Number.isFinite(long) ? Math.ceil(long / length - 1e-6) : Number.POSITIVE_INFINITY, Math.floor(now / length) + (sequences && newest ? 1 : 0));
       const from = Math.max(0, Number.isFinite(now) ? count - Math.ceil(Math.min(stays, WINDOW_S) / length) : 0);
       for (let at = from; at < count && segments.length < most; at++) segments.push(make(at, offset + at * duration, duration));
       const last = segments.at(-1);
       if (last && Number.isFinite(long)) last.duration = Math.min(last.duration, long - last.start);
     }
-    return segments;
+    return sequences ? segments.slice(-MAX_SEQUENCES) : segments;
   }
 
   /** A file with an index of its own (ISO/IEC 14496-12, 8.16.3), or one that is all of the representation. */
@@ -217,7 +344,7 @@ export class Mpd {
   }
 
   /** How far in ms the server's clock is ahead of this machine's. */
-  async #ahead(root: Element, base: string): Promise<number> {
+  async #offset(root: Element, base: string): Promise<number> {
     for (const timing of children(root, "UTCTiming")) {
       const [scheme, value] = [timing.getAttribute("schemeIdUri") ?? "", timing.getAttribute("value") ?? ""];
       try {
@@ -298,13 +425,16 @@ function find(period: Period, base: string, name: string): Source | undefined {
   return { period, base: [period.element, around, element].reduce(resolved, base), around: [element, around, period.element] };
 }
 
-/** Adaptation sets that a viewer may be given; pictures for fast winding are not. */
+/** Says that segments are sequences of parts, which is known here. */
+const SEQUENCES = "urn:mpeg:dash:ssr:2023";
+
+/** Adaptation sets that a viewer may be given; what needs something that is not known here, as pictures for fast winding, is not. */
 function setsOf({ element }: Period, kind: Kind): Element[] {
   return children(element, "AdaptationSet").filter((set) => {
     const [one] = children(set, "Representation");
     const type = set.getAttribute("contentType") ?? (one ? own(one, "mimeType") : "").split("/")[0];
-    const trick = children(set, "EssentialProperty").length > 0;
-    return one && type === kind && !trick && (kind !== "text" || own(one, "mimeType") === "text/vtt");
+    const unknown = children(set, "EssentialProperty").some((property) => property.getAttribute("schemeIdUri") !== SEQUENCES);
+    return one && type === kind && !unknown && (kind !== "text" || own(one, "mimeType") === "text/vtt");
   });
 }
 
@@ -333,14 +463,41 @@ function initOf(source: Source): Init | undefined {
 }
 
 /** Puts values in place of what stands between dollar signs (5.3.9.4.4). */
-function fill(template: string, { around: [representation] }: Source, number: number, time: number): string {
-  return template.replace(/\$(?:(RepresentationID|Number|Time|Bandwidth)(?:%0(\d{1,2})d)?)?\$/g, (_, name?: string, width?: string) => {
+function fill(template: string, { around: [representation] }: Source, number: number, time: number, sub = 0): string {
+  const counted: Record<string, number> = { Number: number, SubNumber: sub, Time: time };
+  return template.replace(/\$(?:(RepresentationID|Number|SubNumber|Time|Bandwidth)(?:%0(\d{1,2})d)?)?\$/g, (_, name?: string, width?: string) => {
     if (!name) return "$";
-    const value = name === "Number" ? number : name === "Time" ? time : representation.getAttribute(name === "Bandwidth" ? "bandwidth" : "id");
+    const value = counted[name] ?? representation.getAttribute(name === "Bandwidth" ? "bandwidth" : "id");
     return String(value ?? "").padStart(Number(width ?? 0), "0");
   });
 }
 
+function parsed(text: string): Element | undefined {
+  const document = new DOMParser().parseFromString(text, "application/xml");
+  const root = document.documentElement;
+  return root.localName !== "MPD" || document.querySelector("parsererror") ? undefined : root;
+}
+
+/** The representation that an address of ours names. */
+function nameOf(asked: string): string | undefined {
+  const hash = asked.indexOf("#");
+  return hash < 0 ? undefined : decodeURIComponent(asked.slice(hash + 1));
+}
+
+/** The address that a server is asked for. */
+export function plain(asked: string): string {
+  return asked.replace(/#.*/s, "").replace(/[?&]_HLS_.*/s, "");
+}
+
+/** How far from the newest to play, in s. */
+function wishedDelay(root: Element): number | undefined {
+  const latency = children(root, "ServiceDescription").map((one) => child(one, "Latency")).find(Boolean);
+  const target = Number(latency?.getAttribute("target") ?? NaN) / 1000;
+  return target > 0 ? target : seconds(root.getAttribute("suggestedPresentationDelay"));
+}
+
+/** After the end of a part until it is taken for there. */
+const late = (length: number) => Math.min(LATE_S, LATE_SHARE * length);
 const isDynamic = (root: Element) => root.getAttribute("type") === "dynamic";
 const children = (element: Element, name: string) => [...element.children].filter((one) => one.localName === name);
 const child = (element: Element, name: string) => children(element, name)[0];

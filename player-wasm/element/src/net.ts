@@ -4,6 +4,10 @@
 const SILENCE_MS = 20_000;
 /** A key is 16 bytes; keys that are kept: one an hour for a day, if they are changed that often. */
 const MAX_KEYS = 32;
+/** No playlist is longer (one of a day is below 4 MB), nor a segment (6 s of 80 Mbit/s): what is, is refused as a server would. */
+const MAX_PLAYLIST = 16 << 20;
+const MAX_MEDIA = 64 << 20;
+const TOO_LARGE = 413;
 /** How much of a file the engine looks at. */
 const HEAD_BYTES = 16_384;
 
@@ -40,12 +44,15 @@ export interface Lock {
 
 export class Net {
   #credentials: RequestCredentials;
+  #advised: (header: string) => void;
   #keys = new Map<string, Promise<CryptoKey>>();
   #kept = new Map<number, Kept>();
   #early: { url: string; abort: AbortController; response: Promise<Response> } | undefined;
 
-  constructor(credentials: boolean) {
+  /** `advised` gets what a server says of the way to this viewer (CMSD-Dynamic), before what it says that with. */
+  constructor(credentials: boolean, advised: (header: string) => void = () => undefined) {
     this.#credentials = credentials ? "include" : "same-origin";
+    this.#advised = advised;
   }
 
   /** Asks for an address before the engine is there to ask for it. */
@@ -58,8 +65,8 @@ export class Net {
 
   /** Gets a playlist; `failed` gets the HTTP status, or 0. Neither is called after `drop`. */
   playlist(id: number, url: string, loaded: (url: string, text: string) => void, failed: (status: number) => void): void {
-    void this.#request(id, url, {}, failed, async (response, alive) => {
-      const text = await response.text();
+    void this.#request(id, url, {}, failed, async (response, alive, heard) => {
+      const text = new TextDecoder().decode(await readAll(response, heard, { first: 0, length: 0 }, MAX_PLAYLIST));
       this.#kept.delete(id);
       if (alive()) loaded(response.url || url, text);
     });
@@ -72,12 +79,13 @@ export class Net {
     const body = { started, first: 0, length: 0, total: NaN };
     void this.#request(id, url, headers, failed, async (response, alive, heard) => {
       body.total = Number.parseInt(response.headers.get("content-length") ?? "", 10);
-      const bytes = await readAll(response, heard, body);
+      // A server without ranges sends the whole file: of that no more is read than what was asked for.
+      const end = range && response.status === 200 ? range[1] + 1 : NaN;
+      const bytes = await readAll(response, heard, body, MAX_MEDIA, end);
       const ended = performance.now();
       const first = body.first || ended;
       const kept = this.#kept.get(id);
       if (!alive() || !kept) return;
-      // A server without ranges sends the whole file.
       const own = range && response.status === 200 ? bytes.slice(range[0], range[1] + 1) : bytes;
       const open = lock ? await this.#open(own, lock) : own;
       if (!alive()) return;
@@ -153,21 +161,23 @@ export class Net {
     try {
       const response = await (early?.response ?? fetch(url, { headers, signal: kept.abort.signal, credentials: this.#credentials }));
       heard();
+      const advice = response.headers.get("cmsd-dynamic");
+      if (advice && alive()) this.#advised(advice);
       if (response.ok) await read(response, alive, heard);
       else {
         void response.body?.cancel();
         fail(response.status);
       }
-    } catch {
-      fail(0);
+    } catch (error) {
+      fail(error === TOO_LARGE ? TOO_LARGE : 0);
     } finally {
       clearTimeout(timer);
     }
   }
 }
 
-/** Reads a body as it comes, so that its first byte has a time and its progress can be told. */
-async function readAll(response: Response, heard: () => void, body: { first: number; length: number }): Promise<Uint8Array<ArrayBuffer>> {
+/** Reads a body as it comes, so that its first byte has a time and its progress can be told; up to `end`, and no more than `most`. */
+async function readAll(response: Response, heard: () => void, body: { first: number; length: number }, most: number, end = NaN): Promise<Uint8Array<ArrayBuffer>> {
   const reader = response.body?.getReader();
   const chunks: Uint8Array[] = [];
   while (reader) {
@@ -177,6 +187,10 @@ async function readAll(response: Response, heard: () => void, body: { first: num
     heard();
     chunks.push(value);
     body.length += value.byteLength;
+    if (body.length <= most && !(body.length >= end)) continue;
+    reader.cancel().catch(() => undefined);
+    if (body.length > most) throw TOO_LARGE;
+    break;
   }
   const bytes = new Uint8Array(body.length);
   let at = 0;

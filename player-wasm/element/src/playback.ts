@@ -1,14 +1,15 @@
 // One playback: does what the engine says, tells it what happened.
 
-import { Cmcd, type CmcdOptions, type State } from "./cmcd.js";
+import { Cmcd, type CmcdOptions, type State, readCmsd } from "./cmcd.js";
 import { Captions, type Choosable, readChoosable } from "./captions.js";
 import { DateRanges } from "./dateranges.js";
 import { Embedded } from "./embedded.js";
 import { type Decision, Do, Engine, type EngineEvent, type EngineStats, Question, REASONS, Told, type Track, readDecisions, readStats } from "./engine.js";
 import type { Licenses } from "./licenses.js";
 import { loadEngine } from "./load.js";
-import { Media, isPlayableByParts } from "./media.js";
-import type { MpdReader } from "./mpd.js";
+import { Media, isPlayableByParts, playable } from "./media.js";
+import { type MpdReader, plain } from "./mpd.js";
+import { Messages } from "./messages.js";
 import { Net } from "./net.js";
 import { type IFrames, iFramesOf } from "./stills.js";
 
@@ -48,6 +49,7 @@ export class Playback {
   #captions: Captions | undefined;
   #ranges: DateRanges;
   #embedded: Embedded | undefined;
+  #messages: Messages | undefined;
   #licenses: Licenses | undefined;
   #iFrames: IFrames | undefined;
   #mpd: MpdReader | undefined;
@@ -64,6 +66,8 @@ export class Playback {
   #cmcd: Cmcd | undefined;
   #begun = false;
   #muxed = false;
+  /** What another screen can play by itself. */
+  #playlist: string | undefined;
 
   constructor(video: HTMLVideoElement, said: (event: EngineEvent) => void) {
     this.#video = video;
@@ -81,7 +85,7 @@ export class Playback {
   async start(url: string, options: Options): Promise<void> {
     this.#licenses = options.licenses?.(this.#video, (cause) => this.#said({ name: "error", reason: "license", cause }));
     if (!isPlayableByParts() && this.#playNatively(url, options.start)) return;
-    this.#net = new Net(options.credentials);
+    this.#net = new Net(options.credentials, (header) => this.#tell(Told.Advised, ...readCmsd(header)));
     this.#mpd = options.mpd?.(options.credentials);
     if (!options.cmcd?.requests) this.#net.begin(url);
     let make;
@@ -98,6 +102,7 @@ export class Playback {
     this.#engine = new Engine(make(), utcAtZero, options.latency, options.expectedBandwidth, options.start, this.#licenses !== undefined);
     this.#captions = new Captions(this.#video, (at) => this.#tell(Told.Text, at));
     this.#embedded = new Embedded(this.#video);
+    this.#messages = new Messages(this.#video, (message) => this.#said({ name: "message", message }));
     if (options.cmcd) this.#cmcd = new Cmcd(options.cmcd, () => this.stats);
     const signal = this.#listeners.signal;
     for (const name of TOLD_ON) this.#video.addEventListener(name, () => this.#tellPlayhead(), { signal });
@@ -112,7 +117,18 @@ export class Playback {
       }
       this.#whileIdle();
     }, TICK_MS);
+    this.#playlist = url;
+    this.#video.addEventListener("webkitcurrentplaybacktargetiswirelesschanged", () => this.#handOver(), { signal });
     this.#tellWith(url, "", Told.Load);
+  }
+
+  /** Another screen plays the stream by itself (AirPlay): nothing is loaded here until it comes back. */
+  #handOver(): void {
+    if ((this.#video as { webkitCurrentPlaybackTargetIsWireless?: boolean }).webkitCurrentPlaybackTargetIsWireless) {
+      clearInterval(this.#timer);
+      this.#net.close();
+      this.#engine = undefined;
+    } else if (!this.#engine) this.#said({ name: "newSession" });
   }
 
   goLive(): void {
@@ -160,6 +176,7 @@ export class Playback {
     this.#licenses?.close();
     this.#captions?.close();
     this.#embedded?.close();
+    this.#messages?.close();
     this.#ranges.close();
     this.#engine = undefined;
   }
@@ -241,10 +258,25 @@ export class Playback {
     this.#pump();
   }
 
+  #ask(id: number, asked: string): void {
+    if (!this.#engine) return;
+    this.#net.playlist(
+      id,
+      this.#address(asked.includes("#") ? plain(asked) : asked),
+      (from, list) => {
+        this.#failures = 0;
+        if (!this.#mpd?.reads(list)) return this.#loaded(id, from, list);
+        this.#playlist = undefined;
+        this.#mpd.playlist(asked, from, list).then((list) => this.#loaded(id, from, list), () => this.#failed(id, 0));
+      },
+      (status) => this.#failed(id, status),
+    );
+  }
+
   #loaded(id: number, from: string, list: string): void {
     this.#ranges.read(list);
     this.#iFrames ??= iFramesOf(list, from);
-    this.#tellWith(from, list, Told.PlaylistLoaded, id);
+    this.#tellWith(from, list.includes("#EXT-X-STREAM-INF") ? playable(list) : list, Told.PlaylistLoaded, id);
   }
 
   #failed(id: number, status: number): void {
@@ -286,16 +318,11 @@ export class Playback {
     switch (what) {
       case Do.FetchPlaylist: {
         const id = number(0);
-        this.#net.playlist(
-          id,
-          this.#address(text(0)),
-          (from, list) => {
-            this.#failures = 0;
-            if (!this.#mpd?.reads(list)) return this.#loaded(id, from, list);
-            this.#mpd.playlist(text(0), from, list).then((list) => this.#loaded(id, from, list), () => this.#failed(id, 0));
-          },
-          (status) => this.#failed(id, status),
-        );
+        const asked = text(0);
+        // Out of an MPD that is known; a playlist is never part of a document.
+        const known = asked.includes("#") ? this.#mpd?.ahead(asked) : undefined;
+        if (known) known.then((found) => (found ? this.#loaded(id, ...found) : this.#ask(id, asked)), () => this.#failed(id, 0));
+        else this.#ask(id, asked);
         break;
       }
       case Do.FetchMedia: {
@@ -321,7 +348,7 @@ export class Playback {
         const [video, audio] = [text(0), text(1)];
         this.#muxed = video !== "" && audio === "";
         this.#licenses?.open([video || undefined, audio || undefined]);
-        this.#media.open([video || undefined, audio || undefined]);
+        this.#media.open([video || undefined, audio || undefined], this.#playlist);
         break;
       }
       case Do.Append: {
@@ -332,6 +359,7 @@ export class Playback {
           queueMicrotask(() => this.#tell(Told.Appended, track));
         } else if (bytes) {
           if (track === 0) this.#embedded?.append(bytes, number(2));
+          this.#messages?.append(track, bytes, number(2));
           this.#media.append(track, bytes, number(2));
         } else queueMicrotask(() => this.#tell(Told.AppendFailed, track, 0));
         break;

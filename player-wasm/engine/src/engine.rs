@@ -42,6 +42,8 @@ pub struct Engine {
     /// The viewer has just left the choice to the policy again.
     pub(crate) released: bool,
     chooser: Chooser,
+    /// What a server expects to carry, and the most that it wants to.
+    advised_bps: (Option<f64>, Option<f64>),
     /// Rungs that had a gap, and until when they are left alone.
     gone: Vec<(usize, f64)>,
     pub(crate) source: Option<Source>,
@@ -77,6 +79,7 @@ impl Engine {
             pinned: None,
             released: false,
             chooser: Chooser::default(),
+            advised_bps: (None, None),
             gone: Vec::new(),
             source: None,
             phase: Phase::Idle,
@@ -118,6 +121,7 @@ impl Engine {
             Input::Pin { rung } => self.pin(rung),
             Input::Sound { at } => self.choose_sound(at),
             Input::Text { at } => self.choose_text(at),
+            Input::Advised { expected_bps, most_bps } => self.advised_bps = (expected_bps, most_bps),
             Input::Tick => {}
         }
         self.step();
@@ -227,7 +231,8 @@ impl Engine {
         if let Some(rung) = refused {
             self.ladder.without_codecs_of(rung);
         }
-        let rung = self.ladder.start(self.shared.config.expected_bps.or_else(|| self.chooser.forecast_bps()));
+        let expected_bps = self.shared.config.expected_bps.or(self.advised_bps.0).or_else(|| self.chooser.forecast_bps());
+        let rung = self.allowed(self.ladder.start(expected_bps));
         let Some(variant) = self.ladder.variants.get(rung) else {
             return self.fail(if refused.is_some() { Reason::Codecs } else { Reason::Playlist });
         };
@@ -306,7 +311,7 @@ impl Engine {
         let rung = self.chooser.choose(at, state);
         // The policy has a price for changes, and would stay for it where the viewer had wanted to be: it begins where a start would.
         let released = core::mem::take(&mut self.released).then(|| self.ladder.start(self.chooser.forecast_bps()));
-        let rung = self.pinned.or(released).unwrap_or(rung);
+        let rung = self.pinned.unwrap_or_else(|| self.allowed(released.unwrap_or(rung)));
         let rung = self.present_rung(rung).unwrap_or(rung);
         let Some(main) = self.lanes.first_mut() else { return };
         if let Some(variant) = self.ladder.variants.get(rung) {
@@ -411,6 +416,13 @@ impl Engine {
     fn is_inside(&self, running: Running) -> bool {
         let playhead = self.shared.playhead;
         !playhead.waiting && running.segment_s.is_some_and(|start| self.shared.position_s() > start)
+    }
+
+    /// The highest rung up to the wished one that the server wants to carry, else the lowest.
+    fn allowed(&self, wished: usize) -> usize {
+        let most_bps = self.advised_bps.1.unwrap_or(f64::INFINITY);
+        let fits = |rung: &usize| self.ladder.variants.get(*rung).is_some_and(|variant| variant.bandwidth_bps as f64 <= most_bps);
+        (0..=wished).rev().find(fits).unwrap_or(0)
     }
 
     /// A rung with media that is no higher than the wished one, else the lowest that has any.

@@ -94,6 +94,13 @@ pub enum Input {
         /// Their place in [`crate::Engine::texts`].
         at: Option<usize>,
     },
+    /// What a server says of the way to this viewer (CMSD), in bit/s.
+    Advised {
+        /// What it expects to carry; chooses the first rung where nothing else is known.
+        expected_bps: Option<f64>,
+        /// No rung above this is to be asked for, unless the viewer wants it.
+        most_bps: Option<f64>,
+    },
     /// Time has passed; to be given at least every 250 ms.
     Tick,
 }

@@ -98,6 +98,11 @@ impl Segment {
     pub(crate) fn is_open(&self) -> bool {
         self.resource.is_none()
     }
+
+    /// There is no address for all of it, as in DASH whose segments are sequences of parts: that of its first part stands there.
+    pub(crate) fn is_parts_alone(&self) -> bool {
+        self.parts.len() > 1 && self.parts.first().map(|part| &part.resource) == self.resource.as_ref()
+    }
 }
 
 impl Playlist {

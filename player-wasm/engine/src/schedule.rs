@@ -55,7 +55,7 @@ pub(crate) fn next(playlist: &Playlist, place: Place) -> Next<'_> {
     }
     match (&segment.resource, segment.parts.get(place.part)) {
         // One request for a whole segment is cheaper than one for each part.
-        (Some(resource), _) if place.part == 0 || segment.parts.is_empty() => {
+        (Some(resource), _) if (place.part == 0 && !segment.is_parts_alone()) || segment.parts.is_empty() => {
             Next::Load(Offer { place: Place::segment(place.msn), resource, kind: MediaKind::Segment, duration_s: segment.duration_s })
         }
         (_, Some(part)) if part.gap => Next::Gap(place.next_part()),
@@ -105,6 +105,12 @@ mod tests {
         assert_eq!(at(&list, 5, 0), "5");
         assert_eq!(at(&list, 5, 1), "5.1");
         assert_eq!(at(&list, 5, 2), "skip to 6 0");
+    }
+
+    #[test]
+    fn segments_that_are_parts_alone_are_loaded_by_them() {
+        let list = list(&[&CLOSED.replace("2,\n5\n", "2,\n5.0\n"), OPEN]);
+        assert_eq!([0, 1, 2].map(|part| at(&list, 5, part)), ["5.0", "5.1", "skip to 6 0"]);
     }
 
     #[test]

@@ -100,6 +100,32 @@ fn a_rung_that_the_viewer_wants_is_kept_until_it_is_given_back() {
 }
 
 #[test]
+fn what_a_server_wants_to_carry_bounds_the_policy_and_not_the_viewer() {
+    let mut sim = Sim::new(Origin::default(), Config::default());
+    sim.tell(Input::Advised { expected_bps: Some(20e6), most_bps: Some(1.5e6) });
+    let mut highest = 0;
+    sim.run(25.0, |sim| highest = highest.max(sim.engine.stats().rung));
+    assert_eq!(highest, 1, "{:?}", levels(&sim));
+    sim.tell(Input::Pin { rung: Some(3) });
+    sim.run(10.0, |_| {});
+    assert_eq!(sim.engine.stats().rung, 3, "{:?}", levels(&sim));
+    sim.tell(Input::Advised { expected_bps: None, most_bps: Some(f64::NAN) });
+    sim.tell(Input::Pin { rung: None });
+    sim.run(10.0, |_| {});
+    assert_eq!(sim.engine.stats().rung, 0, "no rung is below what is no number: {:?}", levels(&sim));
+}
+
+#[test]
+fn what_a_server_expects_to_carry_chooses_the_first_rung() {
+    for (expected_bps, rung) in [(300_000.0, 0), (20e6, 3)] {
+        let mut sim = Sim::new(Origin::default(), Config::default());
+        sim.tell(Input::Advised { expected_bps: Some(expected_bps), most_bps: None });
+        sim.run(2.0, |_| {});
+        assert_eq!(levels(&sim).first(), Some(&rung), "at {expected_bps} bit/s");
+    }
+}
+
+#[test]
 fn decisions_explain_themselves_and_come_from_the_tables_once_these_are_built() {
     let mut sim = Sim::new(Origin::default(), Config::default());
     sim.run(20.0, |_| {});
@@ -165,6 +191,18 @@ fn latency_is_back_within_half_a_minute_of_a_throttled_link() {
         });
         assert!(back_s < 30.0, "after {throttled_bps} bit/s and {worst} s, the latency is back after {back_s} s, at {} s", sim.behind_s());
     }
+}
+
+#[test]
+fn a_page_that_was_not_run_for_minutes_goes_on_at_the_live_edge() {
+    let mut sim = Sim::new(Origin::default(), Config::default());
+    sim.run(20.0, |_| {});
+    sim.now_ms += 180_000.0;
+    sim.run(15.0, |_| {});
+    assert!(sim.behind_s() < 2.5, "{} s behind", sim.behind_s());
+    let shown_s = sim.element.shown_s;
+    sim.run(10.0, |_| {});
+    assert!(sim.element.shown_s > shown_s + 9.0);
 }
 
 #[test]
@@ -457,6 +495,7 @@ enum Step {
     Appended(bool),
     Sought(f64),
     GoLive,
+    Advised(f64, f64),
     Wait(f64),
 }
 
@@ -471,6 +510,7 @@ fn step() -> impl Strategy<Value = Step> {
         3 => any::<bool>().prop_map(Step::Appended),
         1 => any::<f64>().prop_map(Step::Sought),
         1 => Just(Step::GoLive),
+        1 => (any::<f64>(), any::<f64>()).prop_map(|(expected, most)| Step::Advised(expected, most)),
         2 => (0.0..9_000.0).prop_map(Step::Wait),
     ]
 }
@@ -527,6 +567,7 @@ proptest! {
                 Step::Appended(video) => Input::Appended { track: if video { Track::Video } else { Track::Audio } },
                 Step::Sought(to_s) => Input::Sought { to_s },
                 Step::GoLive => Input::GoLive,
+                Step::Advised(expected, most) => Input::Advised { expected_bps: Some(expected), most_bps: Some(most) },
                 Step::Wait(ms) => {
                     now_ms += ms;
                     Input::Tick

@@ -9,15 +9,15 @@ pub fn resolve(base: &str, reference: &str) -> String {
     tidegate_stream::uri::resolve(base, reference.trim())
 }
 
-/// Adds a query to an address that may have one already.
+/// Adds a query to an address that may have one already, and that may name a part of its document.
 #[must_use]
 pub fn with_query(url: &str, query: &str) -> String {
     if query.is_empty() {
         return url.into();
     }
-    let url = url.split('#').next().unwrap_or_default();
+    let (url, part) = url.split_at(url.find('#').unwrap_or(url.len()));
     let joint = if url.contains('?') { "&" } else { "?" };
-    [url, joint, query].concat()
+    [url, joint, query, part].concat()
 }
 
 /// The address without delivery directives of an earlier request (`_HLS_…`), which a redirect may have kept.
@@ -36,6 +36,7 @@ mod tests {
     fn directives_leave_and_other_queries_stay() {
         assert_eq!(without_directives("http://a/x?_HLS_msn=3&t=1&_HLS_part=2"), "http://a/x?t=1");
         assert_eq!(with_query("http://a/x?t=1", "_HLS_msn=3"), "http://a/x?t=1&_HLS_msn=3");
+        assert_eq!(with_query("http://a/x#low", "_HLS_msn=3"), "http://a/x?_HLS_msn=3#low");
         assert_eq!(with_query("http://a/x", ""), "http://a/x");
     }
 }
