@@ -82,8 +82,10 @@ test("our low-latency MPD is played by its parts, near the live edge", { timeout
   await tab.evaluate(() => {
     document.body.replaceChildren(Object.assign(document.createElement("tidegate-player"), { id: "dash", muted: true, autoplay: true, src: "/live/demo/low-latency.mpd" }));
   });
-  const holds = (text) => tab.waitForFunction((text) => new Function("p", `return ${text}`)(document.getElementById("dash")), text, { timeout: 45_000, polling: 100 });
-  await holds("p.currentTime > 0 && p.stats?.latency && p.status === 'playing'");
+  await tab.waitForFunction(() => {
+    const player = document.getElementById("dash");
+    return player.currentTime > 0 && player.stats?.latency && player.status === "playing";
+  }, undefined, { timeout: 45_000, polling: 100 });
   // The first seconds are for the player to find its distance.
   await tab.waitForTimeout(4_000);
   asked.length = 0;

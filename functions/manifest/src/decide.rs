@@ -167,11 +167,15 @@ fn wait_for(wait: tidegate_edge::Wait) -> Answer {
     Answer::Wait { key: wait.key.to_string(), expect_ms: wait.expect_ms.into(), timeout_ms: wait.timeout_ms.into() }
 }
 
-/// Whether a part is what the next record may hold: the next of the open segment or the first of the one after it.
+/// Parts of the open segment up to this far ahead are waited for: an MPD announces them all, and players ask for two at once or by a clock
+/// that the parts are behind. Shaka takes a status other than 200 for an error that it shows.
+const AHEAD_PARTS: u32 = 3;
+
+/// Whether a part is waited for: one of the next of the open segment, or the first of the one after it.
 fn is_next(timeline: &Timeline, asked: Position) -> bool {
     timeline.last().is_some_and(|last| {
-        let same = Position { msn: last.msn, part: last.part.next() };
-        asked == same || asked == Position { msn: last.msn.next(), part: PartIndex(0) }
+        let ahead = asked.part.0.checked_sub(last.part.0).filter(|_| asked.msn == last.msn);
+        ahead.is_some_and(|ahead| (1..=AHEAD_PARTS).contains(&ahead)) || asked == Position { msn: last.msn.next(), part: PartIndex(0) }
     })
 }
 

@@ -418,6 +418,10 @@ fn a_hinted_part_is_waited_for_and_404_when_it_never_comes() {
     world.write_part(false);
     let (answer, _) = world.run(&mut State::new(), there, world.now_ms());
     assert_eq!(world.body(&answer), "[video 2.2]");
+    for (ahead, waits) in [("2.3", true), ("2.5", true), ("2.6", false)] {
+        let answer = world.get(&mut State::new(), &format!("~/source/{ahead}.m4s"));
+        assert_eq!(matches!(answer, Answer::Wait { .. }), waits, "an MPD announces parts that are some way off: {ahead}");
+    }
     assert_eq!(status(&world.get(&mut State::new(), "~/source/3.1.m4s")), 404, "not the next one");
     assert!(matches!(world.get(&mut State::new(), "~/source/3.0.m4s"), Answer::Wait { .. }), "the segment may end here");
 }

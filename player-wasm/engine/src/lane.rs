@@ -523,7 +523,12 @@ impl Lane {
         let Some(fragment) = self.queue.get_mut(at) else { return true };
         let gone = self.follower.playlist().is_some_and(|playlist| fragment.place.msn < playlist.first_msn);
         fragment.refusals = fragment.refusals.saturating_add(1);
-        let given_up = gone || (status != 0 && fragment.refusals >= MAX_REFUSALS);
+        // Parts of an MPD are listed by the clock: what was made late is there after all.
+        let late = self.follower.playlist().is_some_and(|playlist| {
+            let newest = place.msn.saturating_add(1) >= playlist.next_place().msn;
+            newest && playlist.segment(place.msn).is_some_and(|segment| segment.is_open() || segment.is_parts_alone())
+        });
+        let given_up = gone || (status != 0 && !late && fragment.refusals >= MAX_REFUSALS);
         fragment.state = if given_up { State::Missing } else { State::Again { at_ms: shared.now_ms + back_off_ms(fragment.refusals - 1) } };
         true
     }
