@@ -23,20 +23,50 @@ const tls = { key: readFileSync(join(folder, "key")), cert: readFileSync(join(fo
 rmSync(folder, { recursive: true });
 
 const body = Buffer.alloc(LARGE, 120);
-const answer = (request, response) => {
+/** What a server has written and the link not yet passed on: our host gives HTTP/2 64 KiB of a body at a time. Loopback would swallow all of it. */
+const MOST_UNSENT = 64 << 10;
+let way;
+const answer = async (request, response) => {
   const length = { "/large": LARGE, "/small": SMALL }[request.url];
   response.writeHead(length ? 200 : 404, { "content-type": length ? "video/mp4" : "text/html", "cache-control": "no-store", ...(length ? { "content-length": length } : {}) });
-  response.end(length ? body.subarray(0, length) : "<!doctype html><title>x</title>");
+  if (!length) return response.end("<!doctype html><title>x</title>");
+  const from = way.seen.bytes;
+  for (let at = 0; at < length && !response.destroyed && !response.writableEnded; ) {
+    if (at - (way.seen.bytes - from) < MOST_UNSENT) response.write(body.subarray(at, (at = Math.min(length, at + 16_384))));
+    else await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  response.end();
 };
+
+/** Passes bytes on when they are due, in their order, which timers of their own would not keep. */
+function queue(pass) {
+  const waiting = [];
+  const step = () => {
+    while (waiting.length > 0 && waiting[0].due <= performance.now()) pass(waiting.shift().bytes);
+    if (waiting.length > 0) setTimeout(step, Math.max(1, waiting[0].due - performance.now()));
+  };
+  return (due, bytes) => {
+    waiting.push({ due, bytes });
+    if (waiting.length === 1) step();
+  };
+}
 
 /** Bytes pass in both directions half a round trip late, and to the viewer no faster than the link. Counts connections and bytes. */
 async function link(port) {
   const seen = { connections: 0, bytes: 0 };
+  // All connections share it.
+  let free = 0;
   const server = tcpServer({ noDelay: true }, (near) => {
     seen.connections += 1;
     const far = connect({ port, host: "127.0.0.1", noDelay: true });
-    near.on("data", (bytes) => setTimeout(() => far.write(bytes), rtt / 2));
-    let free = 0;
+    const up = queue((bytes) => far.write(bytes));
+    const down = queue((bytes) => {
+      seen.bytes += bytes.length;
+      near.write(bytes);
+    });
+    near.on("data", (bytes) => up(Math.max(since, performance.now()) + rtt / 2, bytes));
+    // Its handshake.
+    const since = performance.now() + rtt;
     far.on("data", (bytes) => {
       const now = performance.now();
       free = Math.max(free, now) + (8 * bytes.length) / (mbit * 1000);
@@ -45,10 +75,7 @@ async function link(port) {
         far.pause();
         setTimeout(() => far.resume(), free - now - rtt);
       }
-      setTimeout(() => {
-        seen.bytes += bytes.length;
-        near.write(bytes);
-      }, free - now + rtt / 2);
+      down(free + rtt / 2, bytes);
     });
     for (const [one, other] of [[near, far], [far, near]]) one.on("close", () => other.destroy()).on("error", () => other.destroy());
   });
@@ -63,7 +90,7 @@ console.log("|---|---|---|---|---|---|");
 for (const [name, scheme, make] of [["HTTP/2", "https", () => createSecureServer(tls, answer)], ["HTTP/1.1", "http", () => plainServer(answer)]]) {
   const server = make();
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const way = await link(server.address().port);
+  way = await link(server.address().port);
   const page = await browser.newPage({ ignoreHTTPSErrors: true });
   await page.goto(`${scheme}://localhost:${way.port}/`);
   const rows = { kept: [], alone: [] };

@@ -372,6 +372,7 @@ test("a browser that manages its media source is fed, and hands the playlist to 
   };
   const alone = await managed(false);
   assert.deepEqual(await ask(alone, "[p.video.disableRemotePlayback, p.video.querySelectorAll('source').length]"), [true, 0]);
+  await alone.close();
   const page = await managed(true);
   assert.deepEqual(await ask(page, "[p.video.disableRemotePlayback, ...[...p.video.querySelectorAll('source')].map(({ type, src }) => type === 'video/mp4' ? src.split(':')[0] : new URL(src).pathname)]"), [false, "blob", "/vod/index.m3u8"]);
   // Another screen has taken it: nothing more is asked for here.

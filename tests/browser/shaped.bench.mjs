@@ -27,6 +27,8 @@ const script = (name, path) => (existsSync(new URL(path, import.meta.url)) ? { [
 const page = (body) => ({ type: "text/html; charset=utf-8", body: `<!doctype html><meta charset="utf-8">${body}` });
 const video = '<video muted autoplay playsinline width="960"></video>';
 
+/** A picture that is there for longer than this stands. */
+const STANDS_MS = 250;
 const FILES = { "/tidegate-player.js": "text/javascript", "/tidegate_player.wasm": "application/wasm" };
 
 /** The page of a player, for the playlist at `address`. */
@@ -89,8 +91,8 @@ try {
     const answer = await fetch(`${origin}/player${name}`);
     return [name, { type, body: Buffer.from(await answer.arrayBuffer()) }];
   })));
-  console.log(`| link | player | start-up ms | stalls | stalled s | latency p50 / p95 s | mean height | changes |`);
-  console.log(`|---|---|---|---|---|---|---|---|`);
+  console.log(`| link | player | start-up ms | stalls | stalled s | picture stood s | latency p50 / p95 s | mean height | changes |`);
+  console.log(`|---|---|---|---|---|---|---|---|---|`);
   for (const [name, link] of links) {
     for (const player of wanted) {
       const shaped = await shaper(origin, link);
@@ -109,10 +111,12 @@ try {
       const seen = await watch(tab, seconds);
       const waits = await tab.evaluate(() => ({ ...waits, ms: waits.ms + (waits.since === undefined ? 0 : performance.now() - waits.since) }));
       const { p50, p95 } = summary(seen);
+      // What events say of stalls is the player's word; this is what a viewer sees.
+      const stood = seen.frames.slice(1).reduce((sum, frame, at) => sum + Math.max(0, frame.at - seen.frames[at].at - STANDS_MS), 0) / 1000;
       const heights = seen.frames.map((frame) => frame.height);
       const changes = heights.slice(1).filter((height, at) => height !== heights[at]).length;
       const mean = heights.reduce((sum, height) => sum + height, 0) / heights.length;
-      console.log(`| ${name} | ${player} | ${Math.round(started)} | ${waits.count} | ${(waits.ms / 1000).toFixed(1)} | ${(p50 / 1000).toFixed(2)} / ${(p95 / 1000).toFixed(2)} | ${Math.round(mean)} | ${changes} |`);
+      console.log(`| ${name} | ${player} | ${Math.round(started)} | ${waits.count} | ${(waits.ms / 1000).toFixed(1)} | ${stood.toFixed(1)} | ${(p50 / 1000).toFixed(2)} / ${(p95 / 1000).toFixed(2)} | ${Math.round(mean)} | ${changes} |`);
       await tab.close();
       site.close();
       shaped.close();

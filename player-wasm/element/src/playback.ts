@@ -348,7 +348,8 @@ export class Playback {
         const [video, audio] = [text(0), text(1)];
         this.#muxed = video !== "" && audio === "";
         this.#licenses?.open([video || undefined, audio || undefined]);
-        this.#media.open([video || undefined, audio || undefined], this.#playlist);
+        // Making a media source takes a while: what the engine asks for beside it goes out before.
+        queueMicrotask(() => this.#engine && this.#media.open([video || undefined, audio || undefined], this.#playlist));
         break;
       }
       case Do.Append: {
