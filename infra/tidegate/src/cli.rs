@@ -45,9 +45,12 @@ pub enum Command {
 #[derive(Args, Clone, Debug)]
 pub struct DoctorOptions {
     /// The bucket to look at: `s3://NAME` with the ordinary AWS environment variables, `minio` or `embedded` (started for this only).
-    /// Objects of the stream `tidegate-doctor` are written and deleted.
+    /// Objects of streams called `tidegate-doctor…` are written and deleted; webhooks hear of the one that is live.
     #[arg(long, env = "TIDEGATE_STORE")]
     pub store: Option<Store>,
+    /// Stream for so long through that bucket: an encoder, a worker, an edge and a viewer, all in this process; 0 for not.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub seconds: u64,
     /// Where viewers are to connect.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", env = "TIDEGATE_LISTEN")]
     pub listen: SocketAddr,

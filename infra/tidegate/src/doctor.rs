@@ -4,7 +4,9 @@ mod bucket;
 mod edge;
 mod finding;
 mod machine;
+mod path;
 mod s3;
+mod tokens;
 
 use anyhow::bail;
 use tidegate_stream::SessionId;
@@ -21,7 +23,7 @@ pub(crate) async fn run(options: DoctorOptions) -> anyhow::Result<()> {
         report.add(finding);
     }
     match &options.store {
-        Some(store) => examine_store(store, &mut report).await?,
+        Some(store) => examine_store(store, options.seconds, &mut report).await?,
         None => report.add(Finding::skipped("store", "no bucket was named: add --store s3://NAME, minio or embedded")),
     }
     for finding in edge::examine(&options.watch).await? {
@@ -35,7 +37,7 @@ pub(crate) async fn run(options: DoctorOptions) -> anyhow::Result<()> {
     }
 }
 
-async fn examine_store(store: &cli::Store, report: &mut Report) -> anyhow::Result<()> {
+async fn examine_store(store: &cli::Store, seconds: u64, report: &mut Report) -> anyhow::Result<()> {
     // A store that is started for this lies in a folder of its own, which goes with it.
     let folder = std::env::temp_dir().join(format!("tidegate-doctor-{}", random_hex(8)?));
     let opened = Bucket::open(store, std::net::SocketAddr::from(([127, 0, 0, 1], 0)), &folder).await;
@@ -55,6 +57,20 @@ async fn examine_store(store: &cli::Store, report: &mut Report) -> anyhow::Resul
         report.add(finding);
     }
     bucket::clean(&opened.store, &probe).await;
+    for finding in tokens::examine(&opened.store, finding::now_ms()).await {
+        report.add(finding);
+    }
+    // A store that would lose parts is not streamed to.
+    if report.failed_in("store.") {
+        report.add(Finding::skipped("path", "nothing is streamed to a store that failed"));
+    } else if seconds == 0 {
+        report.add(Finding::skipped("path", "no stream was tried (--seconds 0)"));
+    } else {
+        let ours = !matches!(store, cli::Store::S3 { .. });
+        for finding in path::examine(&opened, ours, seconds).await {
+            report.add(finding);
+        }
+    }
     opened.close().await;
     if folder.exists() {
         std::fs::remove_dir_all(&folder)?;

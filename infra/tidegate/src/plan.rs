@@ -1,4 +1,5 @@
 //! `tidegate plan`: what so many streams and viewers ask for.
+mod guide;
 mod model;
 
 use std::fmt::Write as _;
@@ -59,6 +60,9 @@ pub struct PlanOptions {
     /// One JSON document in place of a table.
     #[arg(long)]
     json: bool,
+    /// The cost guide: tables of what a live hour and 1,000 viewers cost in some set-ups, at the defaults of the other options.
+    #[arg(long, conflicts_with = "json")]
+    guide: bool,
 }
 
 #[derive(ValueEnum, Clone, Copy, Debug)]
@@ -80,6 +84,10 @@ enum CdnOption {
 /// Prints the plan.
 #[expect(clippy::print_stdout, reason = "a command line")]
 pub(crate) fn run(options: PlanOptions) -> anyhow::Result<()> {
+    if options.guide {
+        print!("{}", guide::guide());
+        return Ok(());
+    }
     let as_json = options.json;
     let plan = plan(&options.wanted()?);
     if as_json {

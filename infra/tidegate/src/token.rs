@@ -180,6 +180,21 @@ impl Mint {
     }
 }
 
+/// A token that opens a stream for so long, made with a key of the document.
+pub(crate) fn for_stream(stream: &StreamId, keys: &Keys, key: &tidegate_token::Key, life_s: u64) -> anyhow::Result<String> {
+    let now_s = now_s();
+    let claims = Claims {
+        issuer: key.issuer.clone(),
+        audience: Some(&keys.audience).filter(|audience| !audience.is_empty()).cloned().into_iter().collect(),
+        expires_s: Some(now_s.saturating_add(life_s)),
+        issued_s: Some(now_s),
+        id: Some(document::random::<16>()?.to_vec()),
+        uri: vec![Match { part: UriPart::Path, kind: MatchKind::Prefix, text: format!("/live/{stream}/") }],
+        ..Claims::default()
+    };
+    Ok(Token::seal(&claims, key))
+}
+
 async fn inspect(token: &str, bucket: Option<&BucketOptions>, path: Option<&str>) -> anyhow::Result<String> {
     let claims = Token::peek(token)?;
     let mut said = describe(&claims);
@@ -225,7 +240,7 @@ fn describe(claims: &Claims) -> serde_json::Value {
 }
 
 /// The token in an address that has one, or the text itself.
-fn token_in(text: &str) -> &str {
+pub(crate) fn token_in(text: &str) -> &str {
     let after = text.split_once("/~").or_else(|| text.split_once("token=")).map_or(text, |(_, after)| after);
     after.split(['/', '&', '?', '#']).next().unwrap_or(after).trim()
 }

@@ -33,7 +33,7 @@ pub(crate) async fn run(options: ValidateOptions) -> anyhow::Result<ExitCode> {
     }
     let Some(url) = options.url.clone() else { anyhow::bail!("name the address of a playlist, or use --list") };
     anyhow::ensure!(url.starts_with("http://") || url.starts_with("https://"), "`{url}` is no http:// or https:// address");
-    let report = follow(url, &options).await?;
+    let report = follow(url, options.seconds, options.insecure, std::io::stderr().is_terminal()).await?;
     print(&if options.json { json::report(&report) } else { table::report(&report, color()) });
     let bad = report.count(Severity::Error) > 0 || (options.strict && report.count(Severity::Warning) > 0);
     Ok(match (&report.fatal, bad) {
@@ -43,20 +43,20 @@ pub(crate) async fn run(options: ValidateOptions) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Makes the requests that the validator wants, until it has seen enough.
-async fn follow(url: String, options: &ValidateOptions) -> anyhow::Result<Report> {
-    let client = Client::new(options.insecure)?;
+/// Makes the requests that the validator wants, until it has seen enough; `shown` says on a terminal how far it is.
+pub(crate) async fn follow(url: String, seconds: u64, insecure: bool, shown: bool) -> anyhow::Result<Report> {
+    let client = Client::new(insecure)?;
     let started = Instant::now();
     let utc = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut validator = Validator::new(Config {
         url,
-        follow_us: options.seconds.saturating_mul(1_000_000),
+        follow_us: seconds.saturating_mul(1_000_000),
         started_utc_us: i64::try_from(utc.as_micros()).unwrap_or(i64::MAX),
     });
     let now_us = || u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     // The validator bounds how many requests are under way.
     let (sender, mut coming) = mpsc::unbounded_channel::<Observation>();
-    let mut progress = Progress::new();
+    let mut progress = Progress { shown: None, on: shown };
     loop {
         while let Some(output) = validator.poll(now_us()) {
             match output {
@@ -69,7 +69,7 @@ async fn follow(url: String, options: &ValidateOptions) -> anyhow::Result<Report
                 Output::Finding(_) => {}
             }
         }
-        progress.show(started.elapsed(), &validator, options.seconds);
+        progress.show(started.elapsed(), &validator, seconds);
         if validator.is_done() {
             break;
         }
@@ -92,10 +92,6 @@ struct Progress {
 }
 
 impl Progress {
-    fn new() -> Self {
-        Self { shown: None, on: std::io::stderr().is_terminal() }
-    }
-
     fn show(&mut self, elapsed: Duration, validator: &Validator, seconds: u64) {
         if self.on && self.shown != Some(elapsed.as_secs()) {
             self.shown = Some(elapsed.as_secs());

@@ -2,11 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use tidegate_hls::uri::resolve;
 use tidegate_validate::{Answer, Failure, Method, Probe, ProbeId};
 use tokio::time::sleep;
 
-use super::finding::Finding;
+use super::{
+    finding::{Finding, now_ms},
+    tokens,
+};
 use crate::validate::client::Client;
 
 const ANSWER: Duration = Duration::from_secs(15);
@@ -20,28 +24,24 @@ const DIRECTIVES_IN_KEY: &str =
 pub(crate) async fn examine(urls: &[String]) -> anyhow::Result<Vec<Finding>> {
     let client = Client::new(false)?;
     let mut findings = Vec::new();
-    let mut states = Vec::new();
+    let mut places = Vec::new();
     for url in urls {
         findings.push(name(url).await);
+        findings.extend(tokens::in_address(url, now_ms()));
         let answer = get(&client, url).await;
         findings.push(answered(url, &answer));
         let Some(playlist) = answer.as_ref().ok().filter(|answer| is_playlist(answer)) else { continue };
         findings.push(open_to_scripts(url, playlist));
-        let Some(media) = first_media(url, &String::from_utf8_lossy(&playlist.body)) else {
-            findings.push(Finding::skipped("edge.cache", format!("{url} names no media playlist")));
-            continue;
-        };
-        let (finding, state) = cached(&client, &media).await;
-        findings.push(finding);
-        states.extend(state);
+        match first_media(url, &String::from_utf8_lossy(&playlist.body)) {
+            Some(media) => places.push(media),
+            None => findings.push(Finding::skipped("edge.cache", format!("{url} names no media playlist"))),
+        }
     }
-    if let [first, second, ..] = states.as_slice() {
-        findings.push(same(first, second));
-    }
+    findings.extend(held_and_kept(&client, &places).await);
     Ok(findings)
 }
 
-async fn get(client: &Client, url: &str) -> Result<Answer, Failure> {
+pub(crate) async fn get(client: &Client, url: &str) -> Result<Answer, Failure> {
     let timeout_us = u64::try_from(ANSWER.as_micros()).unwrap_or(u64::MAX);
     let probe = Probe { id: ProbeId(0), url: url.to_owned(), method: Method::Get, gzip: true, range: None, http2: false, timeout_us };
     client.make(probe, Instant::now()).await.result
@@ -114,54 +114,85 @@ fn open_to_scripts(url: &str, answer: &Answer) -> Finding {
     }
 }
 
-/// Whether a request of LL-HLS that names a state is answered by a cache the second time.
-async fn cached(client: &Client, media: &str) -> (Finding, Option<(String, Vec<u8>)>) {
+/// A blocking request of LL-HLS, for a part that is not there yet: every place is asked at once, and a moment later again. Whether a cache answers
+/// the second time, and whether all give the same.
+async fn held_and_kept(client: &Client, places: &[String]) -> Vec<Finding> {
     let check = "edge.cache";
-    let not_read = || Finding::failed(check, format!("{media} cannot be read"), "look into the log of the edge");
-    let Ok(Answer { status: 200, body, .. }) = get(client, media).await else { return (not_read(), None) };
-    let text = String::from_utf8_lossy(&body);
-    let blocks = text.contains("CAN-BLOCK-RELOAD=YES");
-    let Some(msn) = last_msn(&text).filter(|_| blocks) else {
-        return (Finding::skipped(check, format!("{media} has no blocking reload: live playlists change by the clock alone")), None);
+    let Some(first) = places.first() else { return Vec::new() };
+    let Ok(Answer { status: 200, body, .. }) = get(client, first).await else {
+        return vec![Finding::failed(check, format!("{first} cannot be read"), "look into the log of the edge")];
     };
-    let named = format!("{media}{}_HLS_msn={msn}", if media.contains('?') { '&' } else { '?' });
-    let Ok(first) = get(client, &named).await else { return (not_read(), None) };
+    let text = String::from_utf8_lossy(&body);
+    let Some((msn, part)) = next_part(&text).filter(|_| text.contains("CAN-BLOCK-RELOAD=YES")) else {
+        return vec![Finding::skipped(check, format!("{first} has no blocking reload: live playlists change by the clock alone"))];
+    };
+    let named = |media: &String| format!("{media}{}_HLS_msn={msn}&_HLS_part={part}", if media.contains('?') { '&' } else { '?' });
+    let asked: Vec<String> = places.iter().map(named).collect();
+    let begun = Instant::now();
+    let held = join_all(asked.iter().map(|url| get(client, url))).await;
+    let held_ms = begun.elapsed().as_millis();
     sleep(AGES).await;
-    let Ok(second) = get(client, &named).await else { return (not_read(), None) };
-    (judge_cache(check, &first, &second), Some((named, first.body)))
+    let again = join_all(asked.iter().map(|url| get(client, url))).await;
+    let mut findings: Vec<_> =
+        places.iter().zip(held.iter().zip(&again)).map(|(place, (held, again))| judge_cache(place, held_ms, held, again)).collect();
+    let bodies: Vec<_> =
+        asked.iter().zip(&held).filter_map(|(url, held)| Some((url.as_str(), held.as_ref().ok()?.body.as_slice()))).collect();
+    if let [first, others @ ..] = bodies.as_slice()
+        && !others.is_empty()
+    {
+        findings.extend(others.iter().map(|other| same(*first, *other)));
+    }
+    findings
 }
 
-fn judge_cache(check: &'static str, first: &Answer, second: &Answer) -> Finding {
-    if first.status != 200 || second.status != 200 {
-        return Finding::failed(check, format!("a blocking request is answered {} and {}", first.status, second.status), "see edge.answer");
+fn judge_cache(place: &str, held_ms: u128, held: &Result<Answer, Failure>, again: &Result<Answer, Failure>) -> Finding {
+    let check = "edge.cache";
+    let status = |answer: &Result<Answer, Failure>| answer.as_ref().map_or_else(|failure| format!("{failure:?}"), |a| a.status.to_string());
+    let (Ok(held @ Answer { status: 200, .. }), Ok(again @ Answer { status: 200, .. })) = (held, again) else {
+        let seen = format!("{place}: a blocking request is answered {} and then {}", status(held), status(again));
+        return Finding::failed(check, seen, "a proxy may end what takes a second: let it wait 45 s; and see edge.answer");
+    };
+    if held.body != again.body {
+        let seen = format!("{place}: a blocking request is answered from the origin each time, and not the same");
+        return Finding::warned(check, seen, DIRECTIVES_IN_KEY);
     }
-    if first.body != second.body {
-        return Finding::warned(
+    match of_a_cache(again) {
+        Some(how) => Finding::fine(
             check,
-            "a request that names a state is answered from the origin each time, and not the same",
-            DIRECTIVES_IN_KEY,
-        );
-    }
-    match second.header("age") {
-        Some(age) => Finding::fine(check, format!("a request that names a state is answered by a cache the second time (Age: {age})")),
+            format!("{place}: a blocking request, held for {held_ms} ms, is answered by a cache the second time ({how})"),
+        ),
         None => Finding::warned(
             check,
-            "a request that names a state goes to the origin for each viewer: the second answer has no Age",
+            format!("{place}: a blocking request goes to the origin for each viewer: the second answer has no Age"),
             DIRECTIVES_IN_KEY,
         ),
     }
 }
 
-fn same((first, one): &(String, Vec<u8>), (second, other): &(String, Vec<u8>)) -> Finding {
+/// How an answer says that it was kept: `Age`, or the word of a CDN.
+fn of_a_cache(answer: &Answer) -> Option<String> {
+    if let Some(age) = answer.header("age").filter(|age| age.trim().parse::<u64>().is_ok_and(|age| age > 0)) {
+        return Some(format!("Age: {age}"));
+    }
+    let words = ["x-cache", "cf-cache-status", "cache-status"];
+    words.iter().find_map(|name| {
+        let said = answer.header(name).filter(|said| said.to_ascii_lowercase().contains("hit"))?;
+        Some(format!("{name}: {said}"))
+    })
+}
+
+fn same((first, one): (&str, &[u8]), (second, other): (&str, &[u8])) -> Finding {
     let check = "edge.same";
-    let state = |url: &str| url.rsplit_once('/').map(|(_, file)| file.to_owned());
+    // The session and the rendition; what stands before may be a token.
+    let state = |url: &str| url.rsplitn(3, '/').take(2).map(str::to_owned).collect::<Vec<_>>();
     if state(first) != state(second) {
-        return Finding::skipped(check, "the stream went on between the two: ask again");
+        return Finding::skipped(check, format!("{first} and {second} are not the same playlist of one session"));
     }
     if one == other {
-        Finding::fine(check, "both give the same bytes for one state")
+        Finding::fine(check, format!("{second} gives the same bytes as the first for one state"))
     } else {
-        Finding::failed(check, "they give other bytes for one state", "let both read the same bucket, with one version of the functions")
+        let seen = format!("{second} gives other bytes than the first for one state");
+        Finding::failed(check, seen, "let both read the same bucket, with one version of the functions")
     }
 }
 
@@ -174,12 +205,13 @@ fn first_media(url: &str, text: &str) -> Option<String> {
     lines.find(|line| !line.starts_with('#') && !line.is_empty()).map(|uri| resolve(url, uri))
 }
 
-/// The number of the last whole segment.
-fn last_msn(text: &str) -> Option<u64> {
+/// The part after the next: a request for it is held, for no longer than two parts.
+fn next_part(text: &str) -> Option<(u64, u64)> {
     let first: u64 =
         text.lines().find_map(|line| line.strip_prefix("#EXT-X-MEDIA-SEQUENCE:")).map_or(Some(0), |number| number.parse().ok())?;
     let whole = text.lines().filter(|line| line.starts_with("#EXTINF:")).count() as u64;
-    first.checked_add(whole.checked_sub(1)?)
+    let open = text.lines().rev().take_while(|line| !line.starts_with("#EXTINF:")).filter(|line| line.starts_with("#EXT-X-PART:")).count();
+    Some((first.checked_add(whole)?, open as u64 + 1))
 }
 
 #[cfg(test)]
@@ -208,21 +240,28 @@ mod tests {
 
     #[test]
     fn a_cache_that_answers_is_known_by_its_age() {
-        let judge = |first, second| judge_cache("edge.cache", &first, &second).outcome;
+        let judge = |first, second| judge_cache("https://a/", 400, &Ok(first), &Ok(second)).outcome;
         assert_eq!(judge(answer(200, "a", &[]), answer(200, "a", &[("age", "1")])), Outcome::Fine);
+        assert_eq!(judge(answer(200, "a", &[]), answer(200, "a", &[("x-cache", "Hit from cloudfront")])), Outcome::Fine);
+        assert_eq!(judge(answer(200, "a", &[]), answer(200, "a", &[("age", "0"), ("x-cache", "Miss from cloudfront")])), Outcome::Warned);
         assert_eq!(judge(answer(200, "a", &[]), answer(200, "a", &[])), Outcome::Warned);
         assert_eq!(judge(answer(200, "a", &[]), answer(200, "b", &[("age", "1")])), Outcome::Warned);
         assert_eq!(judge(answer(200, "a", &[]), answer(504, "", &[])), Outcome::Failed);
-        let (one, other) = (("https://a/x.m3u8?_HLS_msn=4".into(), b"a".to_vec()), ("https://b/x.m3u8?_HLS_msn=4".into(), b"b".to_vec()));
-        assert_eq!((same(&one, &one).outcome, same(&one, &other).outcome), (Outcome::Fine, Outcome::Failed));
+        let lost = judge_cache("https://a/", 400, &Ok(answer(200, "a", &[])), &Err(Failure::Timeout));
+        assert_eq!(lost.outcome, Outcome::Failed);
+        let (one, other) = (("https://a/s/x.m3u8?_HLS_msn=4", &b"a"[..]), ("https://b/~t/s/x.m3u8?_HLS_msn=4", &b"b"[..]));
+        assert_eq!((same(one, (other.0, one.1)).outcome, same(one, other).outcome), (Outcome::Fine, Outcome::Failed));
+        assert_eq!(same(one, ("https://b/other/x.m3u8?_HLS_msn=4", &b"b"[..])).outcome, Outcome::Skipped);
     }
 
     #[test]
-    fn a_state_that_is_over_is_named() {
+    fn a_part_that_is_not_there_yet_is_named() {
         let multivariant = "#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,URI=\"x/audio.m3u8\"\n#EXT-X-STREAM-INF:BANDWIDTH=1\nx/low.m3u8\n";
         assert_eq!(first_media("https://a/live/s/index.m3u8", multivariant).as_deref(), Some("https://a/live/s/x/low.m3u8"));
         let media = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:7\n#EXTINF:2,\n7.m4s\n#EXTINF:2,\n8.m4s\n#EXT-X-PART:DURATION=0.5,URI=\"9.0.m4s\"\n";
-        assert_eq!((last_msn(media), last_msn("#EXTM3U\n")), (Some(8), None));
+        assert_eq!(next_part(media), Some((9, 2)));
+        assert_eq!(next_part(&media[..media.rfind("#EXT-X-PART").unwrap()]), Some((9, 1)));
+        assert_eq!(next_part("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:x\n"), None);
     }
 
     #[test]

@@ -81,6 +81,11 @@ impl Report {
         }
     }
 
+    /// Whether a check of this name has failed.
+    pub(crate) fn failed_in(&self, prefix: &str) -> bool {
+        self.findings.iter().any(|finding| finding.outcome == Outcome::Failed && finding.check.starts_with(prefix))
+    }
+
     pub(crate) fn failed(&self) -> usize {
         self.findings.iter().filter(|finding| finding.outcome == Outcome::Failed).count()
     }

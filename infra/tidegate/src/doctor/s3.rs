@@ -2,16 +2,28 @@
 
 use std::time::{Duration, SystemTime};
 
+use aws_sdk_s3::presigning::PresigningConfig;
 use tidegate_ingest_worker::store::{Bucket as _, Condition, Etag, Store};
 
-use super::{bucket::Probe, finding::Finding};
+use super::{bucket::Probe, edge, finding::Finding};
+use crate::validate::client::Client;
 
 /// Signatures are refused beyond 15 minutes; dates in playlists are off long before that is seen.
 const SKEW_WARNED: Duration = Duration::from_secs(2);
 const SKEW_FAILED: Duration = Duration::from_secs(300);
 
+/// How long the address that is asked for as a page would is good.
+const SIGNED: Duration = Duration::from_secs(60);
+
 pub(crate) async fn examine(store: &Store, probe: &Probe) -> Vec<Finding> {
-    vec![range(store, probe).await, unchanged(store, probe).await, list(store, probe).await, clock(store, probe).await]
+    vec![
+        range(store, probe).await,
+        unchanged(store, probe).await,
+        list(store, probe).await,
+        clock(store, probe).await,
+        open_to_pages(store, probe).await,
+        append(store, probe).await,
+    ]
 }
 
 async fn range(store: &Store, probe: &Probe) -> Finding {
@@ -81,6 +93,59 @@ async fn list(store: &Store, probe: &Probe) -> Finding {
     }
 }
 
+/// A page of another site that reads the bucket itself, as it does where no edge answers.
+async fn open_to_pages(store: &Store, probe: &Probe) -> Finding {
+    let check = "store.cors";
+    let advice = "without edges no page could play from the bucket: give it a CORS rule (GET and HEAD from your pages' sites; the module `storage` has one)";
+    let asked = async {
+        // Signed in the address, so that the answer is that of an object that may be read.
+        let object = store.client().get_object().bucket(store.bucket()).key(probe.head().to_string());
+        let signed = object.presigned(PresigningConfig::expires_in(SIGNED)?).await?;
+        let client = Client::new(false)?;
+        edge::get(&client, signed.uri()).await.map_err(|failure| anyhow::anyhow!("{failure:?}"))
+    };
+    match asked.await {
+        Ok(answer) if answer.status != 200 => {
+            Finding::warned(check, format!("an object that is read by a signed address is answered {}", answer.status), advice)
+        }
+        Ok(answer) => match answer.header("access-control-allow-origin") {
+            Some(who) => Finding::fine(check, format!("pages may read the bucket: {who}")),
+            None => Finding::warned(check, "the bucket lets no page of another site read", advice),
+        },
+        Err(error) => Finding::warned(check, format!("it could not be asked: {error:#}"), advice),
+    }
+}
+
+/// S3 Express One Zone appends; others refuse the offset or take no notice of it, and then the object is the new piece alone.
+async fn append(store: &Store, probe: &Probe) -> Finding {
+    let check = "store.append";
+    let key = probe.head();
+    let (first, more) = ("0123456789", "ab");
+    if let Err(error) = store.put(&key, first.into(), Condition::Any).await {
+        return Finding::failed(check, format!("a document cannot be written: {error}"), "see the checks above");
+    }
+    let put = store.client().put_object().bucket(store.bucket()).key(key.to_string());
+    let answer = put.write_offset_bytes(first.len() as i64).body(more.as_bytes().to_vec().into()).send().await;
+    let there = store.get(&key).await.ok().flatten().map(|object| object.bytes);
+    judge_append(check, answer.is_ok(), there.as_deref(), (first, more))
+}
+
+fn judge_append(check: &'static str, taken: bool, there: Option<&[u8]>, (first, more): (&str, &str)) -> Finding {
+    let whole = format!("{first}{more}");
+    match there {
+        Some(there) if taken && there == whole.as_bytes() => Finding::fine(check, "objects can be appended to; nothing here asks for it"),
+        Some(there) if !taken && there == first.as_bytes() => Finding::fine(check, "an append is refused; nothing here asks for it"),
+        Some(there) if taken && there == more.as_bytes() => {
+            Finding::fine(check, "an append overwrites, as if it were no append; nothing here asks for it")
+        }
+        _ => Finding::failed(
+            check,
+            "an append left neither what was there, nor that with the new end, nor the new end",
+            "objects of this store are not what was written: use another",
+        ),
+    }
+}
+
 async fn clock(store: &Store, probe: &Probe) -> Finding {
     let check = "store.clock";
     let before = SystemTime::now();
@@ -120,5 +185,16 @@ mod tests {
         assert_eq!(judge(now - Duration::from_millis(1900)), Outcome::Fine);
         assert_eq!(judge(now + Duration::from_secs(30)), Outcome::Warned);
         assert_eq!(judge(now - Duration::from_secs(600)), Outcome::Failed);
+    }
+
+    #[test]
+    fn an_append_may_be_taken_refused_or_a_write_but_nothing_else() {
+        let judge = |taken, there| judge_append("store.append", taken, there, ("0123", "ab")).outcome;
+        assert_eq!(judge(true, Some(&b"0123ab"[..])), Outcome::Fine);
+        assert_eq!(judge(false, Some(&b"0123"[..])), Outcome::Fine);
+        assert_eq!(judge(true, Some(&b"ab"[..])), Outcome::Fine);
+        assert_eq!(judge(false, Some(&b"ab"[..])), Outcome::Failed, "refused, and gone all the same");
+        assert_eq!(judge(true, Some(&b"0123"[..])), Outcome::Failed, "taken, and not there");
+        assert_eq!(judge(true, None), Outcome::Failed);
     }
 }
