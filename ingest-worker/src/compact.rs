@@ -11,6 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use tidegate_beacon::{Cells, Compactor, Report, Rollup, Settled};
 use tidegate_stream::{AnalyticsKey, InstanceId, Json, Key, StreamId};
 use tokio::time::sleep;
@@ -20,7 +21,7 @@ use tracing::{debug, info, warn};
 use self::{care::Care, table::Table};
 use crate::{
     metrics::Metrics,
-    store::{Bucket, Condition, Etag, Listing, PutError, StoreError},
+    store::{AnyListing, Bucket, Condition, Etag, Listing, PutError, StoreError},
 };
 
 /// How often open minutes are listed: edges write them every 5 s, and what is listed is paid for.
@@ -48,7 +49,17 @@ const DAY_MS: u64 = 86_400_000;
 const FIRST_MINUTES: u64 = 60;
 
 /// Adds up until `stop`, whenever no other process does. What viewers report is among `metrics` as long.
-pub async fn compact<B: Bucket + Listing + Clone>(store: B, metrics: Arc<Metrics>, stop: CancellationToken) {
+#[must_use = "nothing happens before it is awaited"]
+pub fn compact(store: impl Bucket + Listing, metrics: Arc<Metrics>, stop: CancellationToken) -> BoxFuture<'static, ()> {
+    go_on(AnyListing::new(store), metrics, stop)
+}
+
+// Polled through a pointer, so that it is compiled in this crate.
+fn go_on(store: AnyListing, metrics: Arc<Metrics>, stop: CancellationToken) -> BoxFuture<'static, ()> {
+    Box::pin(add_up(store, metrics, stop))
+}
+
+async fn add_up(store: AnyListing, metrics: Arc<Metrics>, stop: CancellationToken) {
     let mut random = [0; 8];
     random.copy_from_slice(&tidegate_stream::Hash::of(format!("{:?} {}", SystemTime::now(), std::process::id()).as_bytes()).0[..8]);
     let holder = InstanceId(u64::from_le_bytes(random)).to_string();
@@ -114,7 +125,7 @@ fn lease_document(holder: &str, settled: u64, tabled: u64, until_ms: u64) -> Byt
 }
 
 /// Takes or keeps the lease; the minute and the hour after which to go on, or `None` where somebody else has it.
-async fn hold<B: Bucket>(store: &B, holder: &str, mine: Option<&Compactor>, now_ms: u64) -> Result<Option<(Etag, u64, u64)>, StoreError> {
+async fn hold(store: &AnyListing, holder: &str, mine: Option<&Compactor>, now_ms: u64) -> Result<Option<(Etag, u64, u64)>, StoreError> {
     let key: Key = AnalyticsKey::Lease.into();
     let there = store.get(&key).await?;
     let (condition, known) = match &there {
@@ -164,7 +175,7 @@ impl Work {
         }
     }
 
-    async fn look<B: Bucket + Listing>(&mut self, store: &B, metrics: &Metrics, now_ms: u64) -> Result<(), StoreError> {
+    async fn look(&mut self, store: &AnyListing, metrics: &Metrics, now_ms: u64) -> Result<(), StoreError> {
         self.read_minutes(store, now_ms).await?;
         self.read_open(store, now_ms).await?;
         self.show(store, now_ms).await?;
@@ -187,7 +198,7 @@ impl Work {
         self.delete_salts(store, now_ms).await
     }
 
-    async fn read_minutes<B: Bucket + Listing>(&mut self, store: &B, now_ms: u64) -> Result<(), StoreError> {
+    async fn read_minutes(&mut self, store: &AnyListing, now_ms: u64) -> Result<(), StoreError> {
         for minute in self.compactor.to_list(now_ms) {
             for (key, _) in store.list(&AnalyticsKey::minute_folder(minute), LISTED_MAX).await? {
                 let Key::Analytics(AnalyticsKey::Minute { instance, .. }) = key else { continue };
@@ -202,7 +213,7 @@ impl Work {
         Ok(())
     }
 
-    async fn read_open<B: Bucket + Listing>(&mut self, store: &B, now_ms: u64) -> Result<(), StoreError> {
+    async fn read_open(&mut self, store: &AnyListing, now_ms: u64) -> Result<(), StoreError> {
         let mut gone = Vec::new();
         for (key, etag) in store.list(AnalyticsKey::OPEN_FOLDER, LISTED_MAX).await? {
             let Key::Analytics(AnalyticsKey::Open { instance }) = key else { continue };
@@ -241,7 +252,7 @@ impl Work {
         Ok(())
     }
 
-    async fn show<B: Bucket>(&mut self, store: &B, now_ms: u64) -> Result<(), StoreError> {
+    async fn show(&mut self, store: &AnyListing, now_ms: u64) -> Result<(), StoreError> {
         for stream in self.compactor.streams() {
             if self.compactor.has_shown(&stream) {
                 continue;
@@ -261,7 +272,7 @@ impl Work {
         Ok(())
     }
 
-    async fn write_hours<B: Bucket>(&mut self, store: &B, settled: Settled) -> Result<(), StoreError> {
+    async fn write_hours(&mut self, store: &AnyListing, settled: Settled) -> Result<(), StoreError> {
         let hour = settled.minute * MINUTE_MS / HOUR_MS;
         if self.hours.len() > HOURS_KEPT {
             self.hours.clear();
@@ -278,7 +289,7 @@ impl Work {
         Ok(())
     }
 
-    async fn write_days<B: Bucket>(&mut self, store: &B) -> Result<(), StoreError> {
+    async fn write_days(&mut self, store: &AnyListing) -> Result<(), StoreError> {
         while let Some((hour, stream)) = self.changed.first().cloned() {
             let rollup = hour_of(&mut self.hours, store, hour, &stream).await?;
             let (mut sum, lost) = (tidegate_beacon::Window::default(), rollup.lost.clone());
@@ -296,7 +307,7 @@ impl Work {
     }
 
     /// The table of an hour that is over, and of a day that is over with it.
-    async fn write_tables<B: Bucket + Listing>(&mut self, store: &B, hour: u64) -> Result<(), StoreError> {
+    async fn write_tables(&mut self, store: &AnyListing, hour: u64) -> Result<(), StoreError> {
         let key = |stream, hour| AnalyticsKey::Hour { stream, hour };
         write_table(store, AnalyticsKey::HourTable { hour }, &AnalyticsKey::hour_folder(hour), (hour, key), MINUTE_MS).await?;
         let day = hour * HOUR_MS / DAY_MS;
@@ -309,7 +320,7 @@ impl Work {
     }
 
     /// From then on nobody can tell who watched two days ago.
-    async fn delete_salts<B: Bucket>(&mut self, store: &B, now_ms: u64) -> Result<(), StoreError> {
+    async fn delete_salts(&mut self, store: &AnyListing, now_ms: u64) -> Result<(), StoreError> {
         let day = now_ms / DAY_MS;
         if self.salted_day != day {
             let keys: Vec<Key> = (2..9).map(|ago| AnalyticsKey::Salt { day: day.saturating_sub(ago) }.into()).collect();
@@ -321,8 +332,8 @@ impl Work {
 }
 
 /// Puts the rollups of all streams of a stretch of time into one file; none where there are none.
-async fn write_table<B: Bucket + Listing>(
-    store: &B,
+async fn write_table(
+    store: &AnyListing,
     table_key: AnalyticsKey,
     folder: &str,
     (number, key_of): (u64, impl Fn(StreamId, u64) -> AnalyticsKey),
@@ -354,9 +365,9 @@ async fn write_table<B: Bucket + Listing>(
     Ok(())
 }
 
-async fn hour_of<'a, B: Bucket>(
+async fn hour_of<'a>(
     hours: &'a mut BTreeMap<(u64, StreamId), Rollup>,
-    store: &B,
+    store: &AnyListing,
     hour: u64,
     stream: &StreamId,
 ) -> Result<&'a mut Rollup, StoreError> {
@@ -370,7 +381,7 @@ async fn hour_of<'a, B: Bucket>(
     }
 }
 
-async fn read_rollup<B: Bucket>(store: &B, key: &Key) -> Result<Rollup, StoreError> {
+async fn read_rollup(store: &AnyListing, key: &Key) -> Result<Rollup, StoreError> {
     let Some(object) = store.get(key).await? else { return Ok(Rollup::default()) };
     // What cannot be read is written anew from what can: its minutes are still there for a day.
     Ok(Rollup::decode(&object.bytes).unwrap_or_else(|_| {
@@ -379,7 +390,7 @@ async fn read_rollup<B: Bucket>(store: &B, key: &Key) -> Result<Rollup, StoreErr
     }))
 }
 
-async fn read<B: Bucket>(store: &B, key: &Key) -> Result<Option<Report>, StoreError> {
+async fn read(store: &AnyListing, key: &Key) -> Result<Option<Report>, StoreError> {
     let Some(object) = store.get(key).await? else { return Ok(None) };
     let report = Report::decode(&object.bytes).ok();
     if report.is_none() {
@@ -388,7 +399,7 @@ async fn read<B: Bucket>(store: &B, key: &Key) -> Result<Option<Report>, StoreEr
     Ok(report)
 }
 
-async fn overwrite<B: Bucket>(store: &B, key: AnalyticsKey, bytes: Vec<u8>) -> Result<(), StoreError> {
+async fn overwrite(store: &AnyListing, key: AnalyticsKey, bytes: Vec<u8>) -> Result<(), StoreError> {
     match store.put(&key.into(), bytes.into(), Condition::Any).await {
         Ok(_) => Ok(()),
         Err(PutError::Refused(why)) => Err(StoreError::Refused(why)),

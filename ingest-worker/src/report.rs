@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+use futures_util::future::BoxFuture;
 use tidegate_beacon::{Collector, Ingest};
 use tidegate_stream::{InstanceId, StreamId};
 use tokio::time::{Instant, sleep};
@@ -14,7 +15,7 @@ use tracing::warn;
 
 use crate::{
     metrics::{Metrics, StreamMetrics},
-    store::{Bucket, Condition, PutError},
+    store::{AnyBucket, Bucket, Condition, PutError},
 };
 
 /// How often inputs are measured.
@@ -31,7 +32,17 @@ struct Seen {
 }
 
 /// Measures the inputs of a worker until `stop`, and writes that down.
-pub async fn report<B: Bucket>(metrics: Arc<Metrics>, store: B, stop: CancellationToken) {
+#[must_use = "nothing happens before it is awaited"]
+pub fn report(metrics: Arc<Metrics>, store: impl Bucket, stop: CancellationToken) -> BoxFuture<'static, ()> {
+    go_on(metrics, AnyBucket::new(store), stop)
+}
+
+// Polled through a pointer, so that it is compiled in this crate.
+fn go_on(metrics: Arc<Metrics>, store: AnyBucket, stop: CancellationToken) -> BoxFuture<'static, ()> {
+    Box::pin(measure(metrics, store, stop))
+}
+
+async fn measure(metrics: Arc<Metrics>, store: AnyBucket, stop: CancellationToken) {
     let seed = format!("{:?} {} ingest", SystemTime::now(), std::process::id());
     let mut id = [0; 8];
     id.copy_from_slice(&tidegate_stream::Hash::of(seed.as_bytes()).0[..8]);

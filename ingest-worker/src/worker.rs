@@ -1,5 +1,6 @@
 use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
+use futures_util::future::BoxFuture;
 use tidegate_stream::StreamId;
 use tokio::{net::TcpListener, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -13,7 +14,7 @@ use crate::{
     rules::Rules,
     session::{self, Shared},
     source::{Pull, PullError, PullSource, RtmpServer, StreamKeys},
-    store::Bucket,
+    store::{AnyBucket, Bucket},
     transcode::{Ffmpeg, FfmpegError},
     twin::Access,
 };
@@ -61,12 +62,21 @@ const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(10);
 
 impl Worker {
     /// Takes the ports and looks for ffmpeg; accepts nobody before [`Self::run`].
-    pub async fn bind<B: Bucket + Clone>(config: Config, store: B) -> Result<Self, WorkerError> {
-        Self::bind_mirrored(config, store, None).await
+    pub async fn bind(config: Config, store: impl Bucket) -> Result<Self, WorkerError> {
+        Self::bind_any(config, AnyBucket::new(store), None).await
     }
 
     /// As [`Self::bind`]; what is durable in the store is copied to a second bucket.
-    pub async fn bind_mirrored<B: Bucket + Clone>(config: Config, store: B, mirror: Option<B>) -> Result<Self, WorkerError> {
+    pub async fn bind_mirrored<B: Bucket>(config: Config, store: B, mirror: Option<B>) -> Result<Self, WorkerError> {
+        Self::bind_any(config, AnyBucket::new(store), mirror.map(AnyBucket::new)).await
+    }
+
+    // What is polled through a pointer is compiled in this crate; what is awaited is compiled again in each that awaits it.
+    fn bind_any(config: Config, store: AnyBucket, mirror: Option<AnyBucket>) -> BoxFuture<'static, Result<Self, WorkerError>> {
+        Box::pin(Self::take_ports(config, store, mirror))
+    }
+
+    async fn take_ports(config: Config, store: AnyBucket, mirror: Option<AnyBucket>) -> Result<Self, WorkerError> {
         let configured = Some(config.ffmpeg.as_path()).filter(|path| *path != Path::new(""));
         let ffmpeg = match Ffmpeg::find(configured).await {
             Ok(ffmpeg) => Some(ffmpeg),
@@ -105,7 +115,11 @@ impl Worker {
     }
 
     /// Publishes an input that is fetched rather than pushed; returns as soon as it is known that it can be.
-    pub async fn pull(&self, stream: StreamId, pull: Pull) -> Result<(), WorkerError> {
+    pub fn pull(&self, stream: StreamId, pull: Pull) -> BoxFuture<'_, Result<(), WorkerError>> {
+        Box::pin(self.begin_pull(stream, pull))
+    }
+
+    async fn begin_pull(&self, stream: StreamId, pull: Pull) -> Result<(), WorkerError> {
         if !self.shared.rules.of(&stream).await.allows() {
             return Err(WorkerError::Off(stream));
         }
@@ -123,7 +137,12 @@ impl Worker {
     }
 
     /// Accepts publishers until `shutdown`; then ends every session, so that its last segment and its end are durable.
-    pub async fn run(self, shutdown: CancellationToken) {
+    #[must_use = "nothing happens before it is awaited"]
+    pub fn run(self, shutdown: CancellationToken) -> BoxFuture<'static, ()> {
+        Box::pin(self.serve(shutdown))
+    }
+
+    async fn serve(self, shutdown: CancellationToken) {
         let Self { shared, rtmp, rtmp_addr, metrics_listener, stop, tasks } = self;
         info!(addr = %rtmp_addr, "listening for RTMP");
         let metrics = Arc::clone(&shared.metrics);

@@ -1,5 +1,6 @@
 use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 
+use futures_util::future::BoxFuture;
 use http::HeaderName;
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -97,7 +98,12 @@ pub struct Host {
 
 impl Host {
     /// Compiles or loads the component and listens; viewers are answered from [`Self::run`] on.
-    pub async fn bind(config: Config) -> Result<Self, HostError> {
+    pub fn bind(config: Config) -> BoxFuture<'static, Result<Self, HostError>> {
+        // Here and below: what is polled through a pointer is compiled in this crate, and not again in each that awaits it.
+        Box::pin(Self::take_port(config))
+    }
+
+    async fn take_port(config: Config) -> Result<Self, HostError> {
         let listen = |source| HostError::Listen { addr: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
         let addr = listener.local_addr().map_err(listen)?;
@@ -160,7 +166,12 @@ impl Host {
     }
 
     /// Answers viewers until `shutdown`; parked viewers then get what there is.
-    pub async fn run(self, shutdown: CancellationToken) {
+    #[must_use = "nothing happens before it is awaited"]
+    pub fn run(self, shutdown: CancellationToken) -> BoxFuture<'static, ()> {
+        Box::pin(self.serve(shutdown))
+    }
+
+    async fn serve(self, shutdown: CancellationToken) {
         let stop = self.stop.clone();
         let link = tokio::spawn(async move {
             shutdown.cancelled().await;

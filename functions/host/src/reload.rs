@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use futures_util::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::{Config, HostError, shared::Answers, tls::Certificates};
@@ -27,7 +28,11 @@ impl Reload {
     }
 
     /// Takes the files as they are now. Where that fails, the host goes on with what it has.
-    pub async fn now(&self) -> Result<(), HostError> {
+    pub fn now(&self) -> BoxFuture<'_, Result<(), HostError>> {
+        Box::pin(self.load())
+    }
+
+    async fn load(&self) -> Result<(), HostError> {
         if let Some(certificates) = &self.certificates {
             certificates.reload()?;
         }
@@ -41,7 +46,12 @@ impl Reload {
     }
 
     /// Reloads whenever a file has changed, until `stop`.
-    pub async fn watch(self, stop: CancellationToken) {
+    #[must_use = "nothing happens before it is awaited"]
+    pub fn watch(self, stop: CancellationToken) -> BoxFuture<'static, ()> {
+        Box::pin(self.look(stop))
+    }
+
+    async fn look(self, stop: CancellationToken) {
         let mut files = vec![self.config.component.clone()];
         files.extend(self.certificates.iter().flat_map(|certificates| certificates.files()));
         let mut loaded = state(&files);

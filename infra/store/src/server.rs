@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use futures_util::future::BoxFuture;
 use http::{Response, StatusCode};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -113,7 +114,13 @@ impl EmbeddedStore {
     }
 
     /// Answers requests until `shutdown`, then finishes those that are being answered.
-    pub async fn serve(self, listener: TcpListener, shutdown: CancellationToken) {
+    #[must_use = "nothing happens before it is awaited"]
+    pub fn serve(self, listener: TcpListener, shutdown: CancellationToken) -> BoxFuture<'static, ()> {
+        // Polled through a pointer, so that it is compiled in this crate.
+        Box::pin(self.answer_all(listener, shutdown))
+    }
+
+    async fn answer_all(self, listener: TcpListener, shutdown: CancellationToken) {
         let sweeper = tokio::spawn(self.clone().sweep_old(shutdown.clone()));
         let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let graceful = GracefulShutdown::new();

@@ -82,7 +82,7 @@ pub trait Bucket: Send + Sync + 'static {
 }
 
 /// What the compactor needs besides: nobody can know the names of all edges.
-pub trait Listing {
+pub trait Listing: Send + Sync + 'static {
     /// The keys below a folder that are ours, with the state of each object; not more than so many.
     fn list(&self, folder: &str, max: usize) -> impl Future<Output = Result<Vec<(Key, Etag)>, StoreError>> + Send;
 }

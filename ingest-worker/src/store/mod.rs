@@ -1,5 +1,6 @@
 //! The bucket as the worker sees it: a client of any S3, and the writer that owns order and retries.
 
+mod any;
 mod bucket;
 mod clock;
 mod drive;
@@ -13,6 +14,7 @@ mod spool;
 mod submission;
 mod writer;
 
+pub(crate) use any::{AnyBucket, AnyListing};
 pub use bucket::{Bucket, Condition, Etag, Listing, MAX_OBJECT_BYTES, Object, PutError, StoreError};
 pub use drive::drive;
 pub use latency::Quantiles;

@@ -18,6 +18,7 @@ use aws_sdk_s3::{
     types::{BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier},
 };
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use tidegate_stream::Key;
 use tokio::time::timeout;
 
@@ -72,7 +73,12 @@ const DELETE_BATCH: usize = 1000;
 
 impl Store {
     /// Reads the configuration that AWS tools use where something is not given. Sends nothing to the bucket.
-    pub async fn connect(config: StoreConfig) -> Result<Self, StoreError> {
+    pub fn connect(config: StoreConfig) -> BoxFuture<'static, Result<Self, StoreError>> {
+        // Here and below: what is polled through a pointer is compiled in this crate, with what of the SDK is in it.
+        Box::pin(Self::of_aws(config))
+    }
+
+    async fn of_aws(config: StoreConfig) -> Result<Self, StoreError> {
         let shared = load(&config).await;
         let endpoint = config.endpoint.clone().or_else(|| shared.endpoint_url().map(Into::into));
         let endpoint = endpoint.filter(|endpoint| !is_aws(endpoint));
@@ -113,13 +119,17 @@ impl Store {
     }
 
     /// Makes the bucket where it is missing, and checks that the keys are accepted.
-    pub async fn ensure_bucket(&self) -> Result<(), StoreError> {
+    pub fn ensure_bucket(&self) -> BoxFuture<'_, Result<(), StoreError>> {
+        Box::pin(self.check_bucket())
+    }
+
+    async fn check_bucket(&self) -> Result<(), StoreError> {
         let head = self.client.head_bucket().bucket(self.bucket()).send().await;
         match head.map_err(|error| self.place.explain(&error)) {
             Ok(_) => Ok(()),
             Err(Failure::NoKey | Failure::NoBucket(_)) => self.create_bucket().await,
             // The answer to HEAD has no body and so no reason; that to GET has one. Keys that may only use the objects pass.
-            Err(Failure::Refused(_)) => self.read("meta/", None).await.map(drop),
+            Err(Failure::Refused(_)) => self.read("meta/".into(), None).await.map(drop),
             Err(failure) => Err(failure.into()),
         }
     }
@@ -137,12 +147,16 @@ impl Store {
 
     /// Reads bytes `first` to `last` (inclusive) of an object; `None` where there is no object.
     pub async fn get_range(&self, key: &Key, first: u64, last: u64) -> Result<Option<Object>, StoreError> {
-        self.read(&key.to_string(), Some(format!("bytes={first}-{last}"))).await
+        self.read(key.to_string(), Some(format!("bytes={first}-{last}"))).await
     }
 
-    async fn read(&self, key: &str, range: Option<String>) -> Result<Option<Object>, StoreError> {
+    fn read(&self, key: String, range: Option<String>) -> BoxFuture<'_, Result<Option<Object>, StoreError>> {
+        Box::pin(self.read_all(key, range))
+    }
+
+    async fn read_all(&self, key: String, range: Option<String>) -> Result<Option<Object>, StoreError> {
         let date = Date::default();
-        let request = self.client.get_object().bucket(self.bucket()).key(key).set_range(range);
+        let request = self.client.get_object().bucket(self.bucket()).key(&key).set_range(range);
         let answer = request.customize().interceptor(date.clone()).send().await;
         let answer = match answer.map_err(|error| self.place.explain(&error)) {
             Ok(answer) => answer,
@@ -154,6 +168,68 @@ impl Store {
         let bytes = timeout(BODY_TIMEOUT, collect(answer.body)).await;
         let bytes = bytes.unwrap_or_else(|_| Err(StoreError::Unavailable(format!("the body of {key} does not end"))))?;
         Ok(Some(Object { bytes, etag, age }))
+    }
+
+    fn write<'a>(&'a self, key: &'a Key, bytes: Bytes, condition: Condition) -> BoxFuture<'a, Result<Etag, PutError>> {
+        Box::pin(self.put_object(key, bytes, condition))
+    }
+
+    async fn put_object(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<Etag, PutError> {
+        let request = self.client.put_object().bucket(self.bucket()).key(key.to_string());
+        let request = request.content_type(key.content_type()).cache_control(cache_control(key)).body(ByteStream::from(bytes));
+        let request = match &condition {
+            Condition::Absent => request.if_none_match("*"),
+            Condition::Match(Etag(etag)) => request.if_match(etag),
+            Condition::Any => request,
+        };
+        match request.send().await.map_err(|error| self.place.explain(&error)) {
+            Ok(answer) => Ok(Etag(answer.e_tag.unwrap_or_default())),
+            Err(failure) => Err(match (failure, condition) {
+                (Failure::Condition, Condition::Absent) => PutError::Exists,
+                // AWS answers 404 where the object of If-Match is gone.
+                (Failure::Condition | Failure::NoKey, Condition::Match(_)) => PutError::Changed,
+                (failure, _) => failure.into(),
+            }),
+        }
+    }
+
+    fn remove<'a>(&'a self, keys: &'a [Key]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(self.delete_objects(keys))
+    }
+
+    async fn delete_objects(&self, keys: &[Key]) -> Result<(), StoreError> {
+        for batch in keys.chunks(DELETE_BATCH) {
+            let objects = batch.iter().map(|key| ObjectIdentifier::builder().key(key.to_string()).build()).collect();
+            let objects: Vec<ObjectIdentifier> = Result::unwrap_or_default(objects);
+            let Ok(delete) = Delete::builder().set_objects(Some(objects)).quiet(true).build() else { continue };
+            let answer = self.client.delete_objects().bucket(self.bucket()).delete(delete).send().await;
+            let answer = answer.map_err(|error| self.place.explain(&error))?;
+            if let Some(error) = answer.errors().first() {
+                let (key, why) = (error.key().unwrap_or_default(), error.code().unwrap_or_default());
+                return Err(StoreError::Unavailable(format!("{key} is not deleted: {why}")));
+            }
+        }
+        Ok(())
+    }
+
+    fn look_into<'a>(&'a self, folder: &'a str, max: usize) -> BoxFuture<'a, Result<Vec<(Key, Etag)>, StoreError>> {
+        Box::pin(self.list_objects(folder, max))
+    }
+
+    async fn list_objects(&self, folder: &str, max: usize) -> Result<Vec<(Key, Etag)>, StoreError> {
+        let (mut found, mut after) = (Vec::new(), None);
+        while found.len() < max {
+            let page = self.client.list_objects_v2().bucket(self.bucket()).prefix(folder).set_continuation_token(after.take());
+            let page = page.send().await.map_err(|error| self.place.explain(&error))?;
+            let objects = page.contents().iter();
+            found.extend(objects.filter_map(|object| Some((Key::parse(object.key()?)?, Etag(object.e_tag().unwrap_or_default().into())))));
+            match page.next_continuation_token() {
+                Some(token) => after = Some(token.to_owned()),
+                None => break,
+            }
+        }
+        found.truncate(max);
+        Ok(found)
     }
 }
 
@@ -189,59 +265,21 @@ impl Intercept for Date {
 
 impl Bucket for Store {
     async fn get(&self, key: &Key) -> Result<Option<Object>, StoreError> {
-        self.read(&key.to_string(), None).await
+        self.read(key.to_string(), None).await
     }
 
     async fn put(&self, key: &Key, bytes: Bytes, condition: Condition) -> Result<Etag, PutError> {
-        let request = self.client.put_object().bucket(self.bucket()).key(key.to_string());
-        let request = request.content_type(key.content_type()).cache_control(cache_control(key)).body(ByteStream::from(bytes));
-        let request = match &condition {
-            Condition::Absent => request.if_none_match("*"),
-            Condition::Match(Etag(etag)) => request.if_match(etag),
-            Condition::Any => request,
-        };
-        match request.send().await.map_err(|error| self.place.explain(&error)) {
-            Ok(answer) => Ok(Etag(answer.e_tag.unwrap_or_default())),
-            Err(failure) => Err(match (failure, condition) {
-                (Failure::Condition, Condition::Absent) => PutError::Exists,
-                // AWS answers 404 where the object of If-Match is gone.
-                (Failure::Condition | Failure::NoKey, Condition::Match(_)) => PutError::Changed,
-                (failure, _) => failure.into(),
-            }),
-        }
+        self.write(key, bytes, condition).await
     }
 
     async fn delete(&self, keys: &[Key]) -> Result<(), StoreError> {
-        for batch in keys.chunks(DELETE_BATCH) {
-            let objects = batch.iter().map(|key| ObjectIdentifier::builder().key(key.to_string()).build()).collect();
-            let objects: Vec<ObjectIdentifier> = Result::unwrap_or_default(objects);
-            let Ok(delete) = Delete::builder().set_objects(Some(objects)).quiet(true).build() else { continue };
-            let answer = self.client.delete_objects().bucket(self.bucket()).delete(delete).send().await;
-            let answer = answer.map_err(|error| self.place.explain(&error))?;
-            if let Some(error) = answer.errors().first() {
-                let (key, why) = (error.key().unwrap_or_default(), error.code().unwrap_or_default());
-                return Err(StoreError::Unavailable(format!("{key} is not deleted: {why}")));
-            }
-        }
-        Ok(())
+        self.remove(keys).await
     }
 }
 
 impl Listing for Store {
     async fn list(&self, folder: &str, max: usize) -> Result<Vec<(Key, Etag)>, StoreError> {
-        let (mut found, mut after) = (Vec::new(), None);
-        while found.len() < max {
-            let page = self.client.list_objects_v2().bucket(self.bucket()).prefix(folder).set_continuation_token(after.take());
-            let page = page.send().await.map_err(|error| self.place.explain(&error))?;
-            let objects = page.contents().iter();
-            found.extend(objects.filter_map(|object| Some((Key::parse(object.key()?)?, Etag(object.e_tag().unwrap_or_default().into())))));
-            match page.next_continuation_token() {
-                Some(token) => after = Some(token.to_owned()),
-                None => break,
-            }
-        }
-        found.truncate(max);
-        Ok(found)
+        self.look_into(folder, max).await
     }
 }
 
