@@ -23,6 +23,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// A second bucket.
     pub mirror: MirrorConfig,
+    /// What viewers see while a source is away.
+    pub slate: SlateConfig,
     /// Another worker beside this one.
     pub twin: TwinConfig,
     /// What the worker says about itself.
@@ -117,6 +119,14 @@ pub struct TwinConfig {
     pub reconnect_s: u32,
 }
 
+/// What viewers see while a source is away, until it is back or the time to reconnect is over.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SlateConfig {
+    /// A picture, or a film of which the first 20 s are shown over and over; empty for nothing.
+    pub file: PathBuf,
+}
+
 /// What the worker says about itself.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -185,6 +195,7 @@ impl Default for Config {
             package: PackageConfig::default(),
             store: StoreConfig::default(),
             mirror: MirrorConfig::default(),
+            slate: SlateConfig::default(),
             twin: TwinConfig::default(),
             metrics: MetricsConfig::default(),
         }

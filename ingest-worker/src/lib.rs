@@ -28,6 +28,7 @@ mod rate;
 mod report;
 mod rules;
 mod session;
+mod slate;
 mod source;
 pub mod store;
 mod transcode;
@@ -35,7 +36,9 @@ mod twin;
 mod worker;
 
 pub use compact::compact;
-pub use config::{Config, ConfigError, MetricsConfig, MirrorConfig, Mode, PackageConfig, StoreConfig, TranscodeConfig, TwinConfig};
+pub use config::{
+    Config, ConfigError, MetricsConfig, MirrorConfig, Mode, PackageConfig, SlateConfig, StoreConfig, TranscodeConfig, TwinConfig,
+};
 pub use ladder::Rung;
 pub use metrics::{Metrics, StreamMetrics, Times};
 pub use report::report;

@@ -37,6 +37,8 @@ pub struct StreamMetrics {
     pub late_parts: AtomicU64,
     /// Discontinuities.
     pub discontinuities: AtomicU64,
+    /// Whether a slate is shown in place of the source.
+    pub slate: AtomicBool,
     /// By how much PROGRAM-DATE-TIME was corrected, since the source's clock is not ours, in us.
     pub clock_us: AtomicU64,
     /// Times that ffmpeg had to be started again.
@@ -110,6 +112,7 @@ impl Metrics {
         family("parts_total", "counter", "Parts of the whole ladder.", &|m| m.parts.load(Relaxed));
         family("late_parts_total", "counter", "Parts in which a rendition was missing.", &|m| m.late_parts.load(Relaxed));
         family("discontinuities_total", "counter", "Discontinuities.", &|m| m.discontinuities.load(Relaxed));
+        family("slate", "gauge", "Whether a slate is shown, since the source is away.", &|m| u64::from(m.slate.load(Relaxed)));
         family("ffmpeg_restarts_total", "counter", "Times that ffmpeg had to be started again.", &|m| m.ffmpeg_restarts.load(Relaxed));
         family("rungs_dropped_total", "counter", "Times that a rung was left out because the encoders were behind.", &|m| {
             m.rungs_dropped.load(Relaxed)

@@ -11,7 +11,7 @@ use std::{
 };
 
 use futures_util::{FutureExt as _, future::BoxFuture};
-use tidegate_packager::{Event, Found, Input, Output, Packager, Put, Role, Twin, TwinInput, TwinOutput};
+use tidegate_packager::{Event, Found, Input, Output, Packager, Put, Role, Twin, TwinInput, TwinOutput, slate_event};
 use tidegate_stream::{Key, RecordNumber, SessionId, StreamId};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
@@ -155,6 +155,23 @@ impl Log {
         }
     }
 
+    /// What comes from here on is a slate that stands in for the source, or the source again.
+    pub(crate) async fn slate(&mut self, now_utc_us: i64, slate: bool) -> Result<(), WriterError> {
+        match &self.machine {
+            Machine::Alone(..) if slate => self.take(now_utc_us, Input::Announce(slate_event(now_utc_us))).await,
+            Machine::Alone(..) => Ok(()),
+            Machine::Twin(_) => self.tell(now_utc_us, TwinInput::Slate(slate)).await,
+        }
+    }
+
+    /// When it wants to be told the time, if nothing happens before.
+    pub(crate) fn wakes_at(&self) -> Option<i64> {
+        match &self.machine {
+            Machine::Alone(..) => None,
+            Machine::Twin(twin) => twin.wakes_at(),
+        }
+    }
+
     /// The session, once when this worker has begun it or goes on with it.
     pub(crate) fn begun(&mut self) -> Option<SessionId> {
         if std::mem::take(&mut self.begun) { self.session() } else { None }
@@ -255,7 +272,7 @@ impl Log {
                     warn!(stream = %self.stream, %number, "somebody has changed this record of the log: it goes on after it");
                 }
                 TwinOutput::Foreign(session) => {
-                    warn!(stream = %self.stream, %session, "the session of the other worker has other renditions: give both the same ladder");
+                    warn!(stream = %self.stream, %session, "the session of another worker has other renditions, or is of another version: this one waits for its end; give both the same ladder and version");
                 }
                 TwinOutput::Over => self.over = true,
             }

@@ -1,4 +1,10 @@
-use std::{io, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use tidegate_stream::StreamId;
@@ -13,6 +19,7 @@ use crate::{
     metrics::Metrics,
     rules::Rules,
     session::{self, Shared},
+    slate::Slates,
     source::{Pull, PullError, PullSource, RtmpServer, StreamKeys},
     store::{AnyBucket, Bucket},
     transcode::{Ffmpeg, FfmpegError},
@@ -43,6 +50,9 @@ pub enum WorkerError {
         /// What to do.
         reason: String,
     },
+    /// The slate is not there.
+    #[error("there is no file {} for the slate: correct `file` in `[slate]`", .0.display())]
+    Slate(PathBuf),
     /// No ffmpeg for the ladder.
     #[error("{0}, or encode nothing with `ladder = []`")]
     Ffmpeg(#[from] FfmpegError),
@@ -81,8 +91,17 @@ impl Worker {
         let ffmpeg = match Ffmpeg::find(configured).await {
             Ok(ffmpeg) => Some(ffmpeg),
             // Without a ladder only pulling needs it, and says so then.
-            Err(FfmpegError::Missing) if config.ladder.is_empty() => None,
+            Err(FfmpegError::Missing) if config.ladder.is_empty() && config.slate.file == Path::new("") => None,
             Err(error) => return Err(error.into()),
+        };
+        let slates = match (&ffmpeg, config.slate.file.clone()) {
+            (_, file) if file == Path::new("") => None,
+            // ffmpeg runs in a folder of its own.
+            (Some(ffmpeg), file) => match file.canonicalize() {
+                Ok(file) if file.is_file() => Some(Slates::new(ffmpeg.clone(), file)),
+                Ok(_) | Err(_) => return Err(WorkerError::Slate(file)),
+            },
+            (None, _) => None,
         };
         let metrics_listener = match config.metrics.listen {
             Some(addr) => Some(health::bind(addr).await.map_err(|error| cannot_listen(addr, "metrics", &error))?),
@@ -98,7 +117,7 @@ impl Worker {
         let (rtmp, rtmp_addr) = listening.await.map_err(|error| cannot_listen(addr, "RTMP", &error))?;
         let announcer = Announcer::new(store.clone());
         let access = Arc::new(Access::new(store, mirror, (config.store.hold_mb as usize) << 20, u64::from(config.store.spool_mb) << 20));
-        let shared = Arc::new(Shared { config, ffmpeg, metrics: Arc::default(), access, announcer, rules });
+        let shared = Arc::new(Shared { config, ffmpeg, slates, metrics: Arc::default(), access, announcer, rules });
         Ok(Self { shared, rtmp, rtmp_addr, metrics_listener, stop: CancellationToken::new(), tasks: TaskTracker::new() })
     }
 

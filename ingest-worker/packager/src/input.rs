@@ -42,6 +42,12 @@ pub enum Input {
         /// Place of the rendition in [`crate::Config::renditions`].
         rendition: usize,
     },
+    /// What was known of this track is void, since what follows is made by somebody else: the next period waits for a new
+    /// configuration. Comes right after [`Input::Discontinuity`].
+    Forget {
+        /// Place of the rendition in [`crate::Config::renditions`].
+        rendition: usize,
+    },
     /// Something is to be announced with the next part.
     Announce(Event),
     /// Only time passed. Needed a few times per second while a rendition may be late.

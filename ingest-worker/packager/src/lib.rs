@@ -60,4 +60,4 @@ pub use config::{Config, Limits, RenditionConfig};
 pub use input::{Frame, Input};
 pub use output::{Condition, DropReason, Event, Lane, Output, Put};
 pub use packager::{Error, Packager};
-pub use twin::{Found, Role, Twin, TwinConfig, TwinInput, TwinOutput};
+pub use twin::{Found, Role, SLATE_CLASS, Twin, TwinConfig, TwinInput, TwinOutput, slate_event};

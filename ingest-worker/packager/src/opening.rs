@@ -90,6 +90,16 @@ impl Opening {
         }
     }
 
+    /// Forgets the configuration of a rendition, unless frames of it have come.
+    pub(crate) fn forget(&mut self, rendition: usize) -> bool {
+        let is_new = self.first_at.get(rendition).is_some_and(Option::is_none);
+        if let Some(known) = self.known.get_mut(rendition).filter(|_| is_new) {
+            *known = Known::default();
+            self.held.retain(|(_, input)| !matches!(input, Input::Config { rendition: of, .. } if *of == rendition));
+        }
+        is_new
+    }
+
     /// What was known at the beginning, and everything that was held since, to be taken again.
     pub(crate) fn into_parts(self) -> (Vec<Known>, Vec<(i64, Input)>) {
         (self.known, self.held)

@@ -233,6 +233,7 @@ impl Packager {
             Input::Frame { rendition, frame } => self.frame(now_utc_us, rendition, frame),
             Input::Discontinuity => self.close_period(now_utc_us),
             Input::Absent { rendition } => self.absent(now_utc_us, rendition),
+            Input::Forget { rendition } => self.forget(rendition),
             Input::Announce(event) => self.announcements.push_back(event),
             Input::Tick => {}
             Input::End => {
@@ -256,7 +257,10 @@ impl Packager {
 
     fn check(&self, input: &Input) -> Result<(), Error> {
         let rendition = match input {
-            Input::Config { rendition, .. } | Input::Frame { rendition, .. } | Input::Absent { rendition } => *rendition,
+            Input::Config { rendition, .. }
+            | Input::Frame { rendition, .. }
+            | Input::Absent { rendition }
+            | Input::Forget { rendition } => *rendition,
             Input::Announce(event) => return self.check_announcement(event),
             Input::Discontinuity | Input::Tick | Input::End => return Ok(()),
         };
@@ -306,6 +310,13 @@ impl Packager {
             }
             Stage::Running(period) => period.absent(rendition),
             Stage::Ended => {}
+        }
+    }
+
+    fn forget(&mut self, rendition: usize) {
+        let Stage::Opening(opening) = &mut self.stage else { return };
+        if let Some(known) = self.known.get_mut(rendition).filter(|_| opening.forget(rendition)) {
+            *known = Known::default();
         }
     }
 
@@ -392,7 +403,7 @@ impl Packager {
                 Input::Config { rendition, config } => self.configure(at, rendition, config),
                 Input::Frame { rendition, frame } => self.frame(at, rendition, frame),
                 Input::Absent { rendition } => self.absent(at, rendition),
-                Input::Announce(_) | Input::Discontinuity | Input::Tick | Input::End => {}
+                Input::Forget { .. } | Input::Announce(_) | Input::Discontinuity | Input::Tick | Input::End => {}
             }
         }
     }

@@ -73,8 +73,10 @@ pub(crate) struct Anchor {
     pub(crate) lead: usize,
     /// When the frame is shown, as this worker's source stamps it …
     pub(crate) zero_ms: i64,
-    /// … and in ticks of the lead, as the log has it.
+    /// … and in ticks of the lead, as the log has it, …
     pub(crate) base: i64,
+    /// … so many a second.
+    pub(crate) timescale: u32,
     /// Wall clock of the frame, as the log has it.
     pub(crate) utc_us: i64,
     /// The rate that the period was opened with.
@@ -100,7 +102,20 @@ impl Anchor {
     /// Whether this is sound of the same encoder beside pictures. Each frame of it stands alone, so it goes on with the first that the log
     /// lacks; how the other worker has put frames in parts follows from when they came, and may differ.
     pub(crate) fn is_alone(&self, rendition: usize) -> bool {
-        rendition != self.lead && self.audio.get(rendition).copied().flatten().is_some_and(|sound| sound.alike)
+        rendition != self.lead && self.sound(rendition).is_some_and(|sound| sound.alike)
+    }
+
+    /// Whether there are no pictures, and the sound goes on with the first frame that the log lacks.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.sound(self.lead).is_some_and(|sound| sound.alike)
+    }
+
+    fn sound(&self, rendition: usize) -> Option<Sound> {
+        self.audio.get(rendition).copied().flatten()
+    }
+
+    fn base_us(&self) -> i64 {
+        scale(self.base, 1_000_000, i64::from(self.timescale))
     }
 }
 
@@ -169,7 +184,7 @@ impl Period {
             RenditionKind::Audio => Line::Audio(None),
         };
         let base = anchor.map_or_else(|| timing.ticks_from_us(base_us), |anchor| anchor.base);
-        let base_us = timing.us(base);
+        let base_us = anchor.map_or_else(|| timing.us(base), Anchor::base_us);
         Self {
             timing,
             plan,
@@ -181,7 +196,7 @@ impl Period {
             kinds,
             pending: VecDeque::new(),
             wall: anchor
-                .map_or_else(|| WallClock::corrected(start.ahead_us), |anchor| WallClock::adopting(anchor.utc_us - timing.us(anchor.base))),
+                .map_or_else(|| WallClock::corrected(start.ahead_us), |anchor| WallClock::adopting(anchor.utc_us - anchor.base_us())),
             zero_ms,
             base_us,
             audio_before: if is_first { AUDIO_ALLOWANCE } else { 0 },
@@ -197,9 +212,19 @@ impl Period {
 
     /// Audio is the lead: cuts in segments of this length.
     pub(crate) fn lead_by_audio(&mut self, segment_us: i64) {
-        if let Some(config) = self.tracks.get(self.lead).and_then(|track| track.config.as_ref()) {
+        if let Some(config) = self.tracks.get(self.lead).and_then(|track| track.config.clone()) {
             let rate = i64::from(config.track.timescale);
-            self.cutter = LeadCutter::Audio(AudioCutter::new(config.audio_frame, rate, segment_us, self.plan.audio_part_us));
+            let most = most_audio(self.plan.targets.audio_us, config.audio_frame, rate);
+            let cutter = AudioCutter::new(config.audio_frame, rate, segment_us, self.plan.audio_part_us, most);
+            let goes_on = self.sounds.get(self.lead).copied().flatten().filter(|sound| sound.alike);
+            if goes_on.is_some() {
+                // It begins inside a segment.
+                self.tracks.iter_mut().for_each(TrackQueue::start_segment);
+            }
+            self.cutter = LeadCutter::Audio(match goes_on {
+                Some(sound) => cutter.resume(config.ticks(self.base_us), sound.end),
+                None => cutter,
+            });
         }
     }
 

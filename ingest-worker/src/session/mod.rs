@@ -6,6 +6,7 @@ mod gop;
 mod known;
 mod plan;
 mod run;
+mod standin;
 
 use std::{
     sync::Arc,
@@ -21,6 +22,7 @@ use crate::{
     config::Config,
     metrics::Metrics,
     rules::{Rules, configured},
+    slate::Slates,
     source::Source,
     transcode::Ffmpeg,
     twin::Access,
@@ -33,6 +35,7 @@ use run::{Outcome, Session};
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) ffmpeg: Option<Ffmpeg>,
+    pub(crate) slates: Option<Slates>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) access: Arc<Access>,
     pub(crate) announcer: Announcer,

@@ -19,6 +19,7 @@ use super::{
     gop::{Gop, Verdict},
     known::{Change, Known},
     plan::{Gops, Plan, plan},
+    standin::Standin,
 };
 use crate::{
     announce::{Herald, News},
@@ -35,22 +36,23 @@ use crate::{
 
 /// One session of a stream: one set of renditions.
 pub(super) struct Session<'a> {
-    shared: &'a Shared,
+    pub(super) shared: &'a Shared,
     herald: &'a Herald,
     /// There while this worker writes.
     cues: Option<Cues>,
-    metrics: Arc<StreamMetrics>,
-    stream: StreamId,
-    known: Known,
-    plan: Plan,
+    pub(super) metrics: Arc<StreamMetrics>,
+    pub(super) stream: StreamId,
+    pub(super) known: Known,
+    pub(super) plan: Plan,
     gops: Gops,
-    log: Log,
+    pub(super) log: Log,
     transcoder: Option<Transcoder>,
     /// What the transcoders so far have learned about the machine.
-    lag: Lag,
+    pub(super) lag: Lag,
+    pub(super) standin: Standin,
     bodies: BodyReader,
     times: Unwrap,
-    clock: Clock,
+    pub(super) clock: Clock,
     /// Decode time of the newest picture, or sound where there are none.
     newest_ms: Option<i64>,
     gop: Gop,
@@ -83,6 +85,8 @@ enum Next {
 
 /// How often the packager looks whether a rendition is late, when nothing else happens.
 const TICK: Duration = Duration::from_millis(20);
+/// However often something wants to be called.
+const WAKE_US_MIN: i64 = 1_000;
 /// What helps where key frames are too far apart.
 const KEY_FRAME_ADVICE: &str = "set a key frame interval of 2 s in the encoder (OBS: Output, Keyframe Interval)";
 /// How long ffmpeg may take for what it still holds when a source breaks off or ends.
@@ -124,6 +128,7 @@ impl<'a> Session<'a> {
             log,
             transcoder: None,
             lag: Lag::new(Duration::from_secs(shared.config.transcode.rung_back_s.into())),
+            standin: Standin::default(),
             bodies,
             times: Unwrap::default(),
             clock,
@@ -131,6 +136,7 @@ impl<'a> Session<'a> {
             gop: Gop::default(),
             long_gop: false,
         };
+        opened.prepare_slate(package.segment_ms);
         opened.start_transcoder();
         opened
     }
@@ -171,6 +177,7 @@ impl<'a> Session<'a> {
                     Item::Break { reason } => {
                         info!(stream = %self.stream, reason, "the source has broken off");
                         self.discontinuity().await?;
+                        self.source_is_away().await?;
                         Next::Go
                     }
                     Item::End => Next::End,
@@ -183,20 +190,32 @@ impl<'a> Session<'a> {
                     self.transcoded(output).await?;
                     Next::Go
                 }
+                () = self.standin.next() => {
+                    self.stills().await?;
+                    Next::Go
+                }
                 () = sleep_until(tick_at.into()) => {
                     self.package(Input::Tick).await?;
+                    self.show_slate().await?;
                     Next::Go
                 }
             };
             if !matches!(next, Next::Go) {
                 return Ok(next);
             }
-            tick_at = Instant::now() + TICK;
+            tick_at = self.tick_at();
         }
     }
 
+    /// When time has to be told next: a log that is silent is not slept through.
+    fn tick_at(&self) -> Instant {
+        let now = Instant::now();
+        let wakes_us = self.log.wakes_at().map(|at| at.saturating_sub(self.clock.utc_us(now)).max(WAKE_US_MIN).unsigned_abs());
+        now + wakes_us.map_or(TICK, |us| TICK.min(Duration::from_micros(us)))
+    }
+
     /// What the probe has learned; its tags are in the backlog of the first session only.
-    async fn known_configs(&mut self) -> Result<(), WriterError> {
+    pub(super) async fn known_configs(&mut self) -> Result<(), WriterError> {
         if let (Some(place), Some(video)) = (self.plan.source, &self.known.video) {
             let config = CodecConfig::Avc(video.avc.clone());
             self.package(Input::Config { rendition: place, config }).await?;
@@ -212,6 +231,7 @@ impl<'a> Session<'a> {
         if tag.kind == TagKind::Script {
             return Ok(Next::Go);
         }
+        self.source_is_back().await?;
         let media = match self.bodies.read(&tag) {
             Ok(media) => media,
             Err(error) => {
@@ -404,7 +424,7 @@ impl<'a> Session<'a> {
     }
 
     /// Hands something to the log.
-    async fn package(&mut self, input: Input) -> Result<(), WriterError> {
+    pub(super) async fn package(&mut self, input: Input) -> Result<(), WriterError> {
         self.log.take(self.clock.utc_us(Instant::now()), input).await?;
         self.events();
         Ok(())
@@ -446,6 +466,7 @@ impl<'a> Session<'a> {
 
     /// Ends the session, or hands it over to the other worker: what is last here is durable when this returns.
     async fn finish(mut self, is_last: bool, ends: bool) -> Result<(), WriterError> {
+        self.metrics.slate.store(false, Relaxed);
         self.drain_transcoder().await?;
         let clock = self.clock;
         let last = async {

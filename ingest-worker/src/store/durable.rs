@@ -49,7 +49,7 @@ pub(super) struct Meter {
 
 /// A request that has no answer after this is given up and sent again.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A write-once object is sent a second time after twice the p95 of its lane, but not before this.
+/// A write-once object is sent a second time after the p95 of its lane, but not before this.
 const HEDGE_FLOOR: Duration = Duration::from_millis(50);
 /// Before there is a p95.
 const HEDGE_AT_FIRST: Duration = Duration::from_millis(500);
@@ -332,7 +332,7 @@ impl Meter {
             Lane::Log => self.answers_log.quantiles(),
             Lane::Index => self.answers_index.quantiles(),
         };
-        if answers.count < HEDGE_SAMPLES { HEDGE_AT_FIRST } else { (answers.p95 * 2).max(HEDGE_FLOOR) }
+        if answers.count < HEDGE_SAMPLES { HEDGE_AT_FIRST } else { answers.p95.max(HEDGE_FLOOR) }
     }
 
     fn take_hedge(&mut self) -> bool {

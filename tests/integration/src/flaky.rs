@@ -33,6 +33,8 @@ pub enum Trouble {
     None,
     /// 503 SlowDown.
     Busy,
+    /// This status with this code.
+    Says(u16, &'static str),
     /// Every answer takes this much longer.
     Slow(Duration),
     /// The object is written, and the answer never comes: the connection is closed in its place.
@@ -102,10 +104,11 @@ fn serve(client: TcpStream, upstream: SocketAddr, mood: &Mutex<Mood>) -> Option<
             Trouble::Rough(_, by) if request.starts_with(b"PUT") && !is_busy => thread::sleep(by),
             Trouble::Rough(..) if !is_busy => {}
             Trouble::Slow(by) => thread::sleep(by),
-            Trouble::Busy | Trouble::Rough(..) => {
-                let body = "<?xml version=\"1.0\"?><Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>";
+            Trouble::Busy | Trouble::Rough(..) | Trouble::Says(..) => {
+                let (status, code) = if let Trouble::Says(status, code) = trouble { (status, code) } else { (503, "SlowDown") };
+                let body = format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>The store has no time.</Message></Error>");
                 let len = body.len();
-                write!(client, "HTTP/1.1 503 Slow Down\r\ncontent-type: application/xml\r\ncontent-length: {len}\r\n\r\n{body}").ok()?;
+                write!(client, "HTTP/1.1 {status} No\r\ncontent-type: application/xml\r\ncontent-length: {len}\r\n\r\n{body}").ok()?;
                 continue;
             }
         }

@@ -3,12 +3,14 @@
 #![allow(clippy::print_stderr, reason = "what a skipped test says")]
 //! Integration tests: the real parts together. This library starts the parts; the tests are in `tests/integration`.
 
+pub mod edges;
 pub mod embedded;
 pub mod flaky;
 pub mod minio;
 pub mod platform;
 mod server;
 pub mod twins;
+pub mod watch;
 
 pub use embedded::Embedded;
 pub use flaky::{Flaky, Trouble};

@@ -83,11 +83,14 @@ pub struct Gap {
     pub is_first: bool,
 }
 
-const STREAM: &str = "twins";
+/// What they publish.
+pub const STREAM: &str = "twins";
 const STREAM_KEY: &str = "key-of-twins";
+const STOP: i32 = 19;
+const CONTINUE: i32 = 18;
 /// Longer than any takeover may take.
 const PATIENCE: Duration = Duration::from_secs(30);
-const POLL: Duration = Duration::from_millis(10);
+const POLL: Duration = Duration::from_millis(4);
 
 impl Twins {
     /// Starts both; `ladder`: with one encoded rung beside the source.
@@ -211,12 +214,29 @@ impl Twins {
     /// Sends a signal.
     pub fn signal(&self, place: usize, signal: i32) {
         if let Some(process) = &self.workers[place] {
-            let kill = Command::new("kill").arg(format!("-{signal}")).arg(process.child.pid.to_string()).status();
-            assert!(kill.is_ok_and(|status| status.success()));
+            self::signal(process.child.pid, signal);
         }
     }
 
-    /// Kills a worker, and starts it again after so long; says how long the log stood still after the kill.
+    /// Stops a worker with SIGSTOP for so long, and lets it go on.
+    pub fn pause(&mut self, place: usize, time: Duration) {
+        self.signal(place, STOP);
+        self.watch(time);
+        self.signal(place, CONTINUE);
+    }
+
+    /// The id of a worker's process.
+    pub fn pid(&self, place: usize) -> Option<u32> {
+        self.workers[place].as_ref().map(|process| process.child.pid)
+    }
+
+    /// kill -9 of whoever it is, which is started again at once.
+    pub fn restart(&mut self, place: usize) {
+        self.workers[place] = None;
+        self.launch(place);
+    }
+
+    /// Kills a worker, or stops it, and starts it again or lets it go on after so long; says how long the log stood still after the kill.
     pub fn kill(&mut self, place: usize, signal: i32, again: Duration) -> Duration {
         self.kill_while(place, signal, again, || {})
     }
@@ -232,8 +252,12 @@ impl Twins {
             if let Some((.., at)) = self.reader.seen.iter().rev().take_while(|(_, writer, ..)| Some(*writer) != before).last() {
                 let took = at.saturating_duration_since(killed);
                 sleep(again);
-                self.workers[place] = None;
-                self.launch(place);
+                if signal == STOP {
+                    self.signal(place, CONTINUE);
+                } else {
+                    self.workers[place] = None;
+                    self.launch(place);
+                }
                 return took;
             }
             assert!(killed.elapsed() < PATIENCE, "nobody goes on: {}", self.report());
@@ -400,6 +424,12 @@ pub fn program() -> PathBuf {
     program
 }
 
-fn free_address() -> SocketAddr {
+/// Sends a signal to a process.
+pub(crate) fn signal(pid: u32, number: i32) {
+    let kill = Command::new("kill").arg(format!("-{number}")).arg(pid.to_string()).status();
+    assert!(kill.is_ok_and(|status| status.success()));
+}
+
+pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).unwrap()
 }

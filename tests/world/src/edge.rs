@@ -18,6 +18,8 @@ pub struct Edge {
     kept: HashMap<String, Arc<Vec<u8>>>,
     running: Vec<Running>,
     next: u64,
+    /// There is a second bucket.
+    pub mirror: bool,
 }
 
 /// What a viewer gets.
@@ -31,6 +33,30 @@ pub struct Reply {
     pub keep: String,
 }
 
+/// Edges as a viewer knows them; a test of real parts has real ones.
+pub trait Edges {
+    /// How many there are.
+    fn count(&self) -> usize;
+    /// A viewer asks one of them.
+    fn ask(&mut self, place: usize, now: i64, address: &str) -> u64;
+    /// The reply, once it is there.
+    fn reply(&mut self, place: usize, id: u64) -> Option<Reply>;
+}
+
+impl Edges for [Edge] {
+    fn count(&self) -> usize {
+        self.len()
+    }
+
+    fn ask(&mut self, place: usize, now: i64, address: &str) -> u64 {
+        self[place].ask(now, address)
+    }
+
+    fn reply(&mut self, place: usize, id: u64) -> Option<Reply> {
+        self[place].reply(id)
+    }
+}
+
 #[derive(Debug)]
 struct Running {
     id: u64,
@@ -42,9 +68,26 @@ struct Running {
 #[derive(Debug)]
 enum Stage {
     Job(Job),
-    Fetch { job: Job, key: String, range: Option<(u64, u64)>, op: u64 },
-    Wait { key: String, until: i64, poll_at: i64, op: Option<u64> },
-    Send { pieces: Vec<Piece>, keep: String, op: Option<(u64, String)> },
+    /// With whether the second bucket was asked.
+    Fetch {
+        job: Job,
+        key: String,
+        range: Option<(u64, u64)>,
+        op: u64,
+        second: bool,
+    },
+    Wait {
+        key: String,
+        until: i64,
+        poll_at: i64,
+        op: Option<u64>,
+    },
+    /// With whether the second bucket was asked.
+    Send {
+        pieces: Vec<Piece>,
+        keep: String,
+        op: Option<(u64, String, bool)>,
+    },
     Done,
 }
 
@@ -56,7 +99,7 @@ impl Edge {
     /// A fresh one.
     #[must_use]
     pub fn new(place: usize) -> Self {
-        Self { place, down_until: 0, state: State::new(), kept: HashMap::new(), running: Vec::new(), next: 0 }
+        Self { place, down_until: 0, state: State::new(), kept: HashMap::new(), running: Vec::new(), next: 0, mirror: false }
     }
 
     /// The process is started anew.
@@ -108,6 +151,15 @@ impl Edge {
         store.send(now, Who::Edge(self.place), Ask::Get(key.to_owned()))
     }
 
+    /// What never changes may come from the second bucket where the first does not answer.
+    fn takes_copy(&self, key: &str) -> bool {
+        self.mirror && Key::parse(key).is_some_and(|key| key.is_write_once())
+    }
+
+    fn get_copy(&self, now: i64, store: &mut Store, key: &str) -> u64 {
+        store.send(now, Who::Edge(self.place), Ask::GetCopy(key.to_owned()))
+    }
+
     /// The second edge is on a host that does not know how old things are.
     fn age_ms(&self, now: i64, store: &Store, key: &str) -> Option<u64> {
         store.age_ms(now, key).filter(|_| self.place == 0)
@@ -134,7 +186,7 @@ impl Edge {
                         return true;
                     }
                     let op = self.get(now, store, &key);
-                    one.stage = Stage::Fetch { job, key, range, op };
+                    one.stage = Stage::Fetch { job, key, range, op, second: false };
                     false
                 }
                 Output::Store { .. } | Output::Delete { .. } | Output::Load { .. } => {
@@ -161,11 +213,18 @@ impl Edge {
                     true
                 }
             },
-            Stage::Fetch { mut job, key, range, op } => {
+            Stage::Fetch { mut job, key, range, op, second } => {
                 let Some(answer) = store.answer(now, op) else {
-                    one.stage = Stage::Fetch { job, key, range, op };
+                    one.stage = Stage::Fetch { job, key, range, op, second };
                     return false;
                 };
+                if matches!(answer, Answer::Failed) && self.takes_copy(&key) && !second {
+                    let op = self.get_copy(now, store, &key);
+                    one.stage = Stage::Fetch { job, key, range, op, second: true };
+                    return false;
+                }
+                // What the second lacks may be in the first.
+                let answer = if second && matches!(answer, Answer::Missing) { Answer::Failed } else { answer };
                 let fetched = match answer {
                     Answer::Object(bytes, _) => {
                         self.keep(&key, &bytes);
@@ -204,14 +263,19 @@ impl Edge {
                 false
             }
             Stage::Send { pieces, keep, op } => {
-                if let Some((id, key)) = op {
+                if let Some((id, key, second)) = op {
                     match store.answer(now, id) {
                         None => {
-                            one.stage = Stage::Send { pieces, keep, op: Some((id, key)) };
+                            one.stage = Stage::Send { pieces, keep, op: Some((id, key, second)) };
                             return false;
                         }
                         Some(Answer::Object(bytes, _)) => self.keep(&key, &bytes),
-                        Some(Answer::Missing) => {
+                        Some(Answer::Failed) if self.takes_copy(&key) && !second => {
+                            let id = self.get_copy(now, store, &key);
+                            one.stage = Stage::Send { pieces, keep, op: Some((id, key, true)) };
+                            return false;
+                        }
+                        Some(Answer::Missing) if !second => {
                             one.reply = Some(Reply { status: 404, body: Vec::new(), keep: String::new() });
                             return false;
                         }
@@ -224,7 +288,7 @@ impl Edge {
                 if let Some(missing) = pieces.iter().find(|piece| !self.kept.contains_key(&piece.key)) {
                     let key = missing.key.clone();
                     let id = self.get(now, store, &key);
-                    one.stage = Stage::Send { pieces, keep, op: Some((id, key)) };
+                    one.stage = Stage::Send { pieces, keep, op: Some((id, key, false)) };
                     return true;
                 }
                 let body: Vec<u8> = pieces

@@ -15,6 +15,10 @@ pub enum Mode {
     Own,
     /// The encoder pushes to one worker, and to the other when that one is gone.
     Single,
+    /// Two publishers of one stream key, each with something else, each to its own worker.
+    Rivals,
+    /// Two encoders of one source, set to one clock: each says in its key frames when they were taken.
+    Clocked,
 }
 
 /// Something that happens once.
@@ -32,6 +36,8 @@ pub enum Event {
     Leave(i64),
     /// The way from the encoder to this worker breaks for so long.
     Break(usize, i64),
+    /// In the mode of one push: the encoder loses its worker, which is well, and is at the other one after so long.
+    Move(i64),
     /// An edge dies and is there again after so long.
     EdgeDies(usize, i64),
     /// Somebody alters the newest record.
@@ -53,6 +59,14 @@ pub struct Plan {
     pub sound: [Sound; 2],
     /// What happens when, in us after the start.
     pub events: Vec<(i64, Event)>,
+    /// There are no pictures.
+    pub sound_alone: bool,
+    /// Workers show a slate while their encoder is away.
+    pub slate: bool,
+    /// The second worker has another ladder.
+    pub other_ladder: bool,
+    /// There is a second bucket, to which workers copy and from which edges take what the first does not give them.
+    pub mirror: bool,
     /// What is wrong with the store from when to when.
     pub faults: Vec<(i64, i64, Fault)>,
     /// When all is over, in us after the start; nothing goes wrong in the last [`CALM_US`].
@@ -72,6 +86,10 @@ impl Plan {
             skew_us: [0; 2],
             delay_us: [20_000, 35_000],
             sound: [Sound::default(); 2],
+            sound_alone: false,
+            slate: false,
+            other_ladder: false,
+            mirror: false,
             events: Vec::new(),
             faults: Vec::new(),
             length_us,
@@ -126,7 +144,22 @@ impl Plan {
             };
             faults.push((from, to, fault));
         }
-        Self { mode, skew_us, delay_us, sound: sound(seed), events, faults, length_us }
+        // Drawn apart, as the sound, so that seeds of other worlds stay what they are.
+        let is_apart = !WITHOUT.contains(&seed);
+        let (slate, mirror) = (is_apart && seed % SLATES == 3, is_apart && seed % MIRRORS == 4);
+        Self {
+            mode,
+            skew_us,
+            delay_us,
+            sound: sound(seed),
+            sound_alone: false,
+            slate,
+            other_ladder: false,
+            mirror,
+            events,
+            faults,
+            length_us,
+        }
     }
 }
 
@@ -140,5 +173,10 @@ fn sound(seed: u64) -> [Sound; 2] {
     [0; 2].map(|_: i64| Sound { slow_ppm, late_us: random.within(-40_000, 200_000) })
 }
 
-/// One in so many worlds has uneven sound.
+/// One in so many worlds has uneven sound, …
 const UNEVEN: u64 = 13;
+/// … workers with slates, …
+const SLATES: u64 = 7;
+/// … and a second bucket; but not those among which worlds have failed before there were any.
+const MIRRORS: u64 = 5;
+const WITHOUT: core::ops::Range<u64> = 2_000..3_000_000;

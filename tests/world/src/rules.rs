@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use tidegate_hls::read::{Media, Playlist, parse};
+use tidegate_validate::{Severity, check_text};
 
 use crate::edge::Reply;
 
@@ -72,7 +73,7 @@ impl Rules {
         let Ok(text) = std::str::from_utf8(&reply.body) else { return self.must(false, || format!("{address} is no text")) };
         let media = match parse(text) {
             Ok(Playlist::Media(media)) => media,
-            Ok(Playlist::Multivariant(_)) => return,
+            Ok(Playlist::Multivariant(_)) => return self.text(address, &reply.body, text),
             Err(error) => return self.must(false, || format!("{address}: {error}\n{text}")),
         };
         let msn = address.split_once("_HLS_msn=").and_then(|(_, rest)| rest.split('&').next()?.parse::<u64>().ok());
@@ -84,7 +85,16 @@ impl Rules {
             let known = *self.named.entry(address.to_owned()).or_insert(sum);
             self.must(known == sum, || format!("{address} has two answers, the second at {now}:\n{text}"));
         }
+        self.text(address, &reply.body, text);
         self.list(path, &media, text);
+    }
+
+    /// The rules of the validator, but for what somebody has changed by hand.
+    fn text(&mut self, address: &str, body: &[u8], text: &str) {
+        let fault = check_text(body).into_iter().find(|fault| fault.rule.level.severity() == Severity::Error);
+        if let Some(fault) = fault.filter(|_| self.rewritten.is_none()) {
+            self.must(false, || format!("{address}: {} at line {}: {}\n{text}", fault.rule.id, fault.line, fault.seen));
+        }
     }
 
     fn list(&mut self, path: &str, media: &Media, text: &str) {

@@ -2,6 +2,7 @@
 
 use tidegate_cmaf::CodecConfig;
 use tidegate_packager::{Frame, Input};
+use tidegate_stream::format_utc;
 
 use crate::random::Random;
 
@@ -35,9 +36,15 @@ pub struct Feed {
     pub own_rungs: Option<u64>,
     /// What its sound is like.
     pub sound: Sound,
-    next: [i64; 3],
-    first: Option<i64>,
-    configured: [bool; 3],
+    /// It stands in for an encoder.
+    pub is_slate: bool,
+    /// It has no pictures.
+    pub sound_alone: bool,
+    /// Its key frames say when they were taken.
+    pub clocked: bool,
+    pub(crate) next: [i64; 3],
+    pub(crate) first: Option<i64>,
+    pub(crate) configured: [bool; 3],
 }
 
 /// What the sound of an encoder is like on its way to a worker.
@@ -68,6 +75,9 @@ impl Feed {
             delay_us,
             own_rungs,
             sound: Sound::default(),
+            is_slate: false,
+            sound_alone: false,
+            clocked: false,
             next: [0; 3],
             first: None,
             configured: [false; 3],
@@ -109,7 +119,10 @@ impl Feed {
                 self.next[rendition] += 1;
                 let sync = rendition == 2 || n % GOP == 0;
                 let own = if rendition == 1 { self.own_rungs.unwrap_or(0) } else { 0 };
-                let data = payload(self.encoder ^ own, rendition as u64, n as u64);
+                let mut data = payload(self.encoder ^ own, rendition as u64, n as u64);
+                if self.clocked && rendition == 0 && sync {
+                    data = dated(self.encoder, made_us, &data);
+                }
                 let frame = Frame { dts_ms: media_us / 1000 - first_ms, cts_ms: 0, sync, data };
                 due.push((at, rendition, frame));
             }
@@ -117,6 +130,15 @@ impl Feed {
         due.sort_by_key(|(at, rendition, _)| (*at, *rendition));
         let mut inputs = Vec::new();
         for (_, rendition, frame) in due {
+            if self.sound_alone {
+                if rendition == 2 {
+                    inputs.extend(
+                        (!std::mem::replace(&mut self.configured[2], true)).then(|| Input::Config { rendition: 0, config: config(2) }),
+                    );
+                    inputs.push(Input::Frame { rendition: 0, frame });
+                }
+                continue;
+            }
             if !std::mem::replace(&mut self.configured[rendition], true) {
                 inputs.push(Input::Config { rendition, config: config(rendition) });
             }
@@ -136,6 +158,23 @@ fn payload(encoder: u64, rendition: u64, n: u64) -> Vec<u8> {
     let mut data = [encoder.to_be_bytes(), random.bits().to_be_bytes()].concat();
     data.resize(data.len() + (n % 5) as usize, 0xa5);
     data
+}
+
+/// A key frame with a message that says when it was taken, as OBS writes it, behind the name of its encoder.
+fn dated(encoder: u64, made_us: i64, data: &[u8]) -> Vec<u8> {
+    const FILLER: u8 = 12;
+    // The name reads as two lengths: of nothing, and of what fills the rest of it.
+    let mut picture = encoder.to_be_bytes().to_vec();
+    picture.resize(picture.len() + encoder as usize, FILLER);
+    let mut message = vec![0x0a, 0xec, 0xff, 0xe7, 0x52, 0x72, 0x4e, 0x2f, 0xa6, 0x2f, 0xd1, 0x9c, 0xd6, 0x1a, 0x93, 0xb5, 0, 1, 1];
+    message.extend_from_slice(format_utc((made_us / 1000) as u64).as_bytes());
+    message.push(0);
+    let sei = [&[6, 5, message.len() as u8], message.as_slice(), &[0x80]].concat();
+    for nal in [sei.as_slice(), &[&[0x65], data].concat()] {
+        picture.extend_from_slice(&(nal.len() as u32).to_be_bytes());
+        picture.extend_from_slice(nal);
+    }
+    picture
 }
 
 /// Which encoder has made a frame.

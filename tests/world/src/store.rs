@@ -27,6 +27,10 @@ pub enum Ask {
     Put(String, Arc<Vec<u8>>, Only),
     /// Remove.
     Delete(Vec<String>),
+    /// Write into the second bucket.
+    Copy(String, Arc<Vec<u8>>),
+    /// Read from the second bucket.
+    GetCopy(String),
 }
 
 /// The condition of a write.
@@ -58,6 +62,8 @@ pub enum Answer {
 pub enum Fault {
     /// The store answers nobody.
     Away,
+    /// The second bucket answers nobody.
+    MirrorAway,
     /// The store answers this one not.
     Cut(Who),
     /// So many requests of a hundred get 503.
@@ -88,6 +94,8 @@ pub struct Written {
 /// The bucket and the network before it.
 #[derive(Debug)]
 pub struct Store {
+    /// The second bucket.
+    copies: BTreeMap<String, Arc<Vec<u8>>>,
     objects: BTreeMap<String, (Arc<Vec<u8>>, u64)>,
     /// When each was written.
     times: HashMap<String, i64>,
@@ -111,6 +119,8 @@ pub struct Store {
     pub rewritten: Option<u64>,
 }
 
+/// The second bucket is further away.
+const COPY_US: i64 = 20_000;
 /// After this a request that is not answered counts as failed.
 const TIMEOUT_US: i64 = 1_000_000;
 
@@ -119,6 +129,7 @@ impl Store {
     #[must_use]
     pub fn new(seed: u64, faults: Vec<(i64, i64, Fault)>) -> Self {
         Self {
+            copies: BTreeMap::new(),
             objects: BTreeMap::new(),
             times: HashMap::new(),
             faults,
@@ -143,18 +154,20 @@ impl Store {
             match ask {
                 Ask::Get(_) => self.gets += 1,
                 Ask::Put(..) => self.puts += 1,
-                Ask::Delete(_) => {}
+                Ask::Delete(_) | Ask::Copy(..) | Ask::GetCopy(_) => {}
             }
         }
-        let mut way_us = self.random.within(1_000, 6_000);
+        // What is wrong with the first bucket is not wrong with the second.
+        let is_copy = matches!(ask, Ask::Copy(..) | Ask::GetCopy(_));
+        let mut way_us = if is_copy { COPY_US } else { self.random.within(1_000, 6_000) };
         let mut answered = true;
         for index in 0..self.faults.len() {
             let (from, to, fault) = self.faults[index];
-            if !(from..to).contains(&now) {
+            if !(from..to).contains(&now) || is_copy != (fault == Fault::MirrorAway) {
                 continue;
             }
             match fault {
-                Fault::Away => {
+                Fault::Away | Fault::MirrorAway => {
                     self.answers.insert(id, (now + TIMEOUT_US, Answer::Failed));
                     return id;
                 }
@@ -237,6 +250,15 @@ impl Store {
                 }
                 Answer::Done(0)
             }
+            Ask::Copy(key, bytes) => {
+                let is_write_once = Key::parse(&key).is_some_and(|key| key.is_write_once());
+                let known = self.copies.insert(key.clone(), Arc::clone(&bytes));
+                if is_write_once && known.is_some_and(|known| known != bytes) {
+                    self.broken = Some(format!("{key} has changed in the second bucket"));
+                }
+                Answer::Done(0)
+            }
+            Ask::GetCopy(key) => self.copies.get(&key).map_or(Answer::Missing, |bytes| Answer::Object(Arc::clone(bytes), 0)),
         }
     }
 

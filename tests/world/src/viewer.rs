@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tidegate_cmaf::{Defaults, read_chunks, read_track_head};
 use tidegate_engine::{Config, Engine, Input, Output, Playhead, Timing, Track};
 
-use crate::{edge::Edge, random::Random, rules::Rules};
+use crate::{edge::Edges, random::Random, rules::Rules};
 
 /// One viewer.
 #[derive(Debug)]
@@ -58,9 +58,9 @@ const ORIGIN: &str = "http://edge";
 const WAY_US: i64 = 10_000;
 
 impl Viewer {
-    /// Opens the stream.
+    /// Opens a stream.
     #[must_use]
-    pub fn new(now: i64, seed: u64) -> Self {
+    pub fn new(now: i64, seed: u64, stream: &str) -> Self {
         let config = Config { utc_at_zero_ms: now as f64 / 1000.0, ..Config::default() };
         let mut viewer = Self {
             engine: Engine::new(config),
@@ -72,15 +72,15 @@ impl Viewer {
             random: Random::new(seed),
             seen: Vec::new(),
         };
-        viewer.tell(now, 1, Input::Load { url: format!("{ORIGIN}/live/demo/index.m3u8") });
+        viewer.tell(now, 1, Input::Load { url: format!("{ORIGIN}/live/{stream}/index.m3u8") });
         viewer
     }
 
     /// Runs until now.
-    pub fn step(&mut self, now: i64, step_us: i64, edges: &mut [Edge], rules: &mut Rules) {
+    pub fn step(&mut self, now: i64, step_us: i64, edges: &mut (impl Edges + ?Sized), rules: &mut Rules) {
         self.carry(now, edges, rules);
         self.element.play(step_us as f64 / 1e6);
-        let count = edges.len();
+        let count = edges.count();
         for input in std::mem::take(&mut self.element.done) {
             self.tell(now, count, input);
         }
@@ -99,6 +99,21 @@ impl Viewer {
     #[must_use]
     pub fn behind_s(&self) -> Option<f64> {
         self.engine.stats().latency_s
+    }
+
+    /// The longest time for which its picture has stood still, in us, once it had begun.
+    #[must_use]
+    pub fn longest_stall_us(&self) -> i64 {
+        let (mut longest, mut since) = (0, None);
+        for pair in self.seen.windows(2) {
+            let [(_, before), (at, now)] = pair else { continue };
+            let has_begun = self.seen.first().is_some_and(|(_, first)| before > first);
+            if now > before || !has_begun {
+                since = Some(*at);
+            }
+            longest = longest.max(since.map_or(0, |since| at - since));
+        }
+        longest
     }
 
     /// What it is doing, for a report.
@@ -150,17 +165,16 @@ impl Viewer {
         self.requests.push(Request { id, url, edge, there: None, at: now + WAY_US, asked_at: now, media, back: None });
     }
 
-    fn carry(&mut self, now: i64, edges: &mut [Edge], rules: &mut Rules) {
+    fn carry(&mut self, now: i64, edges: &mut (impl Edges + ?Sized), rules: &mut Rules) {
         let mut done = Vec::new();
         for request in &mut self.requests {
-            let Some(edge) = edges.get_mut(request.edge) else { continue };
             match (request.there, &request.back) {
                 (None, None) if now >= request.at => {
                     let address = request.url.strip_prefix(ORIGIN).unwrap_or(&request.url);
-                    request.there = Some(edge.ask(now, address));
+                    request.there = Some(edges.ask(request.edge, now, address));
                 }
                 (Some(there), None) => {
-                    if let Some(reply) = edge.reply(there) {
+                    if let Some(reply) = edges.reply(request.edge, there) {
                         request.back = Some((now + WAY_US, reply));
                     }
                 }
@@ -176,7 +190,7 @@ impl Viewer {
             let Some((_, reply)) = request.back else { continue };
             let address = request.url.strip_prefix(ORIGIN).unwrap_or(&request.url).to_owned();
             rules.reply(now, &address, &reply);
-            let count = edges.len();
+            let count = edges.count();
             if reply.status != 200 {
                 self.tell(now, count, Input::Failed { id, status: reply.status });
             } else if request.media {

@@ -27,9 +27,16 @@ pub struct Worker {
     pub paused_until: i64,
     /// When its process was started.
     pub started_us: i64,
+    /// The name of its rung; none where there are no pictures.
+    pub rung: Option<&'static str>,
+    /// The second bucket, if there is one, has what it has written.
+    pub mirror: bool,
     /// What it said.
     pub said: Vec<(i64, String)>,
     writer: Writer,
+    /// What the first bucket has confirmed and the second lacks.
+    copies: VecDeque<(Key, Arc<Vec<u8>>)>,
+    copying: Option<u64>,
     read: Option<(u64, Key)>,
     current: Only,
     /// In which state `current` was when it became the owner.
@@ -70,12 +77,12 @@ enum Flight {
     Head(u64),
 }
 
-/// Parts of 0.5 s in segments of 2 s; the source, one rung, sound.
+/// Parts of 0.5 s in segments of 2 s; the source and one rung, if there are pictures, and sound.
 #[must_use]
-pub fn config(place: usize, started_us: i64) -> TwinConfig {
+pub fn config(place: usize, started_us: i64, rung: Option<&str>) -> TwinConfig {
     let rendition = |id: &str, kind| RenditionConfig { id: RenditionId::parse(id).expect("an id"), kind, bandwidth_bps: 500_000 };
-    let renditions =
-        vec![rendition("source", RenditionKind::Video), rendition("low", RenditionKind::Video), rendition("audio", RenditionKind::Audio)];
+    let pictures = rung.map(|rung| [rendition("source", RenditionKind::Video), rendition(rung, RenditionKind::Video)]);
+    let renditions = pictures.into_iter().flatten().chain([rendition("audio", RenditionKind::Audio)]).collect();
     let stream = StreamId::parse("demo").expect("an id");
     let session = SessionId::new((started_us / 1000) as u64, place as u64);
     let mut packager = Config::new(stream, session, renditions);
@@ -93,10 +100,14 @@ pub const LEAVE_US: i64 = 3_000_000;
 impl Worker {
     /// A process that has just started.
     #[must_use]
-    pub fn new(place: usize, now: i64, skew_us: i64, feed: Feed) -> Self {
+    pub fn new(place: usize, now: i64, skew_us: i64, rung: Option<&'static str>, feed: Feed) -> Self {
         Self {
             place,
-            twin: Some(Twin::new(config(place, now))),
+            rung,
+            mirror: false,
+            copies: VecDeque::new(),
+            copying: None,
+            twin: Some(Twin::new(config(place, now, rung))),
             feeds: VecDeque::from([feed]),
             skew_us,
             paused_until: 0,
@@ -116,13 +127,14 @@ impl Worker {
         self.feeds.clear();
         self.writer = Writer::default();
         self.read = None;
+        self.copies.clear();
+        self.copying = None;
     }
 
     /// Starts again.
     pub fn start(&mut self, now: i64, feed: Feed) {
-        let (place, skew_us, said) = (self.place, self.skew_us, std::mem::take(&mut self.said));
-        *self = Self::new(place, now, skew_us, feed);
-        self.said = said;
+        let (place, skew_us, rung, mirror, said) = (self.place, self.skew_us, self.rung, self.mirror, std::mem::take(&mut self.said));
+        *self = Self { mirror, said, ..Self::new(place, now, skew_us, rung, feed) };
     }
 
     /// The encoder connects again.
@@ -148,16 +160,23 @@ impl Worker {
         }
         let mut inputs = Vec::new();
         while let Some(feed) = self.feeds.front_mut() {
-            inputs.extend(feed.until(now));
-            if self.feeds.len() > 1 && self.feeds.get(1).is_some_and(|next| now >= next.from_us) {
-                self.feeds.pop_front();
-                inputs.push(Input::Discontinuity);
+            let was_slate = feed.is_slate;
+            inputs.extend(feed.until(now).into_iter().map(TwinInput::Source));
+            let Some(next) = self.feeds.get(1).filter(|next| now >= next.from_us) else { break };
+            let is_slate = next.is_slate;
+            self.feeds.pop_front();
+            if is_slate {
+                // It begins when the connection is lost, …
+                inputs.extend([TwinInput::Source(Input::Discontinuity), TwinInput::Slate(true)]);
             } else {
-                break;
+                // … and ends before the one that takes its place.
+                inputs.extend(was_slate.then_some(TwinInput::Slate(false)));
+                inputs.push(TwinInput::Source(Input::Discontinuity));
+                inputs.extend(was_slate.then_some(TwinInput::Source(Input::Forget { rendition: 1 })));
             }
         }
         for input in inputs {
-            self.handle(now, store, TwinInput::Source(input));
+            self.handle(now, store, input);
         }
         if let Some((id, key)) = self.read.clone()
             && let Some(answer) = store.answer(now, id)
@@ -181,6 +200,7 @@ impl Worker {
             self.handle(now, store, TwinInput::Read { key, found });
         }
         let lost = self.write(now, store);
+        self.copy(now, store);
         if let Some(number) = self.writer.durable.take() {
             self.handle(now, store, TwinInput::Durable(number));
         }
@@ -235,6 +255,21 @@ impl Worker {
         self.feeds.is_empty() && self.writer.queue.is_empty()
     }
 
+    /// Copies one object after another to the second bucket; what it does not take is tried again.
+    fn copy(&mut self, now: i64, store: &mut Store) {
+        if let Some(id) = self.copying {
+            match store.answer(now, id) {
+                None => return,
+                Some(Answer::Failed) => {}
+                Some(_) => drop(self.copies.pop_front()),
+            }
+            self.copying = None;
+        }
+        if let Some((key, bytes)) = self.copies.front() {
+            self.copying = Some(store.send(now, Who::Worker(self.place), Ask::Copy(key.to_string(), Arc::clone(bytes))));
+        }
+    }
+
     /// Moves what is to be written; says what somebody else has written first.
     fn write(&mut self, now: i64, store: &mut Store) -> Option<Key> {
         let who = Who::Worker(self.place);
@@ -262,12 +297,18 @@ impl Worker {
                         self.writer.record_at = now;
                         self.writer.durable = Some(*number);
                     }
+                    if self.mirror {
+                        self.copies.push_back((key.clone(), Arc::clone(bytes)));
+                    }
                     done.push(item.id);
                 }
                 (Flight::Look(_), Answer::Object(there, etag)) => {
                     if there == *bytes {
                         if let Key::Record { number, .. } = key {
                             self.writer.durable = Some(*number);
+                        }
+                        if self.mirror {
+                            self.copies.push_back((key.clone(), Arc::clone(bytes)));
                         }
                         done.push(item.id);
                     } else {

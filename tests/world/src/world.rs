@@ -35,6 +35,10 @@ pub struct Report {
     pub behind_s: Option<f64>,
     /// The longest time between two records, in us.
     pub longest_us: i64,
+    /// The longest time for which the viewer's picture stood still, in us.
+    pub stall_us: i64,
+    /// Periods of all sessions.
+    pub periods: usize,
     /// The records in the order in which they were written, for a report.
     pub log: Vec<(i64, String)>,
     /// What the workers said, for a report.
@@ -53,6 +57,10 @@ const WHOLE_US: i64 = 5_000_000;
 /// How far behind a viewer may be at the end.
 const BEHIND_S: f64 = 6.0;
 const ENCODER: u64 = 77;
+/// Its frames are not an encoder's.
+const SLATE: u64 = 0x51A7;
+/// The second of two publishers began so much later.
+const RIVAL_US: i64 = 700_000;
 
 struct World {
     now: i64,
@@ -94,7 +102,11 @@ impl World {
     fn run(mut self, seed: u64) -> Report {
         for place in 0..2 {
             let feed = self.feed(place);
-            let mut worker = Worker::new(place, self.now, self.plan.skew_us[place], feed);
+            let rung = if self.plan.other_ladder && place == 1 { "medium" } else { "low" };
+            let rung = (!self.plan.sound_alone).then_some(rung);
+            let mut worker = Worker::new(place, self.now, self.plan.skew_us[place], rung, feed);
+            worker.mirror = self.plan.mirror;
+            self.edges[place].mirror = self.plan.mirror;
             if self.plan.mode == Mode::Single && place != self.pushed {
                 worker.kill();
             }
@@ -119,11 +131,11 @@ impl World {
                 worker.step(self.now, &mut self.store);
             }
             if self.viewers.is_empty() && self.now > T0 + VIEWER_US {
-                self.viewers.push(Viewer::new(self.now, seed));
+                self.viewers.push(Viewer::new(self.now, seed, "demo"));
             }
             self.rules.rewritten = self.store.rewritten;
             for viewer in &mut self.viewers {
-                viewer.step(self.now, STEP_US, &mut self.edges, &mut self.rules);
+                viewer.step(self.now, STEP_US, self.edges.as_mut_slice(), &mut self.rules);
             }
             self.auditor.step(self.now, &mut self.edges, &mut self.rules);
             for edge in &mut self.edges {
@@ -150,8 +162,22 @@ impl World {
         if self.plan.mode == Mode::Single {
             self.encoders += 1;
         }
-        let encoder = self.encoders;
-        Feed::new(encoder, zero, self.now, i64::MAX, self.plan.delay_us[place], own).with(self.plan.sound[place])
+        let (encoder, zero) = match self.plan.mode {
+            Mode::Rivals => (self.encoders + place as u64, zero + RIVAL_US * place as i64),
+            Mode::Clocked => (self.encoders + place as u64, zero),
+            Mode::Exact | Mode::Own | Mode::Single => (self.encoders, zero),
+        };
+        let feed = Feed::new(encoder, zero, self.now, i64::MAX, self.plan.delay_us[place], own).with(self.plan.sound[place]);
+        Feed { clocked: self.plan.mode == Mode::Clocked, sound_alone: self.plan.sound_alone, ..feed }
+    }
+
+    /// What a worker shows while its encoder is away.
+    fn slate(&self, to_us: i64) -> Option<Feed> {
+        self.plan.slate.then(|| Feed {
+            is_slate: true,
+            sound_alone: self.plan.sound_alone,
+            ..Feed::new(SLATE, self.now, self.now, to_us, 0, None)
+        })
     }
 
     fn owner(&self) -> usize {
@@ -181,17 +207,31 @@ impl World {
             Event::PauseStandby(time) => self.workers[1 - owner].paused_until = self.now + time,
             Event::Break(place, time) => {
                 let at = self.now + time;
+                let slate = self.slate(at);
                 if let Some(feed) = self.workers[place].feeds.back_mut() {
                     feed.to_us = self.now;
                     let mut next = feed.clone();
+                    next.is_slate = false;
                     if self.plan.mode == Mode::Single {
                         self.encoders += 1;
                         next.encoder = self.encoders;
                         next.zero_us = at;
                     }
-                    let next = Feed::new(next.encoder, next.zero_us, at, i64::MAX, next.delay_us, next.own_rungs).with(next.sound);
-                    self.workers[place].reconnect(next);
+                    let fresh = Feed::new(next.encoder, next.zero_us, at, i64::MAX, next.delay_us, next.own_rungs).with(next.sound);
+                    for feed in slate.into_iter().chain([Feed { clocked: next.clocked, sound_alone: next.sound_alone, ..fresh }]) {
+                        self.workers[place].reconnect(feed);
+                    }
                 }
+            }
+            Event::Move(time) => {
+                let (from, to) = (self.pushed, 1 - self.pushed);
+                let slate = self.slate(i64::MAX);
+                if let Some(feed) = self.workers[from].feeds.back_mut() {
+                    feed.to_us = self.now;
+                }
+                self.workers[from].feeds.extend(slate);
+                self.pushed = to;
+                self.restarts.push((self.now + time, to));
             }
             Event::EdgeDies(place, time) => self.edges[place].restart(self.now + time),
             Event::Alter => self.store.tamper(false),
@@ -202,6 +242,7 @@ impl World {
     fn judge(&mut self, report: &mut Report) {
         report.records = self.store.written.len() as u64;
         report.requests = (self.store.gets, self.store.puts);
+        report.stall_us = self.viewers.first().map_or(0, Viewer::longest_stall_us);
         report.behind_s = self.viewers.first().and_then(Viewer::behind_s);
         report.served = (self.rules.playlists, self.rules.bodies);
         for parts in self.rules.parts.values() {
@@ -241,6 +282,7 @@ impl World {
             let mut timeline = Timeline::new(session_of_log);
             let mut writer = None;
             let mut ends: Vec<(u32, u64)> = Vec::new();
+            let (mut periods, count) = (0, records.len());
             let mut made: BTreeMap<(u64, usize), u64> = BTreeMap::new();
             let tampered = !self.store.tampered.is_empty();
             for (expected, (number, bytes)) in records.into_iter().enumerate() {
@@ -260,6 +302,8 @@ impl World {
                 if let Some(other) = mixed(bytes, segment.msn.0, part, &mut made) {
                     return Some(format!("{session}: record {number} goes on with what another encoder began: {other}"));
                 }
+                report.periods += usize::from(segment.period >= periods && (listed || count > 4));
+                periods = periods.max(segment.period + 1);
                 ends.resize(part.tracks.len(), (segment.period, 0));
                 for (end, track) in ends.iter_mut().zip(&part.tracks) {
                     // A hole is said to be one: it is a part without media.

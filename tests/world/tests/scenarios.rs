@@ -10,7 +10,7 @@ fn report(plan: Plan) -> Report {
 
 fn report_of(seed: u64, plan: Plan) -> Report {
     let report = play(seed, plan);
-    assert_eq!(report.broken, None, "{:#?}", report.said);
+    assert_eq!(report.broken, None, "{:#?}\n{:#?}", report.said, report.log);
     report
 }
 
@@ -198,5 +198,107 @@ fn a_lone_worker_that_finds_its_log_damaged_lists_a_gap_and_goes_on_in_the_same_
 fn a_record_that_somebody_has_altered_or_removed_is_said_and_the_stream_goes_on() {
     for event in [Event::Alter, Event::Remove] {
         with(Mode::Exact, &[(5_630_000, event)], &[]);
+    }
+}
+
+#[test]
+fn a_worker_that_wakes_up_after_minutes_writes_nothing_that_anyone_lists() {
+    // Records live for a minute: the number that it would write next has come and gone.
+    let events = vec![(5_600_000, Event::PauseOwner(150 * SECOND))];
+    let report = report(Plan { events, ..Plan::calm(Mode::Exact, 185 * SECOND) });
+    assert_eq!((report.sessions, report.handovers, report.parts.1), (1, 1, 0), "{:#?}", report.said);
+    assert!(report.said.iter().any(|(at, worker, said)| *worker == 0 && *at > 155 * SECOND && said == "Standby"), "{:#?}", report.said);
+}
+
+#[test]
+fn viewers_of_a_push_that_comes_back_to_the_other_worker_stall_no_longer_than_it_was_away() {
+    // Its worker is well and says that it has lost it, or is dead.
+    let moves = [(5_600, 2_000), (6_050, 4_000), (7_300, 6_000)].map(|(at, away)| (at, away, Event::Move(away * 1000)));
+    let kills = [(5_600, 2_000), (6_050, 3_000), (7_300, 4_000)].map(|(at, away)| (at, away, Event::KillOwner(2 * away * 1000)));
+    for (at, away, event) in moves.into_iter().chain(kills) {
+        let report = with(Mode::Single, &[(at * 1000, event)], &[]);
+        assert_eq!((report.sessions, report.handovers), (1, 1), "{:#?}", report.said);
+        println!("{event:?}, away for {away} ms: the picture stood still for {} ms", report.stall_us / 1000);
+        assert!(report.stall_us <= away * 1000, "{} us, away for {away} ms", report.stall_us);
+    }
+}
+
+#[test]
+fn a_slate_keeps_the_stream_alive_until_the_encoder_is_back() {
+    let events = vec![(6_300_000, Event::Break(0, 5 * SECOND))];
+    let report = report(Plan { events, slate: true, ..Plan::calm(Mode::Single, 28 * SECOND) });
+    // The source, the slate, the source.
+    assert_eq!((report.sessions, report.periods), (1, 3), "{:#?}", report.said);
+    // The owner leaves the log to another worker for a moment, in case that has the source.
+    assert!(report.longest_us < 1_900_000, "{} us", report.longest_us);
+    assert!(report.stall_us < SECOND, "{} us", report.stall_us);
+}
+
+#[test]
+fn a_slate_gives_way_to_the_encoder_at_the_other_worker() {
+    let events = vec![(6_300_000, Event::Move(4 * SECOND))];
+    let report = report(Plan { events, slate: true, ..Plan::calm(Mode::Single, 28 * SECOND) });
+    assert_eq!((report.sessions, report.handovers, report.periods), (1, 1, 3), "{:#?}", report.said);
+    assert!(report.longest_us < 1_900_000, "{} us", report.longest_us);
+    let owner = report.said.iter().find(|(at, worker, said)| *worker == 1 && *at > 10 * SECOND && said == "Owner");
+    assert!(owner.is_some_and(|(at, ..)| *at < 12 * SECOND), "{:#?}", report.said);
+}
+
+#[test]
+fn a_slate_does_not_take_the_log_from_the_worker_that_has_the_source() {
+    let events = vec![(6_300_000, Event::Break(0, 5 * SECOND))];
+    let report = report(Plan { events, slate: true, ..Plan::calm(Mode::Exact, 28 * SECOND) });
+    assert_eq!((report.sessions, report.handovers, report.periods, report.parts.1), (1, 1, 1, 0), "{:#?}\n{:#?}", report.said, report.log);
+}
+
+#[test]
+fn two_publishers_of_one_key_with_different_content_are_never_mixed() {
+    let report = with(Mode::Rivals, &[], &[]);
+    assert_eq!((report.sessions, report.handovers, report.periods), (1, 0, 1), "{:#?}", report.said);
+    for event in [Event::KillOwner(4 * SECOND), Event::Leave(4 * SECOND)] {
+        let report = with(Mode::Rivals, &[(6_300_000, event)], &[]);
+        assert_eq!((report.sessions, report.handovers, report.periods), (1, 1, 2), "{event:?}: {:#?}", report.said);
+    }
+}
+
+#[test]
+fn two_encoders_with_one_clock_go_on_in_one_time_without_a_discontinuity() {
+    for at in [5_600, 6_300, 7_100] {
+        let report = with(Mode::Clocked, &[(at * 1000, Event::KillOwner(4 * SECOND))], &[]);
+        // Their bytes differ: what is left of the segment is a gap in pictures and sound.
+        assert_eq!((report.sessions, report.handovers, report.periods), (1, 1, 1), "{:#?}\n{:#?}", report.said, report.log);
+        assert!(report.parts.1 <= 12, "{report:?}");
+        assert!(report.longest_us < 1_900_000, "{} us", report.longest_us);
+    }
+}
+
+#[test]
+fn a_twin_with_another_ladder_stands_aside_and_begins_a_session_of_its_own_when_the_log_is_silent() {
+    let plan = Plan { other_ladder: true, ..Plan::calm(Mode::Exact, 60 * SECOND) };
+    let report = report(plan.clone());
+    assert_eq!((report.sessions, report.handovers), (1, 0), "{:#?}", report.said);
+    assert_eq!(report.said.iter().filter(|(_, _, said)| said.starts_with("Foreign")).count(), 1, "{:#?}", report.said);
+    let killed = play(1, Plan { events: vec![(6_300_000, Event::KillOwner(30 * SECOND))], ..plan });
+    assert_eq!((killed.broken, killed.sessions), (None, 2), "{:#?}", killed.said);
+    assert!(killed.longest_us < 2_500_000, "{} us", killed.longest_us);
+}
+
+#[test]
+fn edges_with_a_second_bucket_go_on_with_what_is_listed_while_the_first_is_away() {
+    for (from, to, fault) in [(6, 12, Fault::Away), (6, 14, Fault::MirrorAway), (6, 12, Fault::Cut(Who::Edge(0)))] {
+        let plan = Plan { mirror: true, ..Plan::calm(Mode::Exact, 28 * SECOND) };
+        let report = report(Plan { faults: vec![(from * SECOND, to * SECOND, fault)], ..plan });
+        assert_eq!((report.sessions, report.parts.1), (1, 0), "{fault:?}: {:#?}", report.said);
+    }
+}
+
+#[test]
+fn sound_alone_is_gone_on_with_without_a_gap() {
+    for tenth in 0..16 {
+        for event in [Event::KillOwner(4 * SECOND), Event::Leave(4 * SECOND)] {
+            let events = vec![(6_050_000 + tenth * 130_000, event)];
+            let report = report(Plan { events, sound_alone: true, ..Plan::calm(Mode::Exact, 24 * SECOND) });
+            assert_eq!((report.sessions, report.handovers, report.parts.1), (1, 1, 0), "{tenth}, {event:?}: {:#?}", report.said);
+        }
     }
 }

@@ -18,6 +18,18 @@ struct Sps {
     height: u32,
     sample_aspect: (u32, u32),
     frame_rate: Option<(u32, u32)>,
+    timecode: Option<Timecode>,
+}
+
+/// How picture timing messages are written (ITU-T H.264, D.1.3, E.1.2).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Timecode {
+    /// Bits of the delays before the clocks.
+    pub(crate) delay_bits: usize,
+    /// There are clocks.
+    pub(crate) has_clocks: bool,
+    /// The units of a tick, and how many are a second; zeros where that is not said.
+    pub(crate) tick: (u32, u32),
 }
 
 impl Avc {
@@ -79,6 +91,11 @@ impl Avc {
         self.sps.frame_rate
     }
 
+    /// How picture timing messages are written, where it is said.
+    pub(crate) fn timecode(&self) -> Option<Timecode> {
+        self.sps.timecode
+    }
+
     /// Bytes of the length before each NAL unit in a frame: 1 to 4.
     #[must_use]
     pub fn length_size(&self) -> u8 {
@@ -86,7 +103,7 @@ impl Avc {
     }
 }
 
-fn without_emulation_prevention(nal: &[u8]) -> Vec<u8> {
+pub(crate) fn without_emulation_prevention(nal: &[u8]) -> Vec<u8> {
     let mut rbsp = Vec::with_capacity(nal.len());
     let mut zeros = 0;
     for byte in nal {
@@ -166,8 +183,9 @@ fn parse_sps(rbsp: &[u8]) -> Option<Sps> {
         height = height.checked_sub(top.checked_add(bottom)?.checked_mul(unit_y)?)?;
     }
     // A damaged VUI costs its hints, not the stream.
-    let (sample_aspect, frame_rate) = if bits.bit()? { parse_vui(&mut bits).unwrap_or(((1, 1), None)) } else { ((1, 1), None) };
-    Some(Sps { width, height, sample_aspect, frame_rate })
+    let nothing = ((1, 1), None, None);
+    let (sample_aspect, frame_rate, timecode) = if bits.bit()? { parse_vui(&mut bits).unwrap_or(nothing) } else { nothing };
+    Some(Sps { width, height, sample_aspect, frame_rate, timecode })
 }
 
 fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Option<()> {
@@ -201,7 +219,7 @@ const SAMPLE_ASPECTS: [(u32, u32); 16] = [
     (2, 1),
 ];
 
-type Vui = ((u32, u32), Option<(u32, u32)>);
+type Vui = ((u32, u32), Option<(u32, u32)>, Option<Timecode>);
 
 fn parse_vui(bits: &mut Bits<'_>) -> Option<Vui> {
     let mut aspect = (1, 1);
@@ -228,13 +246,47 @@ fn parse_vui(bits: &mut Bits<'_>) -> Option<Vui> {
         bits.ue()?;
         bits.ue()?;
     }
-    let mut rate = None;
+    let (mut rate, mut tick) = (None, (0, 0));
     if bits.bit()? {
         let (units, scale) = (bits.take(32)?, bits.take(32)?);
+        tick = (units, scale);
         // Two ticks for each frame (E.2.1).
         rate = units.checked_mul(2).filter(|twice| *twice > 0 && scale > 0).map(|twice| (scale, twice));
     }
-    Some((aspect, rate))
+    Some((aspect, rate, parse_timecode(bits, tick)))
+}
+
+fn parse_timecode(bits: &mut Bits<'_>, tick: (u32, u32)) -> Option<Timecode> {
+    // One more bit than was read so far: whether the rate is fixed.
+    if tick != (0, 0) {
+        bits.skip(1)?;
+    }
+    let mut delay_bits = None;
+    // Of NAL units, and of pictures alone: both have the same lengths.
+    for _ in 0..2 {
+        if bits.bit()? {
+            delay_bits = Some(parse_hrd(bits)?);
+        }
+    }
+    if delay_bits.is_some() {
+        bits.skip(1)?;
+    }
+    Some(Timecode { delay_bits: delay_bits.unwrap_or(0), has_clocks: bits.bit()?, tick })
+}
+
+/// E.1.2; says how many bits the two delays of a picture have.
+fn parse_hrd(bits: &mut Bits<'_>) -> Option<usize> {
+    let count = bits.ue().filter(|count| *count < 32)?;
+    bits.skip(8)?;
+    for _ in 0..=count {
+        bits.ue()?;
+        bits.ue()?;
+        bits.skip(1)?;
+    }
+    bits.skip(5)?;
+    let (removal, output) = (bits.take(5)?, bits.take(5)?);
+    bits.skip(5)?;
+    Some((removal + 1 + output + 1) as usize)
 }
 
 #[cfg(test)]
@@ -249,6 +301,53 @@ pub(crate) mod tests {
         0x03, 0x00, 0x10, 0x00, 0x00, 0x03, 0x03, 0xc0, 0xf1, 0x83, 0x19, 0x60, 0x01, 0x00, 0x04, 0x68, 0xef, 0x8f, 0xcb, 0xfd, 0xf8, 0xf8,
         0x00,
     ];
+
+    /// A parameter set of 1280x720 at 25 frames, with delays of 24 and 5 bits and with clocks, as encoders of broadcasters write it.
+    pub(crate) fn with_hrd() -> Vec<u8> {
+        let mut bits: Vec<bool> = Vec::new();
+        let mut put = |value: u32, width: u32| bits.extend((0..width).rev().map(|at| value >> at & 1 == 1));
+        let ue = |value: u32| (value + 1, 2 * (32 - (value + 1).leading_zeros()) - 1);
+        put(0x67, 8);
+        put(77, 8);
+        put(0, 8);
+        put(31, 8);
+        // Identity, frame numbers, order of type 2, references, no gaps, 80 by 45 macroblocks, frames only, 8x8, no cropping.
+        for (value, width) in [ue(0), ue(0), ue(2), ue(1), (0, 1), ue(79), ue(44), (1, 1), (1, 1), (0, 1)] {
+            put(value, width);
+        }
+        // Of the usability information: no aspect, overscan, signal or chroma; a tick of 1/50 s at a fixed rate.
+        for (value, width) in [(1, 1), (0, 4), (1, 1), (1, 32), (50, 32), (1, 1)] {
+            put(value, width);
+        }
+        // Of NAL units: one buffer, lengths of 24, 24, 5 and 24 bits; none of pictures alone; no low delay; clocks; no restrictions.
+        for (value, width) in
+            [(1, 1), ue(0), (0, 8), ue(99), ue(99), (0, 1), (23, 5), (23, 5), (4, 5), (24, 5), (0, 1), (0, 1), (1, 1), (0, 1), (1, 1)]
+        {
+            put(value, width);
+        }
+        let byte = |byte: &[bool]| byte.iter().enumerate().fold(0u8, |sum, (at, bit)| sum | u8::from(*bit) << (7 - at));
+        let rbsp: Vec<u8> = bits.chunks(8).map(byte).collect();
+        let mut sps: Vec<u8> = Vec::new();
+        for byte in rbsp {
+            if sps.ends_with(&[0, 0]) && byte <= 3 {
+                sps.push(3);
+            }
+            sps.push(byte);
+        }
+        let mut record = alloc::vec![1, 77, 0, 31, 0xff, 0xe1, 0, sps.len() as u8];
+        record.extend_from_slice(&sps);
+        record.extend_from_slice(&[1, 0, 4, 0x68, 0xef, 0x8f, 0xcb]);
+        record
+    }
+
+    #[test]
+    fn a_record_with_clocks_reads() {
+        let avc = Avc::parse(&with_hrd()).unwrap();
+        assert_eq!((avc.width(), avc.height(), avc.frame_rate()), (1280, 720, Some((50, 2))));
+        assert_eq!(avc.timecode(), Some(Timecode { delay_bits: 29, has_clocks: true, tick: (1, 50) }));
+        let plain = Avc::parse(AVCC_720P).unwrap().timecode().unwrap();
+        assert!(!plain.has_clocks, "{plain:?}");
+    }
 
     #[test]
     fn a_record_of_x264_reads() {

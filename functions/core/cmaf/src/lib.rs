@@ -35,6 +35,7 @@ mod init;
 mod read;
 mod read_chunk;
 mod read_init;
+mod source_time;
 mod write;
 
 #[cfg(test)]
@@ -49,3 +50,4 @@ pub use init::write_init;
 pub use read::{Boxes, Mp4Box, ReadError};
 pub use read_chunk::{Chunk, Defaults, ProducerTime, SAMPLES_MAX, read_chunk, read_chunks};
 pub use read_init::{Init, TrackHead, read_init, read_track_head};
+pub use source_time::{SourceTime, source_time};

@@ -151,6 +151,14 @@ impl<'a> Writer<'a> {
 
     pub(crate) fn part_units(&mut self, segment: &Segment, part: &Part) -> u64 {
         self.tracks.turn_to(self.timeline, segment);
+        // Sound that came too late for its part is in the next one, and all of them together are the segment.
+        let is_empty = part.tracks.get(self.rendition).is_some_and(|own| own.duration == 0);
+        if is_empty
+            && segment.tracks.get(self.rendition).is_some_and(|own| own.duration > 0)
+            && self.tracks.timescale(self.rendition).is_some()
+        {
+            return 0;
+        }
         self.tracks.length(self.rendition, part.tracks.iter().map(Share::from))
     }
 

@@ -1,6 +1,6 @@
 use alloc::{collections::VecDeque, vec::Vec};
 
-use tidegate_cmaf::{Chunk, Defaults, Sample, read_chunk};
+use tidegate_cmaf::{Avc, Chunk, Defaults, Sample, SourceTime, read_chunk, source_time};
 use tidegate_stream::{
     ApplyError, Chapter, DecodeError, Hash, Key, Msn, PartRecord, Record, RecordBody, RecordNumber, Session, Timeline, Track, TrackKind,
     TrackPart, encode_segment,
@@ -9,6 +9,7 @@ use tidegate_stream::{
 use crate::{
     joint::{Joint, Theirs},
     period::Anchor,
+    twin::slate::is_slate,
 };
 
 /// The log as one who stands by knows it: all that is listed, the open segment's media, and what the owner may have left undone.
@@ -22,7 +23,13 @@ pub(super) struct Follow {
     /// Objects beside the log that follow from its last closed segments, as the owner writes them.
     beside: VecDeque<(Key, Vec<u8>)>,
     /// When the newest record was seen.
-    record_us: i64,
+    pub(super) record_us: i64,
+    /// When it was written at the latest, by the store's clock.
+    written_us: Option<i64>,
+    /// When the next one was last asked for and not there.
+    asked_us: Option<i64>,
+    /// A slate stands in for the source of its owner.
+    slate: bool,
     /// From when on the log is silent, if it is: when the newest record was seen, or when it could last not be looked for.
     pub(super) seen_us: i64,
     /// When the store last said anything about the next record.
@@ -65,6 +72,8 @@ pub(super) enum Damage {
 pub(super) struct Start {
     /// The hash of the lead's first frame; `None` where the lead has a gap.
     pub(super) hash: Option<Hash>,
+    /// When it was taken, where it says so itself.
+    pub(super) time: Option<SourceTime>,
     /// Its decode time, in ticks.
     pub(super) tick: i64,
     pub(super) timescale: u32,
@@ -92,6 +101,11 @@ pub(super) struct Timed {
     pub(super) hash: Hash,
 }
 
+/// A silence from before it was watched counts so far; what is longer is told by the head.
+const SILENT_BEFORE_US: i64 = 10_000_000;
+const SECOND_US: i64 = 1_000_000;
+/// Two looks for a record are so far apart at the most, where it is due.
+const FRESH_US: i64 = 50_000;
 /// Closed segments whose bundle the owner may not have written yet.
 const BESIDE_SEGMENTS: usize = 4;
 
@@ -99,6 +113,9 @@ impl Follow {
     /// Starts with what a head says, and the objects of the segment that is open there.
     pub(super) fn new(timeline: Timeline, now: i64) -> Self {
         Self {
+            slate: is_slate(&timeline),
+            asked_us: None,
+            written_us: None,
             timeline,
             open: Vec::new(),
             recalled: None,
@@ -122,11 +139,18 @@ impl Follow {
         Self { mended: true, ..Self::new(timeline, now) }
     }
 
-    /// The next record is not there.
-    pub(super) fn missing(&mut self, now: i64) {
+    /// The newest record is so old, by a clock that tells seconds.
+    pub(super) fn is_aged(&mut self, now: i64, age_us: Option<i64>) {
+        self.written_us = age_us.map(|age_us| now.saturating_sub(age_us.saturating_sub(SECOND_US).max(0)));
+    }
+
+    /// The next record is not there; that was asked at this time.
+    pub(super) fn missing(&mut self, now: i64, asked_us: i64) {
+        self.asked_us = Some(asked_us);
         if !self.waits && !self.lived {
-            // From the end of the log on it is watched; what was read to get there was no sign of life.
-            self.seen_us = now;
+            // From the end of the log on it is watched; what was read to get there was no sign of life. The store may say that it has stood
+            // still for longer.
+            self.seen_us = self.written_us.map_or(now, |written_us| written_us.clamp(now.saturating_sub(SILENT_BEFORE_US), now));
             self.record_us = now;
         }
         self.waits = true;
@@ -139,9 +163,16 @@ impl Follow {
         self.left && self.at_end
     }
 
-    /// How long the next record is known to have been missing since the newest one was seen.
-    pub(super) fn silent_us(&self) -> i64 {
-        if self.waits { self.missing_us.saturating_sub(self.seen_us) } else { 0 }
+    /// A slate stands in for its owner's source, and this is the end of it.
+    pub(super) fn is_slate(&self) -> bool {
+        self.slate && self.at_end
+    }
+
+    /// How long the next record is known to have been missing since the newest one was written.
+    pub(super) fn silent_us(&self, now: i64) -> i64 {
+        // What was missing a moment ago need not be looked for once more: whoever is wrong about it finds the record there.
+        let until_us = if now.saturating_sub(self.missing_us) <= FRESH_US { now } else { self.missing_us };
+        if self.waits { until_us.saturating_sub(self.seen_us) } else { 0 }
     }
 
     /// The records of the open segment that the head tells of: they are to be read again for their media.
@@ -179,7 +210,9 @@ impl Follow {
         let before = self.timeline.last().map(|last| last.msn);
         self.timeline.apply(&record, media, Some(Record::hash(object))).map_err(Damage::Apply)?;
         self.record_us = now;
-        self.seen_us = now;
+        // It was written between two looks: the silence after it counts from the first of them.
+        self.seen_us = self.asked_us.take().map_or(now, |asked_us| asked_us.max(now.saturating_sub(FRESH_US)));
+        self.slate = is_slate(&self.timeline);
         self.probed = false;
         self.suspect = false;
         self.left = record.body == RecordBody::Leave;
@@ -248,19 +281,20 @@ impl Follow {
         core::mem::take(&mut self.beside)
     }
 
-    /// Where the open segment starts; `None` where that is not known.
-    pub(super) fn start(&self, lead: usize) -> Option<Start> {
+    /// Where the open segment starts; `None` where that is not known. Its pictures are taken to be written as this worker's.
+    pub(super) fn start(&self, lead: usize, avc: Option<&Avc>) -> Option<Start> {
         let first = self.open.first().filter(|first| first.part.part.0 == 0)?;
         let segment = self.timeline.segments().back()?;
         let track = self.timeline.track(segment, lead)?;
         let (part, chunk) = first.chunks().nth(lead)?;
-        let hash = read_chunk(chunk, &Defaults::default()).ok().and_then(|chunk| chunk.samples.first().map(|sample| Hash::of(sample.data)));
+        let frame = read_chunk(chunk, &Defaults::default()).ok().and_then(|chunk| chunk.samples.first().map(|sample| sample.data));
         let of = |rendition: usize| match self.timeline.track(segment, rendition) {
             Some(Track { kind: TrackKind::Audio { .. }, timescale, .. }) => self.heard(rendition, *timescale),
             _ => Heard::default(),
         };
         Some(Start {
-            hash,
+            hash: frame.map(Hash::of),
+            time: frame.zip(avc).and_then(|(frame, avc)| source_time(frame, avc)),
             tick: i64::try_from(part.start).ok()?,
             timescale: track.timescale,
             utc_us: first.part.utc_us,

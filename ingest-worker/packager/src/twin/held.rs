@@ -3,6 +3,7 @@ use alloc::{
     vec::Vec,
 };
 
+use tidegate_cmaf::{Avc, CodecConfig, SourceTime, source_time};
 use tidegate_stream::{Hash, RenditionKind};
 
 use crate::{Config, Frame, Input, opening::Known};
@@ -19,6 +20,8 @@ pub(super) struct Held {
     known: Vec<Known>,
     lead: usize,
     lead_is_video: bool,
+    /// What the newest frames of the lead are.
+    avc: Option<Avc>,
     keys: VecDeque<KeyFrame>,
 }
 
@@ -29,6 +32,8 @@ pub(super) struct KeyFrame {
     pub(super) at: u64,
     /// The hash of its bytes: the same in every worker that the same encoder feeds.
     pub(super) hash: Hash,
+    /// When it was taken, where it says so itself.
+    pub(super) time: Option<SourceTime>,
     /// When it is shown, in ms.
     pub(super) shown_ms: i64,
     /// When it came, in us since 1970.
@@ -49,6 +54,7 @@ impl Held {
             known: alloc::vec![Known::default(); config.renditions.len()],
             lead: 0,
             lead_is_video,
+            avc: None,
             keys: VecDeque::new(),
         }
     }
@@ -57,16 +63,27 @@ impl Held {
         self.lead
     }
 
+    /// What the newest frames of the lead are.
+    pub(super) fn avc(&self) -> Option<&Avc> {
+        self.avc.as_ref()
+    }
+
     /// Keeps what came; says whether it was a key frame.
     pub(super) fn push(&mut self, now: i64, input: Input) -> bool {
         let mut is_key = false;
+        if let Input::Config { rendition, config: CodecConfig::Avc(avc) } = &input
+            && *rendition == self.lead
+        {
+            self.avc = Some(avc.clone());
+        }
         if let Input::Frame { rendition, frame } = &input {
             self.bytes += frame.data.len();
             is_key = *rendition == self.lead && frame.sync;
             if is_key {
                 let shown_ms = frame.dts_ms.saturating_add(i64::from(frame.cts_ms));
                 let at = self.first + self.inputs.len() as u64;
-                self.keys.push_back(KeyFrame { at, hash: Hash::of(&frame.data), shown_ms, came_us: now });
+                let time = self.avc.as_ref().and_then(|avc| source_time(&frame.data, avc));
+                self.keys.push_back(KeyFrame { at, hash: Hash::of(&frame.data), time, shown_ms, came_us: now });
             }
         }
         self.inputs.push_back((now, input));
@@ -96,6 +113,11 @@ impl Held {
             Input::Absent { rendition } => {
                 if let Some(known) = self.known.get_mut(rendition) {
                     known.absent = true;
+                }
+            }
+            Input::Forget { rendition } => {
+                if let Some(known) = self.known.get_mut(rendition) {
+                    *known = Known::default();
                 }
             }
             Input::Discontinuity | Input::Announce(_) | Input::Tick | Input::End => {}
@@ -147,6 +169,9 @@ impl Held {
                 Input::Absent { rendition } => known.entry(*rendition).or_default().absent = true,
                 Input::Frame { rendition, .. } if *rendition != self.lead && self.lead_is_video => {
                     inputs.push((*came_us, input.clone()));
+                }
+                Input::Forget { rendition } => {
+                    known.insert(*rendition, Known::default());
                 }
                 Input::Frame { .. } | Input::Discontinuity | Input::Announce(_) | Input::Tick | Input::End => {}
             }

@@ -105,6 +105,7 @@ impl Twin {
         let (_, inputs) = self.held.all();
         if let Stage::Leaving { mut packager, .. } = core::mem::replace(&mut self.stage, Stage::Over) {
             let _ = packager.handle(self.now, Input::Discontinuity);
+            self.announce_slate(&mut packager);
             self.replay(*packager, inputs);
         }
     }

@@ -1,9 +1,9 @@
 use alloc::{boxed::Box, collections::VecDeque, vec::Vec};
 
-use tidegate_stream::{Chapter, Current, Key, RecordNumber, Snapshot, Timeline};
+use tidegate_stream::{Chapter, Current, Hash, Key, RecordNumber, Snapshot, Timeline};
 
 use super::{
-    Alive, CHECK_US, Found, POLL_LATE_US, POLL_US, RETRY_US, Role, STALE_US, Stage, Twin, TwinOutput,
+    Alive, CHECK_US, Foreign, Found, POLL_LATE_US, POLL_US, RETRY_US, Role, STALE_US, STRANGE_US, Stage, Twin, TwinOutput,
     follow::{Damage, Follow},
     mend::Mend,
     takeover::silence_us,
@@ -32,6 +32,8 @@ pub(super) struct Beyond {
 const EARLY_PERCENT: i64 = 10;
 /// The head of a log that was damaged and goes on tells of it within this time; else it is looked at once more.
 const HEAL_US: i64 = 10_000_000;
+/// How often a head that does not read is read again.
+const STRANGE_POLL_US: i64 = 1_000_000;
 
 impl Twin {
     pub(super) fn look(&mut self, look: Look) {
@@ -74,6 +76,7 @@ impl Twin {
         };
         if let Some(key) = key {
             self.asked = Some(key.clone());
+            self.asked_us = self.now;
             self.outputs.push_back(TwinOutput::Read(key));
         }
     }
@@ -104,7 +107,10 @@ impl Twin {
                 self.read_head(object.as_deref(), beyond);
             }
             (Stage::Looking(Look::Chapters { .. }), Key::Chapter { .. }) => self.read_chapter(object.as_deref()),
-            (Stage::Looking(Look::Open { .. }), Key::Record { .. }) => self.read_open(object.as_deref()),
+            (Stage::Looking(Look::Open { follow, .. }), Key::Record { .. }) => {
+                follow.is_aged(self.now, age_us);
+                self.read_open(object.as_deref());
+            }
             (Stage::Looking(Look::Mend(_)), Key::Record { .. }) => self.read_behind(object.as_deref()),
             (Stage::Standby(follow), Key::Record { number, .. }) if number > follow.timeline.next_record() => {
                 follow.probed = object.is_none();
@@ -112,7 +118,12 @@ impl Twin {
                 follow.suspect = object.is_some();
                 self.read_at = self.now;
             }
-            (Stage::Standby(_), Key::Record { number, .. }) => self.read_record(number, object.as_deref()),
+            (Stage::Standby(follow), Key::Record { number, .. }) => {
+                if object.is_some() {
+                    follow.is_aged(self.now, age_us);
+                }
+                self.read_record(number, object.as_deref());
+            }
             (Stage::Leaving { after, .. }, Key::Record { .. }) => match object {
                 Some(_) => {
                     let after = *after;
@@ -158,9 +169,11 @@ impl Twin {
     }
 
     fn read_head(&mut self, object: Option<&[u8]>, beyond: Option<Beyond>) {
-        let snapshot = object.and_then(|object| Snapshot::decode(object).ok());
-        let ours = |snapshot: &Snapshot| Some(&snapshot.session().id) == self.session.as_ref();
-        let Some(snapshot) = snapshot.filter(ours) else { return self.begin() };
+        let Some(object) = object else { return self.begin() };
+        let Ok(snapshot) = Snapshot::decode(object) else { return self.read_strange(object) };
+        if Some(&snapshot.session().id) != self.session.as_ref() {
+            return self.begin();
+        }
         let session = snapshot.session();
         let same = session.renditions.len() == self.config.packager.renditions.len()
             && session.renditions.iter().zip(&self.config.packager.renditions).all(|(a, b)| a.id == b.id && a.kind == b.kind);
@@ -175,9 +188,9 @@ impl Twin {
             }
             _ => {}
         }
-        if !same {
+        if !same && !self.is_foreign() {
             self.outputs.push_back(TwinOutput::Foreign(session.id.clone()));
-            return self.begin();
+            self.foreign = Some(Foreign { session: session.id.clone(), head: None, changed_us: self.now });
         }
         let chapters = snapshot.chapters();
         if chapters.is_empty() {
@@ -185,6 +198,27 @@ impl Twin {
         } else {
             self.look(Look::Chapters { next: chapters.start, snapshot: Box::new(snapshot), read: Vec::new() });
         }
+    }
+
+    /// The session that is followed is one with which this worker cannot go on.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.foreign.as_ref().is_some_and(|foreign| Some(&foreign.session) == self.session.as_ref())
+    }
+
+    /// A head of another version, or one that somebody has altered. As long as it changes, somebody writes who knows better.
+    fn read_strange(&mut self, object: &[u8]) {
+        let Some(session) = self.session.clone() else { return self.begin() };
+        let head = Some(Hash::of(object));
+        if !self.is_foreign() {
+            self.outputs.push_back(TwinOutput::Foreign(session.clone()));
+        }
+        let known = self.foreign.take().filter(|known| known.session == session && known.head == head);
+        let changed_us = known.map_or(self.now, |known| known.changed_us);
+        self.foreign = Some(Foreign { session, head, changed_us });
+        if self.now.saturating_sub(changed_us) > STRANGE_US {
+            return self.begin();
+        }
+        self.read_at = self.now.saturating_add(STRANGE_POLL_US);
     }
 
     fn read_chapter(&mut self, object: Option<&[u8]>) {
@@ -249,16 +283,17 @@ impl Twin {
             if self.now.saturating_sub(told_us) > STALE_US {
                 return self.look(Look::Head { beyond: None });
             }
-            follow.missing(self.now);
+            follow.missing(self.now, self.asked_us);
             let since_us = self.now.saturating_sub(follow.seen_us);
             let poll_us = if since_us > part_us + part_us / 2 { POLL_LATE_US } else { POLL_US };
-            let due = follow.seen_us.saturating_add(part_us - part_us * EARLY_PERCENT / 100);
+            let due = follow.record_us.saturating_add(part_us - part_us * EARLY_PERCENT / 100);
             self.read_at = due.max(self.now.saturating_add(poll_us));
-            // The end of a silence is not slept through.
+            // Shortly before the end of a silence it is looked for once more, so that nobody has to look when it is over.
             let silent_at =
                 follow.seen_us.saturating_add(follow.patience_us(silence_us(&follow.timeline), self.losses.count(self.now), self.now));
-            if silent_at > self.now {
-                self.read_at = self.read_at.min(silent_at);
+            let last_us = silent_at.saturating_sub(POLL_US);
+            if last_us > self.now {
+                self.read_at = self.read_at.min(last_us);
             }
             return;
         };

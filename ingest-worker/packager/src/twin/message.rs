@@ -27,6 +27,8 @@ pub enum TwinInput {
     },
     /// This record and all before it are durable.
     Durable(RecordNumber),
+    /// What comes from the source from here on is a slate that stands in for it, or its own again.
+    Slate(bool),
     /// Somebody else has written this object first; nothing that was given out after it is written.
     Lost(Key),
     /// This worker goes, or its source is over: another one may go on.
@@ -66,7 +68,8 @@ pub enum TwinOutput {
     Role(Role),
     /// Somebody has changed the log: this record is not what it was.
     Damaged(RecordNumber),
-    /// The session has other renditions than this worker: it cannot go on with it.
+    /// The session has other renditions than this worker, or is of another version: it cannot go on with it, and begins one of its own
+    /// when that one is left or silent.
     Foreign(SessionId),
     /// This worker's part is over.
     Over,

@@ -14,13 +14,17 @@ mod look;
 mod mend;
 mod message;
 mod place;
+mod slate;
 mod takeover;
 
 use alloc::{boxed::Box, collections::VecDeque};
 
-use tidegate_stream::{Key, RecordNumber, SessionId, Timeline};
+use tidegate_stream::{Hash, Key, RecordNumber, SessionId, Timeline};
 
-pub use self::message::{Found, Role, TwinConfig, TwinInput, TwinOutput};
+pub use self::{
+    message::{Found, Role, TwinConfig, TwinInput, TwinOutput},
+    slate::{SLATE_CLASS, slate_event},
+};
 use crate::{
     Input, Packager,
     twin::{follow::Follow, held::Held, leave::After, look::Look, place::Place},
@@ -49,6 +53,12 @@ pub struct Twin {
     losses: Losses,
     /// The session with which this worker cannot go on.
     gone: Option<SessionId>,
+    /// A session that other renditions, or another version, make another's: it is watched, and followed by one of this worker's own.
+    foreign: Option<Foreign>,
+    /// What this worker receives is a slate.
+    slate: bool,
+    /// When what was asked for was asked for.
+    asked_us: i64,
     /// What `current` named when this worker began its own session, until it is seen to name that.
     before: Option<SessionId>,
     /// When the owner looks again whether it is the session that viewers are sent to.
@@ -80,6 +90,8 @@ const RETRY_US: i64 = 200_000;
 const STALE_US: i64 = 20_000_000;
 /// A worker that was not run for so long has no right to what it thinks it owns.
 const PAUSE_US: i64 = 5_000_000;
+/// A session whose head does not read is over when that has not changed for so long: heads are written with each segment.
+const STRANGE_US: i64 = 12_000_000;
 /// What is held where the log is nowhere in it.
 const HELD_US: i64 = 12_000_000;
 /// How often an owner looks whether viewers are still sent to its session: two workers that could not see each other may each write one. Who
@@ -101,6 +113,15 @@ struct Alive {
     at_us: i64,
     /// The store says so. Else it may have gone on since, and the dates of its records tell, by the clock of who has written them.
     told: bool,
+}
+
+/// A session with which this worker cannot go on, and until when it was seen to change.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Foreign {
+    session: SessionId,
+    /// The hash of its head, where that does not read.
+    head: Option<Hash>,
+    changed_us: i64,
 }
 
 /// How often a worker was wrong about the silence of another.
@@ -140,6 +161,9 @@ impl Twin {
             alive: None,
             losses: Losses::default(),
             gone: None,
+            foreign: None,
+            slate: false,
+            asked_us: 0,
             before: None,
             check_at: 0,
             current_is_read: false,
@@ -173,10 +197,23 @@ impl Twin {
             }
             TwinInput::Durable(RecordNumber(number)) => self.undurable = self.undurable.max(RecordNumber(number.saturating_add(1))),
             TwinInput::Lost(key) => self.lost(&key),
+            TwinInput::Slate(slate) => self.slate = slate,
             TwinInput::Leave { wait_us, ends } => self.leave(wait_us, if ends { After::End } else { After::Go }),
         }
         self.decide();
         self.ask();
+    }
+
+    /// When it wants to be called, if nothing happens before: a silence that is over is not slept through.
+    #[must_use]
+    pub fn wakes_at(&self) -> Option<i64> {
+        let reads_at = (self.asked.is_none() && !matches!(self.stage, Stage::Owner(_) | Stage::Over)).then_some(self.read_at);
+        let silent_at = match &self.stage {
+            Stage::Standby(follow) => Some(follow.seen_us.saturating_add(self.patience_us(follow))),
+            Stage::Leaving { until, .. } => Some(*until),
+            Stage::Looking(_) | Stage::Owner(_) | Stage::Over => None,
+        };
+        [reads_at, silent_at].into_iter().flatten().filter(|at| *at > self.now).min()
     }
 
     /// What is to be done next; drain it after each [`Self::handle`].
@@ -251,6 +288,7 @@ impl Twin {
                     self.held.forget_before(&key);
                 }
             }
+            Stage::Standby(_) if self.is_foreign() => self.held.forget_until(self.now.saturating_sub(HELD_US)),
             Stage::Standby(follow) => match place::find(&self.held, follow, self.place.as_ref()) {
                 Ok(place) => {
                     self.held.forget_before(&place.key);

@@ -32,11 +32,11 @@ pub(super) enum NotFound {
 /// Times of two workers that say the same differ by rounding only, in ms.
 const SAME_MS: i64 = 20;
 
-/// Finds the start of the open segment: by the bytes of its first frame, or where it has to be by where the segment before
+/// Finds the start of the open segment: by the bytes of its first frame, by when that was taken where it says so, or where it has to be by where the segment before
 /// was found.
 pub(super) fn find(held: &Held, follow: &Follow, before: Option<&Place>) -> Result<Place, NotFound> {
     let lead = held.lead();
-    let start = follow.start(lead).ok_or(NotFound::Never)?;
+    let start = follow.start(lead, held.avc()).ok_or(NotFound::Never)?;
     let expected_ms = before.filter(|before| before.timescale == start.timescale).map(|before| {
         let since = start.tick.saturating_sub(before.anchor.base);
         before.anchor.zero_ms.saturating_add(scale(since, 1000, i64::from(start.timescale)))
@@ -48,6 +48,9 @@ pub(super) fn find(held: &Held, follow: &Follow, before: Option<&Place>) -> Resu
         None => key.came_us.saturating_sub(start.utc_us).saturating_abs(),
     };
     let alike = held.keys().filter(|key| start.hash == Some(key.hash)).min_by_key(off);
+    // Another encoder makes other bytes of the same moment, and may say when it was.
+    let apart_us = |key: &KeyFrame| start.time.zip(key.time).and_then(|(theirs, ours)| theirs.apart_us(ours));
+    let alike = alike.or_else(|| held.keys().filter(|key| apart_us(key).is_some_and(|us| us <= SAME_MS * 1000)).min_by_key(off));
     let near = |key: &&KeyFrame| expected_ms.is_some_and(|expected_ms| key.shown_ms.abs_diff(expected_ms) <= SAME_MS as u64);
     if let Some(key) = alike.or_else(|| held.keys().find(near)) {
         let anchor = anchor(held, follow, &start, key);
@@ -71,14 +74,12 @@ fn anchor(held: &Held, follow: &Follow, start: &Start, key: &KeyFrame) -> Anchor
         TrackKind::Video { frame_rate, .. } => frame_rate,
         TrackKind::Audio { .. } => None,
     };
-    Anchor { lead: held.lead(), zero_ms: key.shown_ms, base: start.tick, utc_us: start.utc_us, rate, audio }
+    let (lead, zero_ms, base, timescale) = (held.lead(), key.shown_ms, start.tick, start.timescale);
+    Anchor { lead, zero_ms, base, timescale, utc_us: start.utc_us, rate, audio }
 }
 
 /// The last frame of sound in the log that this worker has too.
 fn sound(held: &Held, start: &Start, key: &KeyFrame, rendition: usize) -> Option<Sound> {
-    if rendition == held.lead() {
-        return Some(Sound { ms: key.shown_ms, tick: start.tick, end: start.tick, alike: true });
-    }
     let Heard { frames, timescale, end } = start.sound.get(rendition)?;
     let timescale = i64::from(*timescale);
     let expected_ms = |tick: i64| {
@@ -95,5 +96,10 @@ fn sound(held: &Held, start: &Start, key: &KeyFrame, rendition: usize) -> Option
         })
     };
     // The log's ticks follow one another without holes, so they may be a little off the timestamps; silence is alike everywhere.
-    find(1, true).or_else(|| find(3, true)).or_else(|| find(1, false))
+    let found = find(1, true).or_else(|| find(3, true));
+    if rendition == held.lead() {
+        // Where its bytes are others it is compared from the first frame on.
+        return found.or(Some(Sound { ms: key.shown_ms, tick: start.tick, end: start.tick, alike: false }));
+    }
+    found.or_else(|| find(1, false))
 }

@@ -8,6 +8,7 @@ use super::{
     leave::After,
     look::Look,
     place::{self, Place},
+    slate::slate_event,
 };
 use crate::{Condition, Config, Input, Lane, Output, Packager, Put, opening::Known, packager::Resume};
 
@@ -31,12 +32,20 @@ impl Twin {
         }
         let Stage::Standby(follow) = &self.stage else { return };
         let silence = silence_us(&follow.timeline);
-        let silent_us = follow.silent_us();
-        if !follow.is_left() && (silent_us < self.patience_us(follow) || !follow.probed) {
+        let silent_us = follow.silent_us(self.now);
+        // A slate gives way to a source, and not to another slate.
+        let is_free = !self.slate && (follow.is_left() || follow.is_slate());
+        if !is_free && (silent_us < self.patience_us(follow) || !follow.probed) {
             return;
         }
         if self.now.saturating_sub(follow.seen_us) > STALE_US {
             return self.look(Look::Head { beyond: None });
+        }
+        if self.is_foreign() {
+            return self.begin();
+        }
+        if follow.is_slate() && !self.slate {
+            return self.go_on(None);
         }
         match place::find(&self.held, follow, self.place.as_ref()) {
             Ok(place) => self.go_on(Some(place)),
@@ -55,14 +64,14 @@ impl Twin {
         }
     }
 
-    fn patience_us(&self, follow: &Follow) -> i64 {
+    pub(super) fn patience_us(&self, follow: &Follow) -> i64 {
         follow.patience_us(silence_us(&follow.timeline), self.losses.count(self.now), self.now)
     }
 
     /// Whether it is time to see that there is nothing behind the record that is missing. An owner writes one record after another: if
     /// there is, somebody has removed the one before, and its owner is well.
     pub(super) fn is_to_probe(&self, follow: &Follow) -> bool {
-        !follow.probed && !follow.suspect && follow.silent_us().saturating_add(2 * POLL_LATE_US) > self.patience_us(follow)
+        !follow.probed && !follow.suspect && follow.silent_us(self.now).saturating_add(2 * POLL_LATE_US) > self.patience_us(follow)
     }
 
     /// The log has moved while this worker watched it.
@@ -100,11 +109,13 @@ impl Twin {
             ..self.config.packager.clone()
         };
         let anchor = place.map(|place| place.anchor);
-        let (media, joint) = (follow.media(), anchor.as_ref().map(|anchor| follow.joint(anchor)));
+        let compared = anchor.as_ref().filter(|anchor| !anchor.is_sound());
+        let (media, joint) = (follow.media(), compared.map(|anchor| follow.joint(anchor)));
         let ahead_us = follow.ahead_us(self.now);
         let next = follow.timeline.next_record();
         let resume = Resume { timeline: follow.timeline, media, joint, anchor, known, ahead_us };
-        let packager = Packager::resume(self.now, config, resume);
+        let mut packager = Packager::resume(self.now, config, resume);
+        self.announce_slate(&mut packager);
         if let Some(key) = key {
             self.held.forget_before(&key);
         }
@@ -148,7 +159,15 @@ impl Twin {
             }
         }
         self.owes_from(RecordNumber(0));
+        self.announce_slate(&mut packager);
         self.replay(packager, inputs);
+    }
+
+    /// Where a slate stands in for this worker's source, the log says so.
+    pub(super) fn announce_slate(&self, packager: &mut Packager) {
+        if self.slate {
+            let _ = packager.handle(self.now, Input::Announce(slate_event(self.now)));
+        }
     }
 
     /// All that is held goes into records from here on.

@@ -7,3 +7,4 @@ mod budget;
 mod rates;
 mod situations;
 mod source;
+mod twin;

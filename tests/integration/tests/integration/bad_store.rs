@@ -15,7 +15,7 @@ use tidegate_host::PreferWait;
 use tidegate_integration::{Embedded, Flaky, Trouble, ffmpeg, http::Client, platform::Platform, process};
 use tidegate_stream::StreamId;
 
-const SECONDS: usize = 16;
+const SECONDS: usize = 20;
 const SOURCE: [&str; 17] = [
     "-re",
     "-f",
@@ -23,7 +23,7 @@ const SOURCE: [&str; 17] = [
     "-i",
     "testsrc2=s=320x180:r=30",
     "-t",
-    "16",
+    "20",
     "-c:v",
     "libx264",
     "-preset",
@@ -35,7 +35,7 @@ const SOURCE: [&str; 17] = [
     "-b:v",
     "800k",
 ];
-/// What 7 s of a small stream that cannot be written may add to the memory of everything that runs in this process.
+/// What 11 s of a small stream that cannot be written may add to the memory of everything that runs in this process.
 const WAITING_BYTES_MAX: u64 = 64 << 20;
 
 /// Reads a live playlist again and again, and all that it lists as soon as it lists it.
@@ -104,6 +104,14 @@ fn nothing_is_lost_and_nothing_announced_is_missing_while_the_store_is_in_troubl
     thread::sleep(Duration::from_secs(2));
     flaky.set("/live/live/", Trouble::AnswerLost);
     thread::sleep(Duration::from_secs(2));
+    // What somebody has to see to, and does while the worker runs.
+    let says = [(400, "ExpiredToken"), (403, "RequestTimeTooSkewed"), (507, "StorageFull"), (409, "ConditionalRequestConflict")];
+    for (status, code) in says {
+        flaky.set("/live/live/", Trouble::Says(status, code));
+        thread::sleep(Duration::from_millis(800));
+    }
+    flaky.set("/live/live/", Trouble::Away);
+    thread::sleep(Duration::from_millis(800));
     let grown = process::memory(std::process::id()).saturating_sub(memory);
     flaky.set("", Trouble::None);
 

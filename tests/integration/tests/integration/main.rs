@@ -11,6 +11,7 @@ mod live_state;
 mod metadata;
 mod mirror;
 mod players;
+mod slate;
 mod store;
 mod tables;
 mod twins;

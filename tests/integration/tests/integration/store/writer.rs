@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tidegate_ingest_worker::store::{
-    Bucket as _, Condition, Lane, Put, PutCondition, Store, Submission, Writer, WriterConfig, WriterError,
+    Bucket as _, Condition, Lane, Mirror, Put, PutCondition, Store, Submission, Writer, WriterConfig, WriterError,
 };
 use tidegate_integration::{Embedded, Minio, S3};
 use tidegate_stream::{Key, RecordNumber, SessionId, StreamId};
@@ -19,6 +19,35 @@ async fn session_is_written_to_the_embedded_store() {
 async fn session_is_written_to_minio() {
     let Some(minio) = Minio::start("store::writer::session_is_written_to_minio") else { return };
     session_is_written("MinIO", &minio.s3).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn session_is_written_to_two_buckets_alike() {
+    let (first, second) = (Embedded::start(), Embedded::start());
+    let [store, copy] = [&first, &second].map(|embedded| Store::connect(embedded.s3.store_config()));
+    let (store, copy) = (store.await.unwrap(), copy.await.unwrap());
+    let mirror = Mirror::new(copy.clone(), 64 << 20);
+    let writer = Writer::mirrored(store.clone(), WriterConfig::default(), Some(mirror.clone()));
+    for number in 0..100 {
+        writer.submit(record(number)).await.unwrap();
+        if number % 4 == 3 {
+            writer.submit(head(number)).await.unwrap();
+        }
+    }
+    writer.submit(Submission::Delete((0..50).map(record_key).collect())).await.unwrap();
+    writer.finish(LIMIT).await.unwrap();
+    // The second is asked for nothing by anybody: it has what the first has confirmed a little later.
+    let began = std::time::Instant::now();
+    while mirror.waiting_bytes() > 0 {
+        assert!(began.elapsed() < LIMIT, "{} bytes wait", mirror.waiting_bytes());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(mirror.lost(), 0);
+    let Submission::Put(newest) = head(99) else { panic!() };
+    for key in (0..100).map(record_key).chain([newest.key]) {
+        let [here, there] = [store.get(&key).await, copy.get(&key).await].map(|found| found.unwrap().map(|object| object.bytes));
+        assert_eq!(here, there, "{key}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
