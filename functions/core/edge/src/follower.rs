@@ -27,6 +27,8 @@ pub struct Follower {
     answered_ms: u64,
     /// It has not answered since: what the log did meanwhile was not seen.
     blind: bool,
+    /// The store answers again: whether the log has moved past a record that is missing, only its head can tell.
+    unsure: bool,
     /// The next record is there, and is not what it should be.
     damaged: bool,
 }
@@ -111,6 +113,7 @@ impl Follower {
             moved: false,
             answered_ms: 0,
             blind: false,
+            unsure: false,
             damaged: false,
         }
     }
@@ -128,6 +131,7 @@ impl Follower {
             Phase::Abandoned if age_ms(self.head_ms) < ABANDONED_FRESH_MS => None,
             Phase::Absent | Phase::Head | Phase::Abandoned => whole(Key::Head { stream, session }),
             Phase::Chapters { next, .. } => whole(Key::Chapter { stream, session, index: *next }),
+            Phase::Log if self.unsure && self.tip_ms.is_some() => whole(Key::Head { stream, session }),
             Phase::Log if tip_age_ms.is_some_and(|age| age < TIP_FRESH_MS) => None,
             Phase::Log if tip_age_ms.is_some_and(|age| age > ASLEEP_MS) || self.head_is_due(now_ms) => whole(Key::Head { stream, session }),
             Phase::Log => {
@@ -157,7 +161,11 @@ impl Follower {
             if core::mem::take(&mut self.blind) {
                 // Who cannot read cannot say that a log stood still, and its writer may be as blind.
                 self.progress_ms = now_ms;
+                self.unsure = true;
             }
+        }
+        if matches!(key, Key::Head { .. }) {
+            self.unsure = false;
         }
         if let (Key::Head { .. } | Key::Record { .. }, Fetched::Got { age_ms: Some(age_ms), .. }) = (key, fetched) {
             self.written_ms = self.written_ms.max(Some(now_ms.saturating_sub(age_ms)));

@@ -315,6 +315,22 @@ fn a_log_that_goes_on_after_all_is_not_closed_by_a_head_that_does_not_know_it_ye
 }
 
 #[test]
+fn an_edge_whose_store_is_back_asks_the_head_whether_the_log_has_moved_past_a_record_that_is_missing() {
+    let log = log(&[4; 20], false);
+    let mut follower = follower();
+    Bucket::new(&log, 9).feed(&mut follower, 4600);
+    for now_ms in (4700..9_000).step_by(100) {
+        if let Some(need) = follower.need(now_ms) {
+            follower.handle(now_ms, &need.key, Fetched::Failed);
+        }
+    }
+    let mut back = Bucket::new(&log, 40);
+    back.expire(9..10);
+    back.feed(&mut follower, 9_000);
+    assert_eq!(last(&follower), (9, 3), "at once");
+}
+
+#[test]
 fn a_minute_in_which_the_store_does_not_answer_closes_nothing() {
     let log = log(&[4; 80], false);
     let mut follower = follower();
