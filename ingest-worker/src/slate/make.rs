@@ -111,7 +111,11 @@ fn args(file: &Path, shape: &Shape, has_sound: bool) -> Vec<String> {
     let still = is_still(file);
     let seconds = if still { shape.segment_ms.div_ceil(1000) + 1 } else { FILM_S };
     add("-hide_banner -nostdin -loglevel error -y -protocol_whitelist file");
-    add(&if still { format!("-loop 1 -framerate {numerator}/{denominator}") } else { "-stream_loop -1".to_owned() });
+    add(&if still {
+        format!("-f image2 -pattern_type none -loop 1 -framerate {numerator}/{denominator}")
+    } else {
+        "-stream_loop -1".to_owned()
+    });
     add("-i");
     args.push(input(file));
     let mut add = |text: &str| args.extend(text.split(' ').map(str::to_owned));
@@ -184,7 +188,12 @@ mod tests {
     #[test]
     fn a_still_is_one_segment_in_every_size_with_silence() {
         let line = args(Path::new("/x/soon back.PNG"), &shape(), false).join("|");
-        assert!(line.contains("-loop|1|-framerate|30000/1001|-i|file:/x/soon back.PNG|-f|lavfi|-i|anullsrc=r=44100:cl=mono|"), "{line}");
+        assert!(
+            line.contains(
+                "-f|image2|-pattern_type|none|-loop|1|-framerate|30000/1001|-i|file:/x/soon back.PNG|-f|lavfi|-i|anullsrc=r=44100:cl=mono|"
+            ),
+            "{line}"
+        );
         assert!(line.contains("split=2[s0][s1];[s0]scale=1920:1080:force_original_aspect_ratio=decrease,pad=1920:1080"), "{line}");
         assert!(line.contains("-b:v|6000k") && line.contains("-b:v|500k") && line.contains("-g|59|-keyint_min|59"), "{line}");
         assert!(line.contains("-map|1:a:0|-t|3|-vn|-c:a|aac|-b:a|128k|-ar|44100|-ac|1|"), "{line}");

@@ -1,6 +1,6 @@
 //! What has to hold of everything that is served, whatever goes wrong.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tidegate_hls::read::{Media, Playlist, parse};
 use tidegate_validate::{Severity, check_text};
@@ -21,6 +21,8 @@ pub struct Rules {
     /// The newest address of those that name a state.
     pub newest_named: Option<String>,
     lists: BTreeMap<String, List>,
+    /// Texts that were looked at, by address.
+    looked_at: HashSet<(u64, u64)>,
     /// What was checked.
     pub playlists: u64,
     /// …
@@ -71,11 +73,6 @@ impl Rules {
         }
         self.playlists += 1;
         let Ok(text) = std::str::from_utf8(&reply.body) else { return self.must(false, || format!("{address} is no text")) };
-        let media = match parse(text) {
-            Ok(Playlist::Media(media)) => media,
-            Ok(Playlist::Multivariant(_)) => return self.text(address, &reply.body, text),
-            Err(error) => return self.must(false, || format!("{address}: {error}\n{text}")),
-        };
         let msn = address.split_once("_HLS_msn=").and_then(|(_, rest)| rest.split('&').next()?.parse::<u64>().ok());
         let rewritten = msn.zip(self.rewritten).is_some_and(|(msn, from)| msn >= from);
         if reply.keep == "public, max-age=12" && msn.is_some() && !rewritten {
@@ -85,6 +82,15 @@ impl Rules {
             let known = *self.named.entry(address.to_owned()).or_insert(sum);
             self.must(known == sum, || format!("{address} has two answers, the second at {now}:\n{text}"));
         }
+        // What was served before to the byte has nothing new to say.
+        if !self.looked_at.insert((fnv(path.as_bytes()), sum)) {
+            return;
+        }
+        let media = match parse(text) {
+            Ok(Playlist::Media(media)) => media,
+            Ok(Playlist::Multivariant(_)) => return self.text(address, &reply.body, text),
+            Err(error) => return self.must(false, || format!("{address}: {error}\n{text}")),
+        };
         self.text(address, &reply.body, text);
         self.list(path, &media, text);
     }

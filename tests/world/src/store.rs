@@ -252,10 +252,15 @@ impl Store {
             }
             Ask::Copy(key, bytes) => {
                 let is_write_once = Key::parse(&key).is_some_and(|key| key.is_write_once());
-                let known = self.copies.insert(key.clone(), Arc::clone(&bytes));
-                if is_write_once && known.is_some_and(|known| known != bytes) {
+                let differs = is_write_once && self.copies.get(&key).is_some_and(|known| *known != bytes);
+                // What somebody has removed by hand may be written once more in the first; the second keeps what it has.
+                if differs && !self.tampered.contains(&key) {
                     self.broken = Some(format!("{key} has changed in the second bucket"));
                 }
+                if differs {
+                    return Answer::Refused;
+                }
+                self.copies.insert(key, bytes);
                 Answer::Done(0)
             }
             Ask::GetCopy(key) => self.copies.get(&key).map_or(Answer::Missing, |bytes| Answer::Object(Arc::clone(bytes), 0)),
