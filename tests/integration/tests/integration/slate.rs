@@ -70,7 +70,7 @@ fn colours(platform: &Platform, session: &Session, media: usize) -> [[u8; 3]; 3]
         .split("#EXT-X-DISCONTINUITY\n")
         .map(|period| {
             let of_map = period.lines().find_map(|line| line.strip_prefix("#EXT-X-MAP:URI=\"")?.split_once('"'));
-            map = of_map.map_or(map.clone(), |(uri, _)| uri.to_owned());
+            map = of_map.map_or_else(|| map.clone(), |(uri, _)| uri.to_owned());
             let segment = period.lines().find(|line| !line.starts_with('#') && !line.is_empty()).unwrap();
             let file = folder.path().join("segment.mp4");
             std::fs::write(&file, [get(&map), get(segment)].concat()).unwrap();
