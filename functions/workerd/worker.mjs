@@ -6,7 +6,9 @@
 //                             sign requests to it; without them they go out unsigned
 //   TIDEGATE_PLAYLISTS        "segments": nothing is held; else parts, and a request is held until what it names is there
 //   TIDEGATE_NETWORK          a service through which the bucket is reached, where it is not in the open internet
-//   TIDEGATE_COUNTRY_HEADER   where it is not Cloudflare that says where a viewer is
+//   TIDEGATE_COUNTRY_HEADER, TIDEGATE_NETWORK_HEADER, TIDEGATE_ADDRESS_HEADER
+//                             where it is not Cloudflare that says where a viewer is
+//   TIDEGATE_EDGE             what this place is called in figures; without it Cloudflare's name of it
 import wasm from "./functions.wasm";
 import { sign } from "./sign.mjs";
 
@@ -106,9 +108,16 @@ async function load({ target, headers, limit, number }) {
 // The request's headers as the functions read them; who the viewer is, only this shell says.
 function headersOf(request, url, env) {
   const own = [...request.headers].filter(([name]) => !name.startsWith("tidegate-") && !name.startsWith("viewer-"));
-  const country = env.TIDEGATE_COUNTRY_HEADER ? request.headers.get(env.TIDEGATE_COUNTRY_HEADER) : request.cf?.country;
+  const said = (what, known) => (env[`TIDEGATE_${what}_HEADER`] ? request.headers.get(env[`TIDEGATE_${what}_HEADER`]) : known);
   own.push(["viewer-host", url.host], ["viewer-scheme", url.protocol.slice(0, -1)]);
-  if (country) own.push(["viewer-country", country]);
+  const known = {
+    country: said("COUNTRY", request.cf?.country),
+    network: said("NETWORK", request.cf?.asn && `AS${request.cf.asn}`),
+    // Only behind Cloudflare is it Cloudflare that has written this.
+    address: said("ADDRESS", request.cf && request.headers.get("cf-connecting-ip")),
+    edge: env.TIDEGATE_EDGE ?? request.cf?.colo,
+  };
+  for (const [what, value] of Object.entries(known)) if (value) own.push([`viewer-${what}`, value]);
   return own.map(line);
 }
 

@@ -24,5 +24,9 @@ const functions :Workerd.Worker = (
     (name = "TIDEGATE_SECRET_KEY", fromEnvironment = "TIDEGATE_SECRET_KEY"),
     (name = "TIDEGATE_REGION", fromEnvironment = "TIDEGATE_REGION"),
     (name = "TIDEGATE_PLAYLISTS", fromEnvironment = "TIDEGATE_PLAYLISTS"),
+    (name = "TIDEGATE_COUNTRY_HEADER", fromEnvironment = "TIDEGATE_COUNTRY_HEADER"),
+    (name = "TIDEGATE_NETWORK_HEADER", fromEnvironment = "TIDEGATE_NETWORK_HEADER"),
+    (name = "TIDEGATE_ADDRESS_HEADER", fromEnvironment = "TIDEGATE_ADDRESS_HEADER"),
+    (name = "TIDEGATE_EDGE", fromEnvironment = "TIDEGATE_EDGE"),
   ],
 );

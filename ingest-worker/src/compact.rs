@@ -42,6 +42,8 @@ const HOURS_KEPT: usize = 4_000;
 const TABLE_STREAMS_MAX: usize = 20_000;
 /// A table is made in memory.
 const TABLE_BYTES_MAX: usize = 128 << 20;
+/// Minutes that are this far back are added up no more, and their values of dimensions are put together.
+const FOLD_MINUTES: u64 = 15;
 const MINUTE_MS: u64 = 60_000;
 const HOUR_MS: u64 = 3_600_000;
 const DAY_MS: u64 = 86_400_000;
@@ -280,6 +282,7 @@ impl Work {
         for (stream, window) in settled.windows {
             let rollup = hour_of(&mut self.hours, store, hour, &stream).await?;
             rollup.windows.insert(settled.minute, window);
+            rollup.fold(settled.minute.saturating_sub(FOLD_MINUTES));
             settled.lost.iter().for_each(|lost| rollup.add_lost(lost));
             let bytes = rollup.encode();
             overwrite(store, AnalyticsKey::Hour { stream: stream.clone(), hour }, bytes).await?;
@@ -340,7 +343,7 @@ async fn write_table(
     row_ms: u64,
 ) -> Result<(), StoreError> {
     let refused = |error: parquet::errors::ParquetError| StoreError::Refused(format!("figures do not fit into a table: {error}"));
-    let mut table = Table::new(row_ms).map_err(refused)?;
+    let mut table = Table::new().map_err(refused)?;
     let mut streams = 0;
     for (key, _) in store.list(folder, TABLE_STREAMS_MAX).await? {
         let Key::Analytics(AnalyticsKey::Hour { stream, .. } | AnalyticsKey::Day { stream, .. }) = key else { continue };
@@ -348,7 +351,8 @@ async fn write_table(
             warn!(%table_key, streams, "a table of figures is full; the other streams are left out");
             break;
         }
-        let rollup = read_rollup(store, &key_of(stream.clone(), number).into()).await?;
+        let key = key_of(stream.clone(), number);
+        let mut rollup = read_rollup(store, &key.clone().into()).await?;
         // What was watched at the edges of this time is told before and after it too.
         let mut cells = Cells::default();
         for number in [number.saturating_sub(1), number + 1] {
@@ -358,6 +362,10 @@ async fn write_table(
         rollup.windows.values().for_each(|window| cells.merge(&window.all.cells));
         table.add(&stream, tidegate_beacon::rows(&rollup.windows, row_ms, &cells)).map_err(refused)?;
         streams += 1;
+        // Nothing is added to an hour any more.
+        if row_ms == MINUTE_MS && rollup.fold(u64::MAX) {
+            overwrite(store, key, rollup.encode()).await?;
+        }
     }
     if streams > 0 {
         overwrite(store, table_key, table.finish().map_err(refused)?).await?;

@@ -9,7 +9,7 @@ const output = process.env.TIDEGATE_OUTPUT;
 const HOSTILE = `<img src=x onerror="window.pwned=1"><script>window.pwned=1</script>"'&lt;b&gt;`;
 const stream = (id, title, more = {}) => ({
   id, revision: 3, title, description: `What ${title} is about.`, tags: ["news", "studio"], language: "en", category: "Talk", visibility: "public", poster: null,
-  scheduled_start: null, dvr_window_s: 3600, latency_mode: "low", viewer_thresholds: [100, 1000], enabled: true, playback: { access: "public" }, created: "2026-11-20T09:00:00.000Z", live: false, ...more,
+  scheduled_start: null, dvr_window_s: 3600, latency_mode: "low", viewer_thresholds: [100, 1000], viewer_count: "public", enabled: true, playback: { access: "public" }, created: "2026-11-20T09:00:00.000Z", live: false, ...more,
 });
 const session = {
   id: "01kazzzzzz0000000001", state: "live", started: "2026-11-25T18:00:00.000Z", ended: null, duration_s: 5400, playlist: "/live/demo/01kazzzzzz0000000001/index.m3u8", peak_viewers: 402,
@@ -25,7 +25,7 @@ const complaints = [];
 
 function answer(path, params, { method, body }) {
   const title = hostile ? HOSTILE : "Evening show";
-  if (path.endsWith("/viewers")) return empty ? 404 : { stream: "demo", at: "2026-11-25T19:30:00Z", viewers: 231, peak_today: 402, by: {}, ingest: { at: "2026-11-25T19:30:00Z", bitrate_bps: 4_700_000, frames_per_s_milli: 30_000, drift_ms: 3, late_parts: 0, put_ms: { p50: 9, p99: 31 } }, lost: [] };
+  if (path.endsWith("/viewers")) return empty ? 404 : { stream: "demo", at: "2026-11-25T19:30:00Z", viewers: 231, peak_today: 402, by: {}, ingest: { at: "2026-11-25T19:30:00Z", bitrate_bps: 4_700_000, frames_per_s_milli: 30_000, drift_ms: 3, late_parts: 0, part_ms: { p50: 15, p99: 34 }, put_ms: { p50: 9, p99: 31 } }, lost: [] };
   if (path.endsWith("/analytics")) return empty ? 404 : figures(params);
   if (path === "/api/v1/streams" && method === "POST") return stream(body.id ?? "made-up", body.title);
   if (path === "/api/v1/streams") {
@@ -97,6 +97,19 @@ for (const [look, options] of [
     assert.deepEqual(complaints, []);
   });
 }
+
+test("the way of a picture is there hop by hop, and how start-up times and stalls are spread", { timeout: 60_000 }, async () => {
+  const page = await signedIn();
+  await visit(page, PLACES[1]);
+  const hops = await page.locator(".ladder li b").allInnerTexts();
+  // What is left of the latency that players tell is theirs.
+  assert.deepEqual(hops, ["15 ms", "9 ms", "3.4 ms", "1.9 ms", "1.62 s", "1.65 s"]);
+  const spread = (label) => page.getByRole("list", { name: label }).getByRole("listitem").allInnerTexts();
+  const columns = await spread("How start-up times are spread");
+  assert.ok(columns.length >= 9 && columns.some((text) => text.includes("200 ms to 300 ms")), columns.join());
+  assert.ok((await spread("How long stalls are")).length >= 8);
+  await page.context().close();
+});
 
 test("a token opens it, a wrong one does not, and it goes with the tab", { timeout: 60_000 }, async () => {
   const context = await browser.newContext();

@@ -61,18 +61,21 @@ export function figures(params) {
     const viewers = Math.round(220 + 140 * Math.sin(n / 9) + 30 * Math.sin(n * 1.7));
     return {
       viewers, viewers_peak: viewers + 25, uniques: viewers * 2, attempts: 40, plays: 38, start_failures: 1, exits_before_start: 1, watched_s: viewers * 60,
-      rebuffers: n % 7, rebuffer_ppm: 1500 + 900 * (n % 7), startup_ms: quantiles(520 + 9 * (n % 11)), latency_ms: quantiles(1650 + 30 * (n % 5)),
+      rebuffers: n % 7, rebuffer_ppm: 1500 + 900 * (n % 7), startup_ms: quantiles(520 + 9 * (n % 11)), latency_ms: quantiles(1650 + 30 * (n % 5)), stall_ms: n % 7 ? quantiles(640) : null, visible_us: quantiles(3400), edge_us: quantiles(1900),
       bitrate_bps: 3_800_000 + 20_000 * (n % 9), dropped_frames: n, errors: [], events: 900, dropped_events: 2,
     };
   };
   const series = Array.from({ length: points }, (_, n) => ({ at: new Date(from + ((to - from) * n) / points).toISOString(), ...at(n) }));
   const total = { ...at(20), viewers: 231, viewers_peak: 402, uniques: 2841, attempts: 3120, plays: 3051, start_failures: 22, exits_before_start: 47, watched_s: 831_600, rebuffers: 211, rebuffer_ppm: 3120, errors: [{ code: "media-decode", count: 14 }, { code: "network", count: 8 }] };
-  const ingest = series.map(({ at }, n) => ({ at, bitrate_bps: 4_700_000 + 90_000 * Math.sin(n), frames_per_s_milli: 30_000, drift_ms: 3, late_parts: n === 31 ? 2 : 0, put_ms: { p50: 9, p99: 31 } }));
+  const ingest = series.map(({ at }, n) => ({ at, bitrate_bps: 4_700_000 + 90_000 * Math.sin(n), frames_per_s_milli: 30_000, drift_ms: 3, late_parts: n === 31 ? 2 : 0, part_ms: { p50: 15, p99: 34 }, put_ms: { p50: 9, p99: 31 } }));
   const value = (value, share) => ({ value, viewers: Math.round(231 * share), watched_s: Math.round(831_600 * share), uniques: Math.round(2841 * share), attempts: Math.round(3120 * share), plays: Math.round(3051 * share), start_failures: 0, exits_before_start: 0, rebuffers: 1, rebuffer_ppm: Math.round(9000 * (0.6 - share)), bitrate_bps: 3_900_000, error_count: 0, startup_ms: quantiles(Math.round(900 - 700 * share)), latency_ms: quantiles(1700) });
   const all = {
     country: [["DE", 0.31], ["US", 0.22], ["BR", 0.13], ["IN", 0.1], ["JP", 0.08], ["AU", 0.06], ["ZA", 0.05], ["other", 0.05]],
     device: [["desktop", 0.52], ["phone", 0.33], ["tv", 0.15]],
     rendition: [["source", 0.58], ["high", 0.24], ["medium", 0.12], ["low", 0.06]],
   }[params.get("by")];
-  return { stream: "demo", from: params.get("from"), to: params.get("to"), step_s: 60, total, series, ingest, lost: [], ...(all ? { by: { dimension: params.get("by"), values: all.map(([name, share]) => value(name, share)) } } : {}) };
+  const steps = [0, 50, 100, 200, 300, 500, 750, 1000, 2000, 5000, 10000, 30000];
+  const bars = (...counts) => steps.map((from_ms, n) => ({ from_ms, count: counts[n] ?? 0 }));
+  const spread = { startup_ms: bars(0, 0, 21, 260, 990, 1120, 430, 170, 52, 8), stall_ms: bars(0, 4, 12, 41, 60, 48, 30, 11, 5) };
+  return { stream: "demo", spread, from: params.get("from"), to: params.get("to"), step_s: 60, total, series, ingest, lost: [], ...(all ? { by: { dimension: params.get("by"), values: all.map(([name, share]) => value(name, share)) } } : {}) };
 }

@@ -31,10 +31,10 @@ async function said(headers = {}) {
 const viewers = async () => (await said()).viewers;
 
 /** Waits until so many watch; how long that took. */
-async function until(wanted, patience) {
+async function until(wanted, patience, look = viewers) {
   const begun = performance.now();
   for (;;) {
-    const seen = await viewers();
+    const seen = await look();
     const took = Math.round(performance.now() - begun);
     if (seen === wanted) return took;
     assert.ok(took < patience, `${seen} viewers in place of ${wanted} after ${took} ms: ${platform.errors()}`);
@@ -42,22 +42,35 @@ async function until(wanted, patience) {
   }
 }
 
+/** The dashboard of an owner who is signed in, and what it shows. */
+async function dashboard() {
+  const page = await browser.newPage();
+  await page.goto(platform.dashboard);
+  await page.fill("#token", platform.token);
+  await page.click("button[type=submit]");
+  await page.locator(".stream").first().waitFor({ timeout: APPEARS_MS });
+  await page.goto(`${platform.dashboard}#/streams/demo`);
+  return async () => Number.parseInt(await page.locator(".under .watching").innerText({ timeout: APPEARS_MS }), 10);
+}
+
 test("viewers appear, are counted, and are gone", { timeout: 300_000 }, async (t) => {
   assert.equal(await viewers(), 0);
+  const shown = await dashboard();
+  await until(0, APPEARS_MS, shown);
   const first = await browser.newPage();
   await first.goto(platform.watch);
   await playing(first, 30_000);
-  t.diagnostic(`a view appears ${await until(1, APPEARS_MS)} ms after its first picture (bar 15,000)`);
+  t.diagnostic(`a view appears on the dashboard ${await until(1, APPEARS_MS, shown)} ms after its first picture (bar 15,000)`);
   const second = await browser.newPage();
   await second.goto(platform.watch);
   await playing(second, 30_000);
   t.diagnostic(`the second appears ${await until(2, APPEARS_MS)} ms after its first picture`);
   await first.goto("about:blank");
-  t.diagnostic(`one that says that it leaves is gone after ${await until(1, GONE_MS)} ms (bar 60,000)`);
+  t.diagnostic(`one that says that it leaves is gone there after ${await until(1, GONE_MS, shown)} ms (bar 60,000)`);
   // Nothing is said of the other: its network is away when it goes.
   await second.context().setOffline(true);
   await second.close();
-  t.diagnostic(`one that falls silent is gone after ${await until(0, GONE_MS)} ms (bar 60,000)`);
+  t.diagnostic(`one that falls silent is gone there after ${await until(0, GONE_MS, shown)} ms (bar 60,000)`);
 });
 
 // CMCD in addresses and in headers: hls.js posts nothing, and counts by what its requests say.

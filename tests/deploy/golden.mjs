@@ -30,10 +30,15 @@ export async function freePort() {
   return port;
 }
 
-// A bucket that anybody may read.
-export async function bucket() {
+// A bucket that anybody may read; `written` is told of keys that somebody writes, and nothing is kept of them.
+export async function bucket(written) {
   const server = http.createServer((request, response) => {
-    const bytes = objects.get(new URL(request.url, "http://x").pathname.replace(/^\/bucket\//, ""));
+    const key = new URL(request.url, "http://x").pathname.replace(/^\/bucket\//, "");
+    if (written && request.method === "PUT") {
+      written(key);
+      return request.resume().on("end", () => response.writeHead(200, { etag: '"2"' }).end());
+    }
+    const bytes = objects.get(key);
     if (!bytes) return response.writeHead(404).end();
     const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? "") ?? [];
     if (first === undefined) return response.writeHead(200, { etag: '"1"' }).end(bytes);

@@ -31,6 +31,14 @@ test("golden cases are the same bytes in workerd", { timeout: 300_000 }, async (
   await check(await worker({ TIDEGATE_UPSTREAM: await bucket() }));
 });
 
+test("a viewer who says it in requests alone is counted", { timeout: 300_000 }, async () => {
+  const written = [];
+  const port = await worker({ TIDEGATE_UPSTREAM: await bucket((key) => written.push(key)), TIDEGATE_EDGE: "here" });
+  const { target: part } = cases.find(({ name }) => name === "segment");
+  assert.equal((await reach({ port, path: `${part}?CMCD=d%3D2000%2Csid%3D%22a%22` })).status, 200);
+  assert.deepEqual(written.filter((key) => key.startsWith("analytics/open/")).length, 1, written.join());
+});
+
 test("a store that does not answer is 503", { timeout: 300_000 }, async () => {
   const port = await worker({ TIDEGATE_UPSTREAM: `http://127.0.0.1:${await freePort()}/bucket`, TIDEGATE_PLAYLISTS: "segments" });
   assert.equal((await reach({ port, path: "/live/demo/index.m3u8" })).status, 503);

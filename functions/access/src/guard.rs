@@ -182,7 +182,7 @@ impl<J: Job> Job for Guarded<J> {
                 Ok(stage) => self.stage = stage,
                 Err(key) => {
                     self.asked = Some(key.clone());
-                    return Output::Fetch { key, range: None, fresh: false };
+                    return Output::Fetch { key, range: None, fresh: false, ahead: Vec::new() };
                 }
             }
         }

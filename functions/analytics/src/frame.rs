@@ -1,6 +1,6 @@
 use alloc::{borrow::ToOwned as _, vec::Vec};
 
-use tidegate_function::Request;
+use tidegate_function::{HOPS, Request};
 
 /// One viewer's report among those that a host hands over together.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -33,9 +33,10 @@ pub fn frames(mut body: &[u8]) -> Option<Vec<Frame>> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let headers = lines.take(HEADERS_MAX).filter_map(|line| line.split_once(": "));
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        // What a host tells of its own has no method, which no viewer's request is without.
+        let method = if path == HOPS { "" } else { "POST" }.into();
         let (path, query) = (path.to_owned(), query.to_owned());
-        frames
-            .push(Frame { request: Request { method: "POST".into(), path, query, headers, body: report.to_vec(), ..Request::default() } });
+        frames.push(Frame { request: Request { method, path, query, headers, body: report.to_vec(), ..Request::default() } });
     }
     Some(frames)
 }

@@ -7,12 +7,13 @@ use alloc::{
 };
 
 use tidegate_beacon::Counted;
-use tidegate_function::{Answer, Condition, Fetched, Header, Input, Output, Request, Stored, World};
+use tidegate_function::{Answer, Condition, Fetched, HOPS, Header, Input, Output, Request, Stored, World};
 use tidegate_stream::{AnalyticsKey, Key, MetaKey, StreamId, report_stream, token_prefix};
 
 use crate::{
+    heard::HEARD,
     state::State,
-    viewer::{place, viewer},
+    viewer::{EDGE, place, viewer},
 };
 
 /// One report on its way to being counted.
@@ -45,6 +46,8 @@ enum Step {
     /// It was made by somebody else in between.
     ReadOtherSalt(StreamId, u64),
     Count(StreamId),
+    /// What the host tells of its own.
+    AddHops,
     Write,
 }
 
@@ -56,6 +59,8 @@ const REQUESTS: &str = "requests";
 const BODY_BYTES: usize = 64 << 10;
 /// Objects written for one request: an open minute, and minutes that the store did not take before.
 const WRITES_MAX: usize = 8;
+/// Lines of a host that are read at once.
+const HOPS_MAX: usize = 1024;
 const DAY_MS: u64 = 86_400_000;
 
 /// The address of a report as the step knows it that says who may watch: below the stream. `/beacon/<stream>` is the short one.
@@ -71,9 +76,19 @@ impl Job {
     #[must_use]
     pub fn new(request: Request) -> Self {
         // No viewer's request is without a method: a host asks now and then, and for the last time before it takes the instance away.
-        let is_tick = request.path == TICK && request.method.is_empty();
+        let is_own = |path| request.path == path && request.method.is_empty();
+        let (is_tick, tells_hops) = (is_own(TICK), is_own(HOPS));
         let tick = Tick { end: is_tick && request.query == "end", writes: 0, answer: None };
-        Self { request, step: if is_tick { Step::Write } else { Step::Begin }, tick }
+        let step = if is_tick {
+            Step::Write
+        } else if tells_hops {
+            Step::AddHops
+        } else if let (true, Ok(stream)) = (is_own(HEARD), StreamId::parse(&request.query)) {
+            Step::Look(stream)
+        } else {
+            Step::Begin
+        };
+        Self { request, step, tick }
     }
 
     fn refuse(&mut self, status: u16, why: &str) -> Output {
@@ -110,13 +125,30 @@ impl Job {
         Ok(stream)
     }
 
+    /// Takes what a host has measured of the way of records. What is no line of it is left out.
+    fn add_hops(&mut self, state: &mut State, world: &World) {
+        let edge = self.request.header(EDGE).unwrap_or_default();
+        let collector = state.collector(edge, world);
+        for line in core::str::from_utf8(&self.request.body).unwrap_or_default().lines().take(HOPS_MAX) {
+            let mut words = line.split(' ');
+            let (hop, key, us) = (words.next(), words.next().and_then(Key::parse), words.next().and_then(|us| us.parse::<u32>().ok()));
+            let (Some(hop @ ("visible" | "edge")), Some(Key::Record { stream, .. }), Some(us)) = (hop, key, us) else { continue };
+            collector.add(&stream, world.now_utc_ms, |window| {
+                let sketch = if hop == "edge" { &mut window.edge_us } else { &mut window.visible_us };
+                sketch.add(us);
+            });
+        }
+    }
+
     fn count(&mut self, stream: &StreamId, state: &mut State, world: &World) -> Answer {
         let now_ms = world.now_utc_ms;
         let Ok(body) = core::str::from_utf8(&self.request.body) else { return answer(400, &[], "this is not CMCD\n") };
         let salt = state.salt.filter(|(day, _)| *day == now_ms / DAY_MS).map(|(_, salt)| salt);
         let viewer = viewer(&self.request, stream, salt.as_ref().map(|salt| &salt[..]));
         let collector = state.collector(&viewer.edge, world);
-        let counted = if self.request.query == REQUESTS {
+        let counted = if self.request.path == HEARD {
+            collector.hear_media(stream, body, &viewer, place(&self.request), now_ms)
+        } else if self.request.query == REQUESTS {
             collector.hear(stream, body, &viewer, place(&self.request), now_ms)
         } else {
             collector.count(stream, body, &viewer, place(&self.request), now_ms)
@@ -159,6 +191,10 @@ impl tidegate_function::Job for Job {
                     let key = AnalyticsKey::Salt { day: *day };
                     let content_type = key.content_type();
                     return Output::Store { key: key.to_string(), body: salt.to_vec(), content_type, condition: Condition::Absent };
+                }
+                Step::AddHops => {
+                    self.add_hops(state, world);
+                    self.step = Step::Write;
                 }
                 Step::Count(stream) => {
                     let stream = stream.clone();
@@ -229,7 +265,7 @@ impl Tick {
 }
 
 fn fetch(key: &Key, fresh: bool) -> Output {
-    Output::Fetch { key: key.to_string(), range: None, fresh }
+    Output::Fetch { key: key.to_string(), range: None, fresh, ahead: Vec::new() }
 }
 
 fn answer(status: u16, more: &[(&'static str, &'static str)], line: &str) -> Answer {

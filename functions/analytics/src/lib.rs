@@ -15,11 +15,13 @@
 extern crate alloc;
 
 mod frame;
+mod heard;
 mod job;
 mod state;
 mod viewer;
 
 pub use frame::{Frame, frames};
+pub use heard::heard;
 pub use job::{Job, TICK, report_path};
 pub use state::State;
 pub use viewer::{ADDRESS, EDGE, NETWORK};

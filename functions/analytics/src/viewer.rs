@@ -14,7 +14,7 @@ pub const ADDRESS: &str = "viewer-address";
 /// What the host is called that runs this. Only shells write it.
 pub const EDGE: &str = "viewer-edge";
 /// Where the viewer is, as `DE` or `US-CA`. As in the step that says who may watch.
-const COUNTRY: &str = "viewer-country";
+pub(crate) const COUNTRY: &str = "viewer-country";
 
 /// Who a report is from, as far as it is counted.
 pub(crate) fn viewer(request: &Request, stream: &StreamId, salt: Option<&[u8]>) -> Viewer {

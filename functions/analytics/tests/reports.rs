@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use tidegate_analytics::{ADDRESS, Job, State, TICK, report_path};
+use tidegate_analytics::{ADDRESS, Job, State, TICK, heard, report_path};
 use tidegate_beacon::{Ending, Report};
-use tidegate_function::{Answer, Condition, Fetched, Input, Job as _, Output, Request, Stored, World};
-use tidegate_stream::Key;
+use tidegate_function::{Answer, Condition, Fetched, HOPS, Input, Job as _, Output, Request, Stored, World};
+use tidegate_stream::{Key, SessionId};
 
 const NOW: u64 = 1_790_000_040_000;
 const LINE: &str = "br=(3000),e=ps,msd=400,sid=\"a\",sn=0,sta=p,ts=1";
@@ -181,4 +181,36 @@ fn what_a_host_has_heard_in_requests_is_counted_as_such() {
     let report = edge.reports().into_iter().find(|report| report.ending == Ending::Closed).unwrap();
     let window = &report.windows[0].1;
     assert_eq!((window.all.attempts, window.all.plays, window.events), (1, 1, 2));
+}
+
+#[test]
+fn what_a_host_has_measured_of_records_is_in_the_windows_and_no_viewer_can_say_it() {
+    let mut edge = Edge::new();
+    let session = SessionId::new(NOW, 1);
+    let line = |hop: &str, us: u32| format!("{hop} live/demo/{session}/log/0000000012 {us}\n");
+    let lines = line("visible", 3000) + &line("edge", 1500) + "edge meta/tokens.json 7\nedge\nelse x 1\n" + &line("edge", 1500);
+    let told = Request { path: HOPS.into(), body: lines.clone().into_bytes(), ..Request::default() };
+    assert_eq!(edge.ask(told), 204);
+    edge.tick("end");
+    let reports = edge.reports();
+    let window = &reports[0].windows[0].1;
+    assert_eq!((window.visible_us.count(), window.edge_us.count(), window.events), (1, 2, 0));
+    assert_eq!(edge.ask(post(HOPS, &lines)), 404);
+    assert_eq!(edge.ask(post("/tidegate-heard", LINE)), 404);
+}
+
+#[test]
+fn media_that_somebody_asks_for_is_counted_on_hosts_that_share_nothing() {
+    let mut edge = Edge::new();
+    let (session, line) = (SessionId::new(NOW, 1), "CMCD=br%3D3000%2Cd%3D2000%2Csid%3D%22a%22");
+    let path = format!("/live/demo/{session}/high/12.m4s");
+    for n in 0..30 {
+        edge.now = NOW + n * 2000;
+        let asked = Request { method: "GET".into(), path: path.clone(), query: line.into(), ..Request::default() };
+        let heard = heard(&asked).unwrap();
+        assert_eq!(edge.ask(heard), 204);
+    }
+    edge.tick("end");
+    let played: u64 = edge.reports().iter().filter(|report| report.ending == Ending::Closed).map(|report| report.windows[0].1.all.played_ms).sum();
+    assert_eq!(played, 60_000);
 }

@@ -1,3 +1,4 @@
+use tidegate_analytics::heard;
 use tidegate_function::{Answer, Fetched, Header, Input, Output, Piece, Request, Waited, World};
 
 use crate::{
@@ -76,12 +77,16 @@ pub struct Dispatch {
     waits: usize,
     /// An object that a wait has read already.
     read: Option<(String, Fetched)>,
+    /// What the player has said in the request, where the host does not listen itself.
+    heard: Option<Request>,
 }
 
 enum Stage {
     Function(Box<dyn Task>),
     Waiting(Wait),
     Gathering(Gather),
+    /// The answer stands; what was heard in the request is counted before it goes out, since some hosts do nothing afterwards.
+    Counting(Box<dyn Task>, Settled),
     Over(Step),
 }
 
@@ -91,15 +96,29 @@ impl Dispatch {
     pub fn new(request: Request, host: Host) -> Self {
         // A range of a body that has changed would be of no use (RFC 9110, 13.1.5); the whole is always right.
         let range = request.header("range").filter(|_| request.header("if-range").is_none()).map(str::to_owned);
+        let heard = (host != Host::Moves).then(|| heard(&request)).flatten();
         let stage = Stage::Function(begin(request.clone()));
-        Self { host, request, range, stage, since_ms: None, steps: 0, waits: 0, read: None }
+        Self { heard, host, request, range, stage, since_ms: None, steps: 0, waits: 0, read: None }
     }
 
     /// Says what comes next. After [`Step::Do`] comes [`Self::handle`], after [`Step::Pause`] the next `poll`.
     pub fn poll(&mut self, state: &mut State, world: &World) -> Step {
         loop {
             let next = match &mut self.stage {
+                Stage::Over(Step::Respond(settled)) if self.heard.is_some() => {
+                    let is_media = matches!(settled.status, 200 | 206);
+                    let task = self.heard.take().filter(|_| is_media).map(begin);
+                    match (task, std::mem::replace(&mut self.stage, over(refuse(503, "")))) {
+                        (Some(task), Stage::Over(Step::Respond(settled))) => Stage::Counting(task, settled),
+                        (_, stage) => stage,
+                    }
+                }
                 Stage::Over(step) => return step.clone(),
+                Stage::Counting(task, settled) => match task.poll(state, world) {
+                    Output::Answer(_) => over(std::mem::replace(settled, refuse(503, ""))),
+                    _ if self.steps >= STEPS => over(std::mem::replace(settled, refuse(503, ""))),
+                    output => return Step::Do(output),
+                },
                 Stage::Function(_) if self.steps >= STEPS => over(refuse(503, "too much to do for one request\n")),
                 Stage::Function(task) => match (task.poll(state, world), &mut self.read) {
                     (Output::Answer(answer), _) => self.after(answer, world.now_utc_ms),
@@ -117,11 +136,11 @@ impl Dispatch {
                 Stage::Waiting(wait) => {
                     return match wait.pause() {
                         Some(ms) => Step::Pause { ms },
-                        None => Step::Do(Output::Fetch { key: wait.key.clone(), range: None, fresh: false }),
+                        None => Step::Do(Output::Fetch { key: wait.key.clone(), range: None, fresh: false, ahead: Vec::new() }),
                     };
                 }
                 Stage::Gathering(gather) => match gather.next() {
-                    Some(piece) => return Step::Do(Output::Fetch { key: piece.key.clone(), range: piece.range, fresh: false }),
+                    Some(piece) => return Step::Do(Output::Fetch { key: piece.key.clone(), range: piece.range, fresh: false, ahead: Vec::new() }),
                     None => match std::mem::replace(&mut self.stage, over(refuse(503, ""))) {
                         Stage::Gathering(gather) => over(gather.finish()),
                         other => other,
@@ -136,7 +155,7 @@ impl Dispatch {
     pub fn handle(&mut self, state: &mut State, world: &World, input: Input) {
         self.steps += 1;
         match &mut self.stage {
-            Stage::Function(task) => task.handle(state, world, input),
+            Stage::Function(task) | Stage::Counting(task, _) => task.handle(state, world, input),
             Stage::Waiting(wait) => {
                 let waited = match input {
                     Input::Fetched(got @ Fetched::Got { .. }) => {

@@ -1,5 +1,5 @@
 use tidegate_access::Guarded;
-use tidegate_analytics::{TICK, report_path};
+use tidegate_analytics::report_path;
 use tidegate_function::{Input, Job, Output, Request, World};
 use tidegate_stream::split_token;
 
@@ -34,10 +34,10 @@ impl<J: Job + Send> Task for Of<J> {
 }
 
 /// Gives a request to the function that its address names: `/api/` and a stream's `info.json` to metadata, `/origin/` and `/steer/` to
-/// foreign origins, what players report to analytics; everything else is the manifest function's, which has a word for what is no address at all.
+/// foreign origins, what players report and what a host tells (which has no method) to analytics; everything else is the manifest function's, which has a word for what is no address at all.
 pub(crate) fn begin(mut request: Request) -> Box<dyn Task> {
     let report = report_path(&request.path);
-    if report.is_some() || request.path == TICK {
+    if report.is_some() || request.method.is_empty() {
         request.path = report.unwrap_or(request.path);
         return Box::new(Of { job: Guarded::new(request, tidegate_analytics::Job::new), state: |state| &mut state.analytics });
     }

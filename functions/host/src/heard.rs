@@ -2,6 +2,7 @@
 //! so that players count that report nothing. What it means is not known here.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     hash::{BuildHasher as _, RandomState},
     sync::Mutex,
@@ -9,6 +10,7 @@ use std::{
 };
 
 use http::HeaderMap;
+use tidegate_function::{cmcd, without_cmcd};
 
 use crate::objects::lock;
 
@@ -22,12 +24,6 @@ pub(crate) struct Heard {
 const EVERY: Duration = Duration::from_secs(10);
 /// Sessions that are told apart at one time.
 const SESSIONS_MAX: usize = 50_000;
-/// What is read of one request; with every key of the standard it has 1 kB.
-const BYTES_MAX: usize = 2048;
-/// The standard's headers, for players that do not write into addresses.
-const HEADERS: [&str; 4] = ["cmcd-object", "cmcd-request", "cmcd-session", "cmcd-status"];
-/// Our player's word for: this session tells events.
-const EVENTS_KEY: &str = "com.tidegate-events";
 
 impl Heard {
     pub(crate) fn new() -> Self {
@@ -37,17 +33,7 @@ impl Heard {
     /// The address of a report and its line, where a request says something that is to be counted.
     pub(crate) fn listen(&self, path: &str, headers: &HeaderMap, now: Instant) -> Option<(String, String)> {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let said = query.split('&').find_map(|pair| pair.strip_prefix("CMCD="));
-        let line = match said {
-            Some(said) => decode(said)?,
-            None => {
-                let words: Vec<&str> = HEADERS.iter().filter_map(|name| headers.get(*name)?.to_str().ok()).collect();
-                words.join(",")
-            }
-        };
-        if line.is_empty() || line.len() > BYTES_MAX || line.contains('\n') || line.split(',').any(|key| key == EVENTS_KEY) {
-            return None;
-        }
+        let line = cmcd(query, |name| headers.get(name)?.to_str().ok())?;
         let session = line.split(',').find_map(|key| key.strip_prefix("sid="))?;
         let folder = stream_folder(path)?;
         let report = format!("{folder}beacon?requests");
@@ -69,15 +55,14 @@ impl Heard {
     }
 }
 
-/// An address without what its player says of itself: what is the same for all stays the same address.
+/// An address without what its player says of itself, where it says something: what is the same for all stays the same address.
 pub(crate) fn without(path: &str) -> Option<String> {
     let (path, query) = path.split_once('?')?;
-    let is_said = |pair: &&str| pair.starts_with("CMCD=");
-    if !query.split('&').any(|pair| is_said(&pair)) {
-        return None;
+    match without_cmcd(query) {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(rest) if rest.is_empty() => Some(path.to_owned()),
+        Cow::Owned(rest) => Some(format!("{path}?{rest}")),
     }
-    let rest: Vec<&str> = query.split('&').filter(|pair| !is_said(pair)).collect();
-    Some(if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) })
 }
 
 /// Of an address below a stream the part up to the stream, a token in front of it included.
@@ -86,17 +71,6 @@ fn stream_folder(path: &str) -> Option<&str> {
     let rest = path.get(token..)?.strip_prefix("/live/")?;
     let stream = rest.find('/').filter(|len| *len > 0)?;
     path.get(..token + "/live/".len() + stream + 1)
-}
-
-/// Percent signs and two digits; `None` where the outcome is no text.
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        bytes.push(if byte == b'%' { digit(rest.next())? * 16 + digit(rest.next())? } else { byte });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ mod gathered;
 mod geo;
 mod guest;
 mod heard;
+mod hops;
 mod host;
 mod lru;
 mod metrics;

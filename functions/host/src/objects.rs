@@ -34,7 +34,7 @@ pub(crate) use self::{
     sign::Signer,
     upstream::{Write, Written},
 };
-use crate::{Limits, Metrics, Upstream, lru::Lru};
+use crate::{Limits, Metrics, Upstream, hops::Hops, lru::Lru};
 
 /// An object that may change is asked for again after this: a stream that starts is seen half a second later at worst.
 const FRESH: Duration = Duration::from_millis(500);
@@ -55,6 +55,7 @@ pub struct Objects {
     /// The largest object that is read whole.
     whole: usize,
     stop: CancellationToken,
+    pub(crate) hops: Hops,
     metrics: Arc<Metrics>,
 }
 
@@ -93,6 +94,7 @@ impl Objects {
             watchers: Watchers::new(limits.watchers),
             whole: limits.object,
             stop,
+            hops: Hops::new(),
             metrics,
         }))
     }

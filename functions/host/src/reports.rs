@@ -3,7 +3,7 @@
 use std::{borrow::Cow, fmt::Write as _, net::IpAddr, sync::Arc, time::Duration};
 
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
-use tidegate_function::REPORTS;
+use tidegate_function::{HOPS, REPORTS};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep, timeout},
@@ -53,6 +53,7 @@ pub(crate) struct Reports {
 pub(crate) struct Handover {
     receive: mpsc::Receiver<Waiting>,
     answers: Arc<Answers>,
+    name: String,
 }
 
 struct Waiting {
@@ -69,7 +70,7 @@ pub(crate) fn is_report(path: &str) -> bool {
 impl Reports {
     pub(crate) fn new(name: String, answers: Arc<Answers>) -> (Self, Handover) {
         let (send, receive) = mpsc::channel(WAITING);
-        (Self { send, name }, Handover { receive, answers })
+        (Self { send, name: name.clone() }, Handover { receive, answers, name })
     }
 
     /// What this host is called.
@@ -135,6 +136,17 @@ fn cut(address: IpAddr) -> String {
 }
 
 impl Handover {
+    /// What this host has measured itself, as one more report; beside those of players, so that nothing is written for it alone.
+    fn hops(&self) -> Vec<Waiting> {
+        let lines = self.answers.take_hops();
+        if lines.is_empty() {
+            return Vec::new();
+        }
+        let head = format!("{HOPS}\nviewer-edge: {}", self.name);
+        let frame = format!("{} {}\n{head}{lines}", head.len(), lines.len()).into_bytes();
+        vec![Waiting { frame, status: oneshot::channel().0 }]
+    }
+
     /// Hands reports over until `stop`; then what has been counted is written down.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
         let mut guest: Option<Arc<Guest>> = None;
@@ -153,13 +165,14 @@ impl Handover {
                 hand_over(&old, Vec::new(), true).await;
             }
             if batch.is_empty() {
-                hand_over(&now, Vec::new(), false).await;
+                hand_over(&now, self.hops(), false).await;
                 if heard.elapsed() < QUIET {
                     guest = Some(now);
                 }
                 continue;
             }
             heard = Instant::now();
+            batch.extend(self.hops());
             while !batch.is_empty() {
                 let mut bytes = 0;
                 let fits = batch.iter().take_while(|waiting| {

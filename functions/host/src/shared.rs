@@ -17,8 +17,9 @@ use crate::{
     Limits, Metrics,
     answer::Answer,
     guest::{Call, CallError, Guest},
+    hops::Hop,
     lru::Lru,
-    objects::{Objects, Watched, lock},
+    objects::{ObjectKey, Objects, Watched, lock},
     wire::Reply,
 };
 
@@ -50,6 +51,11 @@ impl Answers {
     /// The component that answers now.
     pub(crate) fn guest(&self) -> Arc<Guest> {
         self.guest.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What was measured of the way of records since the last time, a line each.
+    pub(crate) fn take_hops(&self) -> String {
+        self.objects.hops.take()
     }
 
     /// Lets another component answer from here on. Calls that have begun end in the old one; viewers who are parked meet the new one
@@ -119,8 +125,13 @@ impl Answers {
     /// Asks the component, and waits for what it waits for.
     async fn ask(&self, mut call: Call) -> Answer {
         let deadline = Instant::now() + self.patience;
+        let mut woken: Option<(ObjectKey, Instant)> = None;
         for _ in 0..WAITS {
-            let wait = match self.guest().call(&call).await {
+            let reply = self.guest().call(&call).await;
+            if let Some((key, at)) = woken.take() {
+                self.objects.hops.add(Hop::Edge, &key, at.elapsed());
+            }
+            let wait = match reply {
                 Ok(Reply::Wait(wait)) => wait,
                 Ok(Reply::Respond { status, headers, body }) => return Answer::text(status, headers, body),
                 Ok(Reply::Send { headers, pieces }) => return Answer::pieces(headers, pieces),
@@ -129,7 +140,10 @@ impl Answers {
             let left = deadline.saturating_duration_since(Instant::now());
             self.metrics.waits.add(1);
             call.waited = Some(match self.objects.watch(&wait.key, wait.expect, wait.timeout.min(WAIT).min(left)).await {
-                Watched::There => Waited::There,
+                Watched::There => {
+                    woken = Some((wait.key, Instant::now()));
+                    Waited::There
+                }
                 Watched::TimedOut => Waited::Timeout,
                 Watched::Refused => return Answer::error(StatusCode::SERVICE_UNAVAILABLE, "too many streams are followed here"),
             });

@@ -20,6 +20,10 @@ pub struct Config {
     pub response: Response,
     /// The header, in lower case, in which the CDN says where a viewer is (`TIDEGATE_COUNTRY_HEADER`).
     pub country_header: Option<String>,
+    /// The header, in lower case, in which it says a viewer's address (`TIDEGATE_ADDRESS_HEADER`); without it what Lambda says counts.
+    pub address_header: Option<String>,
+    /// The header, in lower case, in which it says a viewer's network (`TIDEGATE_NETWORK_HEADER`).
+    pub network_header: Option<String>,
     /// The header, in lower case, in which the CDN says which host the viewer asked (`TIDEGATE_HOST_HEADER`); without it `host`.
     pub host_header: Option<String>,
     /// Foreign origins (`host:port`) that may be read though their addresses are not public (`TIDEGATE_PRIVATE_ORIGINS`, with commas).
@@ -88,6 +92,8 @@ impl Config {
             reach,
             response,
             country_header: lower("TIDEGATE_COUNTRY_HEADER"),
+            address_header: lower("TIDEGATE_ADDRESS_HEADER"),
+            network_header: lower("TIDEGATE_NETWORK_HEADER"),
             host_header: lower("TIDEGATE_HOST_HEADER"),
             private_origins: found("TIDEGATE_PRIVATE_ORIGINS").map_or_else(Vec::new, |list| list.split(',').map(str::to_owned).collect()),
             firehose: found("TIDEGATE_RAW_FIREHOSE"),

@@ -124,11 +124,11 @@ impl Edge {
 
     /// The request as functions read it; `None` where its body is too long.
     fn asked(&self, request: lambda_http::Request) -> Option<Request> {
-        let path = path(&request);
+        let (path, source) = (path(&request), source(&request));
         let (head, body) = request.into_parts();
         let mut headers = pairs(&head.headers);
         headers.retain(|(name, _)| !name.starts_with("tidegate-") && !name.starts_with("viewer-"));
-        headers.extend(self.viewer(&head.headers));
+        headers.extend(self.viewer(&head.headers, source));
         let body = match body {
             Body::Text(text) => text.into_bytes(),
             Body::Binary(bytes) => bytes,
@@ -146,14 +146,16 @@ impl Edge {
     }
 
     /// What is known of the viewer beside the request. The names of the headers that are believed come from the owner.
-    fn viewer(&self, headers: &HeaderMap) -> impl Iterator<Item = (String, String)> {
+    fn viewer(&self, headers: &HeaderMap, source: Option<String>) -> impl Iterator<Item = (String, String)> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let host = header(self.config.host_header.as_deref().unwrap_or("host"));
         let scheme = header("x-forwarded-proto").filter(|scheme| scheme == "http").or_else(|| Some("https".to_owned()));
-        let country = self.config.country_header.as_deref().and_then(header);
-        [("viewer-host", host), ("viewer-scheme", scheme), ("viewer-country", country)]
-            .into_iter()
-            .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        let [country, network, address] =
+            [&self.config.country_header, &self.config.network_header, &self.config.address_header].map(|name| header(name.as_deref()?));
+        let (address, edge) = (address.or(source), Some("lambda".to_owned()));
+        let values = [host, scheme, country, network, address, edge];
+        let names = ["viewer-host", "viewer-scheme", "viewer-country", "viewer-network", "viewer-address", "viewer-edge"];
+        names.into_iter().zip(values).filter_map(|(name, value)| Some((name.to_owned(), value?)))
     }
 }
 
@@ -171,6 +173,18 @@ fn path(request: &lambda_http::Request) -> String {
     };
     let below = stage.and_then(|stage| path.strip_prefix('/')?.strip_prefix(stage)).filter(|rest| rest.starts_with('/'));
     below.unwrap_or(path).to_owned()
+}
+
+/// Where the connection is from, as Lambda says it. A load balancer says it last in a header.
+fn source(request: &lambda_http::Request) -> Option<String> {
+    match request.request_context_ref()? {
+        RequestContext::ApiGatewayV2(context) => context.http.source_ip.clone(),
+        RequestContext::ApiGatewayV1(context) => context.identity.source_ip.clone(),
+        _ => {
+            let from = request.headers().get("x-forwarded-for")?.to_str().ok()?;
+            from.rsplit(',').next().map(|address| address.trim().to_owned())
+        }
+    }
 }
 
 fn pairs(headers: &HeaderMap) -> Vec<(String, String)> {

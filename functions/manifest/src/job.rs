@@ -55,7 +55,7 @@ impl Job {
     fn fetch(&mut self, key: Key, range: Option<(u64, u64)>) -> Output {
         let name = key.to_string();
         self.asked = Some(key);
-        Output::Fetch { key: name, range, fresh: false }
+        Output::Fetch { key: name, range, fresh: false, ahead: Vec::new() }
     }
 
     fn next(&mut self, state: &mut State, world: &World) -> Output {

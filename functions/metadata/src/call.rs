@@ -128,6 +128,11 @@ impl<'a> Call<'a> {
         self.fetch(&key.into(), None, false)
     }
 
+    /// Reads an object as others may have cached it, and says which ones of this kind come next.
+    pub(crate) fn read_with(&mut self, key: impl Into<Key>, ahead: impl Fn() -> Vec<String>) -> Go<Option<Object<'a>>> {
+        self.fetch_with(&key.into(), None, false, ahead)
+    }
+
     /// Reads an object as it is.
     pub(crate) fn read_fresh(&mut self, key: impl Into<Key>) -> Go<Option<Object<'a>>> {
         self.fetch(&key.into(), None, true)
@@ -139,8 +144,18 @@ impl<'a> Call<'a> {
     }
 
     fn fetch(&mut self, key: &Key, range: Option<(u64, u64)>, fresh: bool) -> Go<Option<Object<'a>>> {
+        self.fetch_with(key, range, fresh, Vec::new)
+    }
+
+    fn fetch_with(
+        &mut self,
+        key: &Key,
+        range: Option<(u64, u64)>,
+        fresh: bool,
+        ahead: impl Fn() -> Vec<String>,
+    ) -> Go<Option<Object<'a>>> {
         match self.step()? {
-            None => Err(Stop(Box::new(Output::Fetch { key: key.to_string(), range, fresh }))),
+            None => Err(Stop(Box::new(Output::Fetch { key: key.to_string(), range, fresh, ahead: ahead() }))),
             Some(Input::Fetched(Fetched::Got { bytes, etag, age_ms })) => {
                 Ok(Some(Object { bytes, etag: etag.as_deref(), age_ms: *age_ms }))
             }

@@ -67,7 +67,7 @@ mod component {
     fn begin(request: &Request, world: &World) -> Output {
         let (verb, rest) = script(request);
         let query = request.query.as_str();
-        let fetch = |key: &str, fresh| Output::Fetch { key: key.into(), range: None, fresh };
+        let fetch = |key: &str, fresh| Output::Fetch { key: key.into(), range: None, fresh, ahead: Vec::new() };
         match verb {
             "noop" => answer(200, "", "ok"),
             "count" => answer(200, query, &count()),

@@ -34,7 +34,7 @@ impl Shell {
     /// Does what a function asks for.
     pub(crate) async fn carry_out(&self, output: Output) -> Input {
         match output {
-            Output::Fetch { key, range, fresh } => Input::Fetched(self.fetch(&key, range, fresh).await),
+            Output::Fetch { key, range, fresh, .. } => Input::Fetched(self.fetch(&key, range, fresh).await),
             Output::Store { key, body, content_type, condition } => Input::Stored(self.store(&key, body, content_type, &condition).await),
             Output::Delete { key } => Input::Stored(self.delete(&key).await),
             Output::Load { url, headers, max_bytes, timeout_ms } => Input::Loaded(Self::load(&url, &headers, max_bytes, timeout_ms).await),

@@ -6,7 +6,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use s3s::{
     S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result,
     dto::{
@@ -151,7 +151,7 @@ impl S3 for Backend {
     async fn get_object(&self, req: S3Request<GetObjectInput>) -> S3Result<S3Response<GetObjectOutput>> {
         let GetObjectInput { bucket, key, range, if_match, if_none_match, if_modified_since, if_unmodified_since, .. } = req.input;
         let wait = preferred_wait(&req.headers, MAX_WAIT);
-        let (opened, applied) = self.open_or_wait(&bucket, &key, wait).await;
+        let (opened, mut applied) = self.open_or_wait(&bucket, &key, wait).await;
         let mut object = match opened {
             Ok(object) => object,
             Err(mut error) => {
@@ -179,6 +179,12 @@ impl S3 for Backend {
             metadata: metadata_of(headers.metadata),
             ..GetObjectOutput::default()
         };
+        // Who waited may want to know how long it has been there, to the millisecond: dates are whole seconds.
+        if !applied.is_empty()
+            && let Ok(age) = modified.elapsed()
+        {
+            applied.insert(HeaderName::from_static("tidegate-age-ms"), HeaderValue::from(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)));
+        }
         Ok(S3Response::with_headers(output, applied))
     }
 

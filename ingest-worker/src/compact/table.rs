@@ -19,7 +19,6 @@ use tidegate_stream::StreamId;
 /// A file that is being made, in memory.
 pub(super) struct Table {
     writer: SerializedFileWriter<Vec<u8>>,
-    length_ms: u64,
     rows: Vec<(StreamId, Row)>,
 }
 
@@ -83,8 +82,8 @@ fn value(row: &Row) -> Option<&str> {
 }
 
 impl Table {
-    /// Rows of so many milliseconds each.
-    pub(super) fn new(length_ms: u64) -> Result<Self, ParquetError> {
+    /// No rows.
+    pub(super) fn new() -> Result<Self, ParquetError> {
         let counts = COUNTS.map(|(name, _)| format!("REQUIRED INT64 {name};")).concat();
         let more = MORE.map(|(name, _)| format!("OPTIONAL INT64 {name};")).concat();
         let schema = parse_message_type(&format!(
@@ -94,7 +93,7 @@ impl Table {
         // Names repeat and are numbered, and counts are small: compressing takes a library in C and saves little more.
         let properties = WriterProperties::builder().set_compression(Compression::UNCOMPRESSED).set_created_by("tidegate".into()).build();
         let writer = SerializedFileWriter::new(Vec::new(), Arc::new(schema), Arc::new(properties))?;
-        Ok(Self { writer, length_ms, rows: Vec::new() })
+        Ok(Self { writer, rows: Vec::new() })
     }
 
     /// Adds the rows of a stream.
@@ -122,7 +121,7 @@ impl Table {
         let mut group = self.writer.next_row_group()?;
         texts(&mut group, rows.iter().map(|(stream, _)| Some(stream.as_str())), false)?;
         numbers(&mut group, rows.iter().map(|(_, row)| Some(row.at_ms)), false)?;
-        numbers(&mut group, rows.iter().map(|_| Some(self.length_ms)), false)?;
+        numbers(&mut group, rows.iter().map(|(_, row)| Some(row.length_ms)), false)?;
         texts(&mut group, rows.iter().map(|(_, row)| Some(dimension(row))), false)?;
         texts(&mut group, rows.iter().map(|(_, row)| value(row)), true)?;
         for (_, number) in COUNTS {

@@ -97,6 +97,13 @@ impl Store {
         self.inner.state.lock().unwrap().objects.get(key).map(|(bytes, _)| bytes.clone())
     }
 
+    /// The objects of a folder.
+    pub fn below(&self, folder: &str) -> Vec<(String, Bytes)> {
+        let state = self.inner.state.lock().unwrap();
+        let below = state.objects.iter().filter(|(key, _)| key.starts_with(folder));
+        below.map(|(key, (bytes, _))| (key.clone(), bytes.clone())).collect()
+    }
+
     pub fn reply(&self, body: &'static str) {
         self.inner.state.lock().unwrap().reply = Bytes::from_static(body.as_bytes());
     }

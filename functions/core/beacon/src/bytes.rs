@@ -7,22 +7,25 @@ use alloc::{string::String, vec::Vec};
 pub struct Broken;
 
 /// Which bytes windows have.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) enum Version {
     /// Values of dimensions are counts alone.
     Tallies = 1,
     /// They have sketches.
     Shares = 2,
+    /// Windows know stalls one by one, and the way of a part.
+    Hops = 3,
 }
 
 impl Version {
     /// What is written.
-    pub(crate) const NEWEST: Self = Self::Shares;
+    pub(crate) const NEWEST: Self = Self::Hops;
 
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Broken> {
         match reader.byte()? {
             1 => Ok(Self::Tallies),
             2 => Ok(Self::Shares),
+            3 => Ok(Self::Hops),
             _ => Err(Broken),
         }
     }

@@ -6,7 +6,7 @@ use tidegate_stream::{AnalyticsKey, InstanceId, StreamId};
 use crate::{
     event::{Event, Unread, lines, stir},
     report::{Ending, encode},
-    sessions::Sessions,
+    sessions::{Sessions, Step},
     window::{Viewer, Window},
 };
 
@@ -27,6 +27,8 @@ pub struct Collector {
     closed: Vec<(u64, Vec<u8>)>,
     /// New sessions in this minute by where they are from.
     newcomers: Vec<(u64, u32)>,
+    /// Media heard of in this minute, in ms, by where the requests are from.
+    heard: Vec<(u64, u32)>,
     changed: bool,
     next_ms: u64,
     under_way: Option<(Written, u64)>,
@@ -74,6 +76,8 @@ const SESSIONS_MAX: usize = 50_000;
 const STREAMS_MAX: usize = 4_000;
 /// New sessions in one minute from one place (256 addresses): more are somebody who makes them up.
 const NEWCOMERS_MAX: u32 = 300;
+/// Media in one minute from one place, in ms: that of as many viewers, who may be filling their buffers.
+const HEARD_MS_MAX: u32 = 2 * NEWCOMERS_MAX * 60_000;
 /// Places in one minute that are counted.
 const PLACES_MAX: usize = 20_000;
 /// How long ago an event may have happened that a report tells of.
@@ -92,6 +96,7 @@ impl Collector {
             windows: Vec::new(),
             closed: Vec::new(),
             newcomers: Vec::new(),
+            heard: Vec::new(),
             changed: false,
             next_ms: 0,
             under_way: None,
@@ -108,6 +113,30 @@ impl Collector {
         self.take(stream, body, viewer, place, now_ms, |line| Event::read_request(line, now_ms))
     }
 
+    /// Counts a request for media by how long that is, as watched from now on: of a player whose requests reach many instances. What one
+    /// of them hears of a session is the whole of what it adds; attempts, plays and stalls are not known so.
+    pub fn hear_media(&mut self, stream: &StreamId, line: &str, viewer: &Viewer, place: u64, now_ms: u64) -> Counted {
+        self.turn(now_ms);
+        let refused = Counted { refused: 1, ..Counted::default() };
+        let Some(window) = window(&mut self.windows, stream) else { return refused };
+        self.changed = true;
+        let Some((event, media_ms)) = Event::read_request(line, now_ms).ok().and_then(|event| Some((event.clone(), event.media_ms?))) else {
+            window.dropped_events += 1;
+            return refused;
+        };
+        if self.sessions.knows(stir(event.session ^ salt(stream))) {
+            return Counted { redundant: 1, ..Counted::default() };
+        }
+        if !spends(&mut self.heard, place, media_ms) {
+            window.dropped_events += 1;
+            return refused;
+        }
+        let (played_kbps, at_ms) = (event.bitrate_kbps, now_ms + u64::from(media_ms));
+        let step = Step { at_ms, before_ms: Some(now_ms), played_ms: media_ms, played_kbps, kbps: played_kbps, ..Step::default() };
+        window.count(&step, &event, viewer);
+        Counted { events: 1, ..Counted::default() }
+    }
+
     fn take<'l>(
         &mut self,
         stream: &StreamId,
@@ -120,7 +149,7 @@ impl Collector {
         self.turn(now_ms);
         let mut counted = Counted::default();
         let Some(window) = window(&mut self.windows, stream) else { return Counted { refused: lines(body).count(), ..counted } };
-        let salt = stream.as_str().bytes().fold(0, |hash, byte| stir(hash ^ u64::from(byte)));
+        let salt = salt(stream);
         // Ages are told by the newest event of the report: players' clocks are anything.
         let newest = lines(body).filter_map(|line| read(line).ok()).map(|event| event.sent_utc_ms).max().unwrap_or(0);
         for line in lines(body) {
@@ -178,6 +207,7 @@ impl Collector {
         }
         self.windows.clear();
         self.newcomers.clear();
+        self.heard.clear();
         self.changed = false;
     }
 
@@ -243,15 +273,29 @@ fn window<'a>(windows: &'a mut Vec<(StreamId, Box<Window>)>, stream: &StreamId) 
     windows.get_mut(at).map(|(_, window)| &mut **window)
 }
 
+/// Sessions are told apart in each stream.
+fn salt(stream: &StreamId) -> u64 {
+    stream.as_str().bytes().fold(0, |hash, byte| stir(hash ^ u64::from(byte)))
+}
+
 fn admits(newcomers: &mut Vec<(u64, u32)>, place: u64) -> bool {
-    match newcomers.binary_search_by_key(&place, |(known, _)| *known) {
-        Ok(at) => newcomers.get_mut(at).is_some_and(|(_, count)| {
-            *count += 1;
-            *count <= NEWCOMERS_MAX
+    within(newcomers, place, 1, NEWCOMERS_MAX)
+}
+
+fn spends(heard: &mut Vec<(u64, u32)>, place: u64, media_ms: u32) -> bool {
+    within(heard, place, media_ms, HEARD_MS_MAX)
+}
+
+/// Whether what comes from a place stays within a bound with so much more.
+fn within(places: &mut Vec<(u64, u32)>, place: u64, more: u32, most: u32) -> bool {
+    match places.binary_search_by_key(&place, |(known, _)| *known) {
+        Ok(at) => places.get_mut(at).is_some_and(|(_, sum)| {
+            *sum = sum.saturating_add(more);
+            *sum <= most
         }),
-        Err(at) if newcomers.len() < PLACES_MAX => {
-            newcomers.insert(at, (place, 1));
-            true
+        Err(at) if places.len() < PLACES_MAX => {
+            places.insert(at, (place, more));
+            more <= most
         }
         Err(_) => false,
     }

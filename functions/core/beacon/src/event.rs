@@ -29,6 +29,8 @@ pub struct Event<'a> {
     pub error: Option<&'a str>,
     /// What our player says of the time since the event before.
     pub since: Option<Since>,
+    /// How long the media is that the request is for (`d`), where that is media that is seen.
+    pub media_ms: Option<u32>,
     /// It was said in a request for something else: of a player that tells events, it is nothing new.
     pub in_request: bool,
 }
@@ -105,6 +107,8 @@ const LATENCY_MS_MAX: i64 = 86_400_000;
 const BITRATE_KBPS_MAX: i64 = 1_000_000;
 /// Totals since the start: a month.
 const TOTAL_MAX: i64 = 2_678_400_000;
+/// A segment is not longer.
+const MEDIA_MS_MAX: i64 = 30_000;
 /// 9999-12-31.
 const UTC_MS_MAX: i64 = 253_402_300_799_999;
 
@@ -151,6 +155,7 @@ impl<'a> Event<'a> {
             stalled_ms: small(stalled),
             error,
             since,
+            media_ms: None,
             in_request: false,
         })
     }
@@ -163,10 +168,14 @@ impl<'a> Event<'a> {
         }
         let mut keys = Dictionary::new(line);
         let (mut session, mut state, mut starts, mut stands, mut latency, mut bitrate) = (None, None, false, false, None, None);
+        let (mut media, mut is_seen) = (None, true);
         while let Some((key, value)) = keys.next().map_err(|Malformed| Unread::Malformed)? {
             match (key, value) {
                 ("sid", Value::Text(id)) if !id.is_empty() => session = Some(hash(id)),
                 ("sta", Value::Text(word)) => state = State::of(word),
+                ("d", value) => media = bounded(value.number(), MEDIA_MS_MAX),
+                // Pictures, with sound or without. What is not said is left to whoever knows what was asked for.
+                ("ot", Value::Text(kind)) => is_seen = matches!(kind, "v" | "av"),
                 ("su", Value::Flag(flag)) => starts = flag,
                 ("pr", value) => stands = value.number() == Some(0),
                 ("ltc", value) => latency = bounded(value.number(), LATENCY_MS_MAX),
@@ -196,6 +205,7 @@ impl<'a> Event<'a> {
             stalled_ms: None,
             error: None,
             since: None,
+            media_ms: small(media).filter(|_| is_seen),
             in_request: true,
         })
     }

@@ -47,8 +47,16 @@ impl Figures<'_> {
         numbers
     }
 
-    fn sketches(&self) -> [(&'static str, &Quantiles); 2] {
-        [("startup_ms", &self.window.startup_ms), ("latency_ms", &self.window.latency_ms)]
+    fn sketches(&self) -> [(&'static str, &Quantiles); 5] {
+        let Window { startup_ms, latency_ms, stall_ms, visible_us, edge_us, .. } = self.window;
+        [("startup_ms", startup_ms), ("latency_ms", latency_ms), ("stall_ms", stall_ms), ("visible_us", visible_us), ("edge_us", edge_us)]
+    }
+
+    /// How start-up times and stalls are spread, for a picture of it: objects of a lower bound and a count.
+    #[must_use]
+    pub fn spread(&self) -> Json {
+        let Window { startup_ms, stall_ms, .. } = self.window;
+        Json::object().with("startup_ms", histogram(startup_ms)).with("stall_ms", histogram(stall_ms))
     }
 
     /// As an object.
@@ -164,6 +172,22 @@ fn counts(tally: &Tally) -> [(&'static str, u64); 7] {
     ]
 }
 
+/// Where the bars of a histogram begin.
+const STEPS_MS: [u32; 12] = [0, 50, 100, 200, 300, 500, 750, 1000, 2000, 5000, 10_000, 30_000];
+
+/// How many values lie between two steps; a class of a sketch is counted where it begins.
+fn histogram(sketch: &Quantiles) -> Vec<Json> {
+    let mut counts = [0u64; STEPS_MS.len()];
+    for (low, _, count) in sketch.classes() {
+        let at = STEPS_MS.partition_point(|step| *step <= low).saturating_sub(1);
+        if let Some(known) = counts.get_mut(at) {
+            *known += u64::from(count);
+        }
+    }
+    let bar = |(from_ms, count): (&u32, &u64)| Json::object().with("from_ms", *from_ms).with("count", *count);
+    STEPS_MS.iter().zip(&counts).map(bar).collect()
+}
+
 fn quantiles(sketch: &Quantiles) -> Json {
     let count = sketch.count();
     if count == 0 {
@@ -225,6 +249,7 @@ impl Ingest {
             .with("frames_per_s_milli", self.frames * 1_000_000 / self.time_ms)
             .with("drift_ms", self.drift_ms)
             .with("late_parts", self.late_parts)
+            .with("part_ms", Json::object().with("p50", self.part_p50_ms).with("p99", self.part_p99_ms))
             .with("put_ms", Json::object().with("p50", self.put_p50_ms).with("p99", self.put_p99_ms))
     }
 }

@@ -39,7 +39,7 @@ pub use event::{Event, EventKind, LINE_BYTES_MAX, LINES_MAX, SINCE_KEY, Since, S
 pub use figures::Figures;
 pub use quantiles::Quantiles;
 pub use report::{Ending, Report};
-pub use rollup::{Lost, Rollup};
+pub use rollup::{BLOCK, Lost, Rollup};
 pub use sessions::{CLAIM_MS, Ignored, Sessions, Step};
 pub use table::{Of, Row, Spread, Whole, rows};
 pub use uniques::Uniques;

@@ -25,6 +25,8 @@ pub struct Lost {
     pub to_utc_ms: u64,
 }
 
+/// Minutes whose values of dimensions are kept together in the end.
+pub const BLOCK: u64 = 5;
 const EDGE_BYTES_MAX: usize = 64;
 /// Losses that are told of; more is an outage.
 const LOST_MAX: usize = 64;
@@ -37,6 +39,30 @@ impl Rollup {
         {
             self.lost.insert(at, lost.clone());
         }
+    }
+
+    /// Adds the values of dimensions of minutes before this one up by [`BLOCK`], in the first minute of each: an hour of a stream with
+    /// hundreds of places would have megabytes else. Whether anything has changed.
+    pub fn fold(&mut self, before: u64) -> bool {
+        let mut changed = false;
+        let mut sum: Option<(u64, u64)> = None;
+        let minutes: Vec<u64> = self.windows.range(..before / BLOCK * BLOCK).map(|(minute, _)| *minute).collect();
+        for minute in minutes {
+            let into = sum.filter(|(block, _)| *block == minute / BLOCK).map(|(_, into)| into);
+            let Some(into) = into else {
+                sum = Some((minute / BLOCK, minute));
+                continue;
+            };
+            let Some(window) = self.windows.get_mut(&minute) else { continue };
+            let by = core::mem::take(&mut window.by);
+            if by.iter().any(|values| !values.is_empty()) {
+                changed = true;
+                if let Some(sum) = self.windows.get_mut(&into) {
+                    sum.merge(&Window { by, ..Window::default() });
+                }
+            }
+        }
+        changed
     }
 
     /// Its bytes.

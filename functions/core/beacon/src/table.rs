@@ -7,14 +7,19 @@ use crate::{
     cells::Cells,
     figures::Figures,
     quantiles::Quantiles,
+    rollup::BLOCK,
     window::{Dimension, Tally, Window},
 };
 
-/// What was reported of a stream in a minute or an hour: by all viewers, or by those of one value of a dimension.
+const MINUTE_MS: u64 = 60_000;
+
+/// What was reported of a stream in a minute or an hour (of five minutes, where it is about a value of a dimension): by all viewers, or by those of one value of a dimension.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Row {
     /// When it begins, in ms since 1970.
     pub at_ms: u64,
+    /// How long it is.
+    pub length_ms: u64,
     /// What was counted, without when within the time.
     pub tally: Tally,
     /// Different viewers.
@@ -60,25 +65,37 @@ pub struct Spread {
     pub at: [Option<u64>; 4],
 }
 
-/// The rows of windows of this length, in order. `cells` say when all was watched, as far as any window tells of it.
+/// The rows of windows of this length; those of minutes have values of dimensions for [`BLOCK`] together. `cells` say when all was watched,
+/// as far as any window tells of it.
 #[must_use]
 pub fn rows(windows: &BTreeMap<u64, Window>, length_ms: u64, cells: &Cells) -> Vec<Row> {
     let mut rows = Vec::new();
+    let block = if length_ms == MINUTE_MS { BLOCK } else { 1 };
+    let mut blocks: BTreeMap<u64, Window> = BTreeMap::new();
     for (number, window) in windows {
         let at_ms = number.saturating_mul(length_ms);
         let figures = Figures { from_ms: at_ms, to_ms: at_ms.saturating_add(length_ms), window, cells };
+        let sum = blocks.entry(number / block).or_default();
+        sum.merge(&Window { by: window.by.clone(), ..Window::default() });
         rows.push(Row {
             at_ms,
+            length_ms,
             tally: Tally { cells: Cells::default(), ..window.all.clone() },
             uniques: window.uniques.estimate(),
             startup_ms: spread(&window.startup_ms),
             latency_ms: spread(&window.latency_ms),
             of: Of::All(figures.whole()),
         });
+    }
+    for (number, window) in &blocks {
+        let length_ms = length_ms.saturating_mul(block);
+        let at_ms = number.saturating_mul(length_ms);
+        let figures = Figures { from_ms: at_ms, to_ms: at_ms.saturating_add(length_ms), window, cells };
         for dimension in Dimension::ALL {
             let values = figures.shares(dimension).into_iter();
             rows.extend(values.map(|(value, share)| Row {
                 at_ms,
+                length_ms,
                 uniques: share.uniques.estimate(),
                 startup_ms: spread(&share.startup_ms),
                 latency_ms: spread(&share.latency_ms),

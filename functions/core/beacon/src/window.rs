@@ -18,6 +18,12 @@ pub struct Window {
     pub startup_ms: Quantiles,
     /// Distance from the live edge, in ms.
     pub latency_ms: Quantiles,
+    /// How long stalls were, in ms: each as far as one line tells of it.
+    pub stall_ms: Quantiles,
+    /// From a record's being durable, as far as an edge can tell, to its being at the edge, in µs.
+    pub visible_us: Quantiles,
+    /// From there to the answer of those who waited for it, in µs.
+    pub edge_us: Quantiles,
     /// Who watched.
     pub uniques: Uniques,
     /// Frames that were not shown.
@@ -119,6 +125,10 @@ pub struct Ingest {
     pub late_parts: u64,
     /// The largest difference between the source's clock and ours, in ms.
     pub drift_ms: u64,
+    /// From a part's last frame to the part: half of them took no longer, in ms.
+    pub part_p50_ms: u64,
+    /// 99 of 100 took no longer.
+    pub part_p99_ms: u64,
     /// From the submission of a record to its being durable: half of them took no longer, in ms.
     pub put_p50_ms: u64,
     /// 99 of 100 took no longer.
@@ -173,6 +183,9 @@ impl Window {
         viewer.unique.into_iter().for_each(|unique| self.uniques.add(unique));
         startup_ms.into_iter().for_each(|ms| self.startup_ms.add(ms));
         latency_ms.into_iter().for_each(|ms| self.latency_ms.add(ms));
+        if step.stalled_ms > 0 {
+            self.stall_ms.add(step.stalled_ms);
+        }
         self.dropped_frames += u64::from(step.dropped_frames);
         let failed = event.kind == EventKind::Error;
         if failed {
@@ -217,6 +230,9 @@ impl Window {
         self.all.merge(&other.all);
         self.startup_ms.merge(&other.startup_ms);
         self.latency_ms.merge(&other.latency_ms);
+        self.stall_ms.merge(&other.stall_ms);
+        self.visible_us.merge(&other.visible_us);
+        self.edge_us.merge(&other.edge_us);
         self.uniques.merge(&other.uniques);
         self.dropped_frames += other.dropped_frames;
         self.events += other.events;
@@ -260,6 +276,7 @@ impl Window {
             }
         }
         self.ingest.numbers().iter().for_each(|number| put(out, *number));
+        [&self.stall_ms, &self.visible_us, &self.edge_us].iter().for_each(|sketch| sketch.write(out));
     }
 
     pub(crate) fn read(reader: &mut Reader<'_>, version: Version) -> Result<Self, Broken> {
@@ -283,11 +300,17 @@ impl Window {
                 values.push((value, Share::read(reader, version)?));
             }
         }
-        let mut numbers = [0; 7];
-        for number in &mut numbers {
+        let mut numbers = [0; Ingest::NUMBERS];
+        let written = if version < Version::Hops { Ingest::NUMBERS_BEFORE_HOPS } else { Ingest::NUMBERS };
+        for number in numbers.iter_mut().take(written) {
             *number = reader.number()?.min(COUNT_MAX);
         }
         window.ingest = Ingest::of(numbers);
+        if version >= Version::Hops {
+            for sketch in [&mut window.stall_ms, &mut window.visible_us, &mut window.edge_us] {
+                *sketch = Quantiles::default().read(reader)?;
+            }
+        }
         window.clamp();
         Ok(window)
     }
@@ -396,7 +419,7 @@ impl Share {
         let share = Self { tally: Tally::read(reader)?, ..Self::default() };
         Ok(match version {
             Version::Tallies => share,
-            Version::Shares => Self {
+            Version::Shares | Version::Hops => Self {
                 startup_ms: share.startup_ms.read(reader)?,
                 latency_ms: share.latency_ms.read(reader)?,
                 uniques: share.uniques.read(reader)?,
@@ -483,16 +506,33 @@ impl Ingest {
             frames: self.frames + other.frames,
             late_parts: self.late_parts + other.late_parts,
             drift_ms: worst(self.drift_ms, other.drift_ms),
+            part_p50_ms: worst(self.part_p50_ms, other.part_p50_ms),
+            part_p99_ms: worst(self.part_p99_ms, other.part_p99_ms),
             put_p50_ms: worst(self.put_p50_ms, other.put_p50_ms),
             put_p99_ms: worst(self.put_p99_ms, other.put_p99_ms),
         };
     }
 
-    fn numbers(&self) -> [u64; 7] {
-        [self.time_ms, self.bytes, self.frames, self.late_parts, self.drift_ms, self.put_p50_ms, self.put_p99_ms]
+    const NUMBERS: usize = 9;
+    const NUMBERS_BEFORE_HOPS: usize = 7;
+
+    /// As they are written: what is newer stands behind.
+    fn numbers(&self) -> [u64; Self::NUMBERS] {
+        [
+            self.time_ms,
+            self.bytes,
+            self.frames,
+            self.late_parts,
+            self.drift_ms,
+            self.put_p50_ms,
+            self.put_p99_ms,
+            self.part_p50_ms,
+            self.part_p99_ms,
+        ]
     }
 
-    fn of([time_ms, bytes, frames, late_parts, drift_ms, put_p50_ms, put_p99_ms]: [u64; 7]) -> Self {
-        Self { time_ms, bytes, frames, late_parts, drift_ms, put_p50_ms, put_p99_ms }
+    fn of(numbers: [u64; Self::NUMBERS]) -> Self {
+        let [time_ms, bytes, frames, late_parts, drift_ms, put_p50_ms, put_p99_ms, part_p50_ms, part_p99_ms] = numbers;
+        Self { time_ms, bytes, frames, late_parts, drift_ms, part_p50_ms, part_p99_ms, put_p50_ms, put_p99_ms }
     }
 }

@@ -17,6 +17,7 @@
 extern crate alloc;
 
 mod answer;
+mod cmcd;
 mod job;
 mod output;
 mod range;
@@ -24,8 +25,9 @@ mod request;
 mod turn;
 
 pub use answer::{Answer, Header, Piece};
+pub use cmcd::{cmcd, without_cmcd};
 pub use job::Job;
 pub use output::{Condition, Fetched, Input, Loaded, Output, Stored};
 pub use range::{Ranged, number};
 pub use request::{Reach, Request, Waited, World};
-pub use turn::{REPORTS, Said, TURNS, Turn};
+pub use turn::{HOPS, REPORTS, Said, TURNS, Turn};

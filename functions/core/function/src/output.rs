@@ -13,6 +13,8 @@ pub enum Output {
         range: Option<(u64, u64)>,
         /// Past every cache: somebody is about to change it. Without, a host may be a second behind.
         fresh: bool,
+        /// Objects that are asked for next, each in the same way: a host may read them at the same time.
+        ahead: Vec<String>,
     },
     /// Write this object: [`Input::Stored`].
     Store {

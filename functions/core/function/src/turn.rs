@@ -14,8 +14,11 @@ use crate::{Fetched, Input, Loaded, Reach, Request, Stored, Waited, World};
 
 /// The address at which a component takes what players have reported, many reports in one body. No viewer's request has it.
 pub const REPORTS: &str = "/tidegate-reports";
+/// Among reports the address of what a host has measured of the way of records: a line for each, `visible` or `edge`, the key of the record
+/// and µs. No viewer's request has it.
+pub const HOPS: &str = "/tidegate-hops";
 /// What a component exports to be driven by turns; its version is that of these words.
-pub const TURNS: &str = "tidegate:functions/turns@1.0.0";
+pub const TURNS: &str = "tidegate:functions/turns@2.0.0";
 
 /// What a host says to a component. A call is over with its first answer; one that a host gives up has to be forgotten.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use cue::Cue;
 pub use event::{EventKind, event_document};
 pub use facts::{Passed, SessionFacts};
-pub use index::{Entry, IndexPage, PAGE_ENTRIES, Summary};
+pub use index::{Entry, IndexLine, IndexPage, PAGE_ENTRIES, Summary};
 pub use publish::PublishToken;
 pub use rules::{LatencyMode, PublishRules, RungRule};
 pub use sessions::Sessions;

@@ -2,6 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use tidegate_foreign::{Foreign, LoadError};
 use tidegate_function::{Condition, Fetched, Input, Loaded, Said, Stored};
@@ -14,6 +15,10 @@ use crate::{
 
 /// The most bytes that the component gets by one range of an object too large to be kept.
 const LARGE_RANGE: u64 = 1 << 20;
+
+/// Objects that are read ahead for one call, and how many of them at once.
+const AHEAD_MOST: usize = 32;
+const AHEAD_AT_ONCE: usize = 8;
 
 /// Carries out what the component wants and does not do itself.
 #[derive(Clone)]
@@ -33,8 +38,9 @@ impl Carrier {
     /// Does what was said; what is an answer is no errand, and fails.
     pub(super) async fn carry_out(&self, said: Said<'_>) -> Input {
         match said {
-            Said::Fetch { key, range, fresh } => {
+            Said::Fetch { key, range, fresh, ahead } => {
                 self.metrics.guest_fetches.add(1);
+                self.read_ahead(&ahead);
                 Input::Fetched(self.fetch(key, range, fresh).await)
             }
             Said::Store { key, content_type, condition, body } => {
@@ -51,6 +57,23 @@ impl Carrier {
             }
             Said::Respond { .. } | Said::Wait { .. } | Said::Send { .. } => Input::Fetched(Fetched::Failed),
         }
+    }
+
+    /// Begins to read what is asked for next, so that it is there by then.
+    fn read_ahead(&self, keys: &[&str]) {
+        let keys: Vec<ObjectKey> = keys.iter().take(AHEAD_MOST).filter_map(|key| ObjectKey::parse(key)).collect();
+        if keys.is_empty() {
+            return;
+        }
+        let objects = self.objects.clone();
+        tokio::spawn(async move {
+            let read = |key| {
+                let objects = &objects;
+                // Who asks for it is told what is wrong with it.
+                async move { drop(objects.get(&key).await) }
+            };
+            stream::iter(keys).for_each_concurrent(AHEAD_AT_ONCE, read).await;
+        });
     }
 
     async fn fetch(&self, key: &str, range: Option<(u64, u64)>, fresh: bool) -> Fetched {

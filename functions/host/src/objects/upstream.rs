@@ -93,9 +93,16 @@ pub struct Object {
     pub immutable: bool,
     /// How old it was when it was read, by the upstream's clock, and when that was.
     pub(crate) read: Option<(Duration, Instant)>,
+    /// Whether that is known to the millisecond: a store's dates are whole seconds.
+    pub(crate) exact: bool,
 }
 
 impl Object {
+    /// How old it was when it was read, where that is known to the millisecond.
+    pub(super) fn aged(&self) -> Option<Duration> {
+        self.read.filter(|_| self.exact).map(|(age, _)| age)
+    }
+
     /// How long ago the store has written it, by the store's own clock, in ms.
     pub(crate) fn age_ms(&self) -> Option<u64> {
         self.read.map(|(age, at)| u64::try_from((age + at.elapsed()).as_millis()).unwrap_or(u64::MAX))
@@ -351,6 +358,7 @@ impl UpstreamClient {
             content_type: head.headers.get(header::CONTENT_TYPE).cloned(),
             immutable,
             read: age(&head.headers).map(|age| (age, Instant::now())),
+            exact: head.headers.contains_key(AGE),
         })))
     }
 }

@@ -19,7 +19,7 @@ use super::{
     lock,
     schedule::{first_poll, next_poll},
 };
-use crate::lru::Lru;
+use crate::{hops::Hop, lru::Lru};
 
 /// One held GET; shorter than the idle timeouts of proxies on the way.
 const HOLD: Duration = Duration::from_secs(20);
@@ -199,6 +199,14 @@ impl Objects {
             answer = self.upstream.get_once(key, &ask) => answer,
             () = watcher.there.closed() => return false,
         };
+        let age = match &answer {
+            Ok(Found::Object(object)) => object.aged(),
+            Ok(Found::Absent | Found::NotModified) | Err(_) => None,
+        };
+        // What was there before anybody waited says nothing of the way.
+        if let Some(age) = age.filter(|age| *age < asked.elapsed()) {
+            self.hops.add(Hop::Visible, key, age);
+        }
         let found = self.take(key, answer, failing);
         // One that says that it holds requests, and does not, is not asked in a tight loop.
         if !found && (*failing || self.upstream.waits() && asked.elapsed() < HOLD_LEAST) {
@@ -234,6 +242,11 @@ impl Objects {
                     let found = self.take(key, answer, failing);
                     if found {
                         let looks = Looks { said: said(), first_due, missed, found: start.elapsed() };
+                        if let Some(missed) = missed {
+                            // It came between two looks, and in the middle on average.
+                            let unseen = asked.duration_since(start).saturating_sub(missed) / 2;
+                            self.hops.add(Hop::Visible, key, unseen + asked.elapsed());
+                        }
                         tracing::debug!(%key, ?habit, ?looks, took = ?asked.elapsed(), "a watched key is there");
                         self.watchers.learn(key, &looks);
                         return true;

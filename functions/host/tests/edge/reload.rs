@@ -10,7 +10,7 @@ use crate::setup::{Edge, scripted, target};
 /// A component that says another version of the words between host and functions.
 fn of_version(version: u8) -> Vec<u8> {
     let mut component = fs::read(scripted()).unwrap();
-    let (from, to) = (b"functions/turns@1.".as_slice(), format!("functions/turns@{version}."));
+    let (from, to) = (b"functions/turns@2.".as_slice(), format!("functions/turns@{version}."));
     let named: Vec<_> = component.windows(from.len()).enumerate().filter(|(_, window)| *window == from).map(|(at, _)| at).collect();
     assert!(!named.is_empty(), "the version stands in the component");
     for at in named {

@@ -142,6 +142,23 @@ async fn viewers_cannot_say_who_they_are_or_reach_into_the_bucket() {
 }
 
 #[tokio::test]
+async fn viewers_who_say_it_in_requests_alone_are_counted_by_where_they_are() {
+    let store = Store::with(golden_bucket()).await;
+    let lambda = start(&store, &[("TIDEGATE_ADDRESS_HEADER", "CloudFront-Viewer-Address")]).await;
+    let said = "CMCD=br%3D3000%2Cd%3D2000%2Csid%3D%22a%22";
+    for (media, address) in [("audio/11", "198.51.100.7:443"), ("high/3", "198.51.100.7:443")] {
+        let target = format!("{}/{media}.m4s?{said}", tidegate_golden::session_path());
+        let headers = [("cloudfront-viewer-address".to_owned(), address.to_owned())];
+        let answer = lambda.ask(&event(Source::FunctionUrl, "GET", &target, &headers, None)).await;
+        assert_eq!((answer.status, answer.body.is_empty()), (200, false), "{target}");
+    }
+    let [(_, bytes)] = store.below("analytics/open/").try_into().unwrap();
+    let report = tidegate_beacon::Report::decode(&bytes).unwrap();
+    let window = &report.windows[0].1;
+    assert_eq!((report.edge.as_str(), window.all.played_ms, window.events, window.uniques.estimate()), ("lambda", 2000, 1, 1));
+}
+
+#[tokio::test]
 async fn lines_of_a_report_that_counts_go_to_firehose_before_it_is_answered() {
     let (store, firehose) = (Store::with(golden_bucket()).await, Store::start().await);
     firehose.reply(r#"{"FailedPutCount":0}"#);

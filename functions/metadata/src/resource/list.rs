@@ -1,7 +1,11 @@
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 
 use tidegate_function::Answer;
-use tidegate_stream::{Entry, IndexPage, Json, Ledger, MetaKey, StreamId, format_utc};
+use tidegate_stream::{Entry, IndexLine, IndexPage, Json, Ledger, MetaKey, StreamId, format_utc};
 
 use crate::{
     answer::{Refusal, json},
@@ -28,6 +32,30 @@ struct Wanted {
     /// In small letters.
     text: Option<String>,
     visibility: Option<String>,
+}
+
+impl Wanted {
+    /// Whether a line may be of a stream that is looked for. The last word has [`item`]: most lines are none, and those are not unpacked.
+    fn may_be(&self, line: &IndexLine<'_>) -> bool {
+        let has_tag = |tag: &String| line.tags.split(',').any(|known| same(known, tag));
+        line.is_marked
+            || (self.tag.as_ref().is_none_or(has_tag)
+                && self.visibility.as_ref().is_none_or(|visibility| line.visibility == *visibility)
+                && self.text.as_ref().is_none_or(|text| contains(line.title, text)))
+    }
+}
+
+/// Whether a text in small letters is the same.
+fn same(text: &str, small: &str) -> bool {
+    if text.is_ascii() { text.eq_ignore_ascii_case(small) } else { text.to_lowercase() == small }
+}
+
+/// Whether a text contains another one in small letters.
+fn contains(text: &str, small: &str) -> bool {
+    if !text.is_ascii() {
+        return text.to_lowercase().contains(small);
+    }
+    small.is_empty() || text.as_bytes().windows(small.len()).any(|part| part.eq_ignore_ascii_case(small.as_bytes()))
 }
 
 /// Where a page begins: with this stream of this page of the index, or with the newest before it.
@@ -60,11 +88,17 @@ pub(crate) fn list(call: &mut Call<'_>) -> Go<Answer> {
         let ahead = if is_search { PAGES_MAX.saturating_sub(start.page - page) } else { 1 };
         let last = page.saturating_sub(ahead.saturating_sub(1));
         let mut read = Vec::new();
+        let key = |number| MetaKey::Entry { ledger: Ledger::Index, number };
         for number in (last..=page).rev() {
-            read.push((number, call.read(MetaKey::Entry { ledger: Ledger::Index, number })?));
+            let object = if number == page {
+                call.read_with(key(number), || (last..page).rev().map(|number| key(number).to_string()).collect())?
+            } else {
+                call.read(key(number))?
+            };
+            read.push((number, object));
         }
         for (number, object) in read {
-            let lines = object.map(|object| IndexPage::parse(object.bytes)).unwrap_or_default();
+            let lines = object.map(|object| IndexPage::find(object.bytes, |line| wanted.may_be(line))).unwrap_or_default();
             for line in lines.entries().iter().rev() {
                 let at = (line.created_utc_ms, line.stream.clone());
                 let is_before = start.page == number && start.from.as_ref().is_some_and(|from| at > *from);
@@ -106,11 +140,11 @@ fn item(call: &mut Call<'_>, wanted: &Wanted, line: &Entry, page: u64, looks: &m
         document = entry;
         (summary, deleted) = (&document.summary, document.deleted);
     }
-    let has_tag = |tag: &String| summary.tags.iter().any(|known| known.to_lowercase() == *tag);
+    let has_tag = |tag: &String| summary.tags.iter().any(|known| same(known, tag));
     let fits = !deleted
         && wanted.tag.as_ref().is_none_or(has_tag)
         && wanted.visibility.as_ref().is_none_or(|visibility| summary.visibility == *visibility)
-        && wanted.text.as_ref().is_none_or(|text| summary.title.to_lowercase().contains(text.as_str()));
+        && wanted.text.as_ref().is_none_or(|text| contains(&summary.title, text));
     if !fits {
         return Ok(None);
     }

@@ -1,7 +1,7 @@
 use alloc::{format, vec::Vec};
 
 use tidegate_function::Answer;
-use tidegate_stream::{FrameRate, Json, Key, MetaKey, SessionFacts, SessionId, Snapshot, StreamId, Timeline, TrackKind, format_utc};
+use tidegate_stream::{AnalyticsKey, FrameRate, Json, Key, MetaKey, SessionFacts, SessionId, Snapshot, StreamId, Timeline, TrackKind, format_utc};
 
 use crate::{
     answer::{Refusal, cached, json},
@@ -125,6 +125,12 @@ fn renditions(timeline: &Timeline) -> Vec<Json> {
     timeline.session().renditions.iter().enumerate().filter_map(one).collect()
 }
 
+/// Who watches at this moment, as far as anybody counts.
+fn viewers(call: &mut Call<'_>, stream: &StreamId) -> Go<u64> {
+    let latest = call.read(AnalyticsKey::Latest { stream: stream.clone() })?;
+    Ok(latest.and_then(|object| Json::parse(object.bytes).ok()).map_or(0, |latest| latest.number_of("viewers")))
+}
+
 pub(crate) fn get(call: &mut Call<'_>) -> Go<Answer> {
     let stream = call.stream()?;
     streams::expect(call, &stream, false)?;
@@ -135,7 +141,7 @@ pub(crate) fn get(call: &mut Call<'_>) -> Go<Answer> {
     };
     let Some(head) = head else {
         let idle = Json::object().with("state", "idle").with("health", Json::Null).with("since", Json::Null);
-        return Ok(json(200, &idle.with("session", Json::Null)));
+        return Ok(json(200, &idle.with("viewers", 0u32).with("session", Json::Null)));
     };
     let health = Health::of(&head, now_utc_ms);
     let began_ms = head.timeline.session().id.utc_ms();
@@ -144,7 +150,8 @@ pub(crate) fn get(call: &mut Call<'_>) -> Go<Answer> {
         Health::Starving => ("live", Some("starving"), began_ms),
         Health::Over { utc_ms } => ("idle", None, utc_ms),
     };
-    let live = Json::object().with("state", state).with("health", word).with("since", format_utc(since));
+    let viewers = if health.is_live() { viewers(call, &stream)? } else { 0 };
+    let live = Json::object().with("state", state).with("health", word).with("since", format_utc(since)).with("viewers", viewers);
     Ok(json(200, &live.with("session", facts(call, &stream, &head)?)))
 }
 

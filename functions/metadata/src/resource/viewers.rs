@@ -1,6 +1,11 @@
 //! Who watches: what edges have counted and a compactor has added up, see `functions/analytics/README.md`.
 
-use alloc::{collections::BTreeMap, format, string::String, vec::Vec};
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 
 use tidegate_beacon::{Cells, Dimension, Figures, Lost, Rollup, Window};
 use tidegate_function::Answer;
@@ -26,6 +31,8 @@ const DAY_MS: u64 = 86_400_000;
 const POINTS_MAX: u64 = 1_500;
 /// Hours or days that are read for one answer.
 const OBJECTS_MAX: u64 = 200;
+/// Of them, read at the same time where the host can.
+const AHEAD: usize = 16;
 
 /// `GET …/viewers`
 pub(crate) fn now(call: &mut Call<'_>) -> Go<Answer> {
@@ -191,6 +198,7 @@ pub(crate) fn figures(call: &mut Call<'_>) -> Go<Answer> {
     if let Some(dimension) = asked.by {
         answer.set("by", Json::object().with("dimension", dimension.as_str()).with("values", whole.by(dimension)));
     }
+    answer.set("spread", whole.spread());
     answer.set("ingest", ingest);
     answer.set("lost", lost.iter().map(Lost::json).collect::<Vec<_>>());
     Ok(json(200, &answer))
@@ -202,11 +210,15 @@ fn read(call: &mut Call<'_>, stream: &StreamId, asked: &Asked) -> Go<(BTreeMap<u
     let first = asked.from_ms.saturating_sub(BESIDE_MS) / object_ms;
     let end = (asked.to_ms + BESIDE_MS).min(call.now_utc_ms + object_ms).div_ceil(object_ms);
     let mut objects = Vec::new();
-    for number in first..end {
+    let key = |number| {
         let stream = stream.clone();
-        let key =
-            if object_ms == HOUR_MS { AnalyticsKey::Hour { stream, hour: number } } else { AnalyticsKey::Day { stream, day: number } };
-        objects.extend(call.read(key)?.map(|object| object.bytes));
+        if object_ms == HOUR_MS { AnalyticsKey::Hour { stream, hour: number } } else { AnalyticsKey::Day { stream, day: number } }
+    };
+    for number in first..end {
+        let ahead = || (number + 1..end).take(AHEAD).map(|number| key(number).to_string()).collect();
+        // Every so many a host is told of the next ones.
+        let object = if (number - first).is_multiple_of(AHEAD as u64) { call.read_with(key(number), ahead)? } else { call.read(key(number))? };
+        objects.extend(object.map(|object| object.bytes));
     }
     // Every object is here: none is decoded twice.
     let (mut windows, mut lost) = (BTreeMap::new(), Vec::new());

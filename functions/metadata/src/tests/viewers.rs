@@ -1,4 +1,4 @@
-use alloc::{format, string::ToString as _};
+use alloc::{format, string::ToString};
 
 use tidegate_beacon::{Collector, Compactor, Report, Rollup, Viewer};
 use tidegate_stream::{AnalyticsKey, InstanceId, Json, MetaKey, Scope, StreamId};
@@ -82,6 +82,11 @@ fn figures_over_time_are_by_steps_and_dimensions() {
     assert_eq!((number("plays"), number("attempts"), number("uniques"), number("rebuffers")), (11, 11, 11, 11));
     assert_eq!((number("rebuffer_ppm"), number("bitrate_bps")), (100_000, 3_000_000));
     assert_eq!(total.get("latency_ms").unwrap().number_of("count"), 11);
+    assert_eq!(total.get("stall_ms").unwrap().number_of("count"), 11);
+    let spread = |name| said.json.get("spread").unwrap().get(name).unwrap().items().to_vec();
+    let bars = |name| spread(name).iter().filter(|bar| bar.number_of("count") > 0).map(ToString::to_string).collect::<alloc::vec::Vec<_>>();
+    assert_eq!(bars("startup_ms"), [r#"{"from_ms":500,"count":11}"#], "500 to 510 ms");
+    assert_eq!(bars("stall_ms"), [r#"{"from_ms":1000,"count":11}"#]);
     // 9 s played by each, and the 35 s that each has claimed.
     assert_eq!(number("watched_s"), 11 * 44);
     assert_eq!(number("viewers_peak"), 11);

@@ -52,7 +52,7 @@ resource "aws_lambda_permission" "function" {
 # Where a viewer is goes along and is not in the key of the cache: answers that depend on it are `private`.
 resource "aws_cloudfront_origin_request_policy" "viewer" {
   name    = "${var.name}-viewer"
-  comment = "The country of the viewer, and tokens in headers"
+  comment = "Where the viewer is and with what, and tokens in headers"
 
   cookies_config {
     cookie_behavior = "whitelist"
@@ -66,7 +66,7 @@ resource "aws_cloudfront_origin_request_policy" "viewer" {
     header_behavior = "whitelist"
 
     headers {
-      items = ["CloudFront-Viewer-Country", "CTA-Common-Access-Token"]
+      items = ["CloudFront-Viewer-Address", "CloudFront-Viewer-ASN", "CloudFront-Viewer-Country", "CTA-Common-Access-Token", "User-Agent"]
     }
   }
 

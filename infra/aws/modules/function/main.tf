@@ -94,6 +94,8 @@ resource "aws_lambda_function" "this" {
       # The function URL below streams: media crosses as bytes and not in base64.
       TIDEGATE_RESPONSE       = "stream"
       TIDEGATE_COUNTRY_HEADER = "cloudfront-viewer-country"
+      TIDEGATE_ADDRESS_HEADER = "cloudfront-viewer-address"
+      TIDEGATE_NETWORK_HEADER = "cloudfront-viewer-asn"
     }, var.reports == null ? {} : { TIDEGATE_RAW_FIREHOSE = var.reports.stream })
   }
 

@@ -2,6 +2,8 @@
 
 import uPlot from "uplot";
 import { h } from "./dom.js";
+import type { Bar } from "./figures.js";
+import { ms, percent } from "./say.js";
 
 export interface Line {
   name: string;
@@ -89,6 +91,24 @@ function summary(all: Line[], say: (value: number) => string): string {
     return last === undefined ? `${name} has no values` : `${name} is ${say(last)} now, at most ${say(Math.max(...known))}`;
   };
   return all.map(one).join("; ");
+}
+
+/** Columns from one time to the next: how often something took so long. Empty ones at both ends are left out. */
+export function columns(all: Bar[], label: string): HTMLElement | undefined {
+  const from = all.findIndex(({ count }) => count > 0);
+  const to = all.reduce((last, { count }, at) => (count > 0 ? at : last), -1);
+  if (from < 0) return undefined;
+  const sum = all.reduce((sum, { count }) => sum + count, 0);
+  const most = Math.max(...all.map(({ count }) => count));
+  const column = ({ from, count }: Bar, at: number): HTMLElement => {
+    const [next, bar] = [all[at + 1]?.from, h("i", {})];
+    bar.style.height = `${(count / most) * 100}%`;
+    const times = next === undefined ? `from ${ms(from)}` : `${ms(from)} to ${ms(next)}`;
+    const text = `${times}: ${percent((count / sum) * 1e6)}`;
+    return h("li", { title: text }, h("span", { class: "hidden" }, text), bar, h("small", { "aria-hidden": "true" }, ms(from)));
+  };
+  const shown = all.map((bar, at) => [bar, at] as const).slice(Math.max(0, from - 1), to + 2);
+  return h("ol", { class: "columns", "aria-label": label }, ...shown.map(([bar, at]) => column(bar, at)));
 }
 
 /** Rows with a bar each. */

@@ -23,6 +23,10 @@ export interface Figures {
   rebufferPpm: number;
   startup: Quantiles | undefined;
   latency: Quantiles | undefined;
+  stall: Quantiles | undefined;
+  /** In µs, as `edge`. */
+  visible: Quantiles | undefined;
+  edge: Quantiles | undefined;
   bitrate: number;
   errors: { code: string; count: number }[];
 }
@@ -43,12 +47,22 @@ export interface Ingest {
   framesPerS: number;
   driftMs: number;
   lateParts: number;
+  partP50: number;
+  partP99: number;
   putP50: number;
   putP99: number;
 }
 
+/** How many values lie between this time, in ms, and that of the next bar. */
+export interface Bar {
+  from: number;
+  count: number;
+}
+
 export interface History {
   total: Figures;
+  startups: Bar[];
+  stalls: Bar[];
   series: { at: Date; figures: Figures }[];
   ingest: Ingest[];
   lost: number;
@@ -89,6 +103,9 @@ function figures(value: Json | undefined): Figures {
     rebufferPpm: whole(all["rebuffer_ppm"]),
     startup: quantiles(all["startup_ms"]),
     latency: quantiles(all["latency_ms"]),
+    stall: quantiles(all["stall_ms"]),
+    visible: quantiles(all["visible_us"]),
+    edge: quantiles(all["edge_us"]),
     bitrate: whole(all["bitrate_bps"]),
     errors: items(all["errors"]).map((error) => ({ code: text(object(error)["code"]), count: whole(object(error)["count"]) })),
   };
@@ -97,13 +114,15 @@ function figures(value: Json | undefined): Figures {
 function ingest(value: Json | undefined): Ingest | undefined {
   if (typeof value !== "object" || value === null) return undefined;
   const all = object(value);
-  const put = object(all["put_ms"]);
+  const [part, put] = [object(all["part_ms"]), object(all["put_ms"])];
   return {
     at: time(all["at"]),
     bitrate: whole(all["bitrate_bps"]),
     framesPerS: whole(all["frames_per_s_milli"]) / 1000,
     driftMs: whole(all["drift_ms"]),
     lateParts: whole(all["late_parts"]),
+    partP50: whole(part["p50"]),
+    partP99: whole(part["p99"]),
     putP50: whole(put["p50"]),
     putP99: whole(put["p99"]),
   };
@@ -142,10 +161,14 @@ export async function history(api: Api, stream: string, range: Range): Promise<H
     return at ? [{ at, figures: figures(point) }] : [];
   });
   const ingests = items(all["ingest"]).flatMap((point) => ingest(point) ?? []);
-  return { total: figures(all["total"]), series, ingest: ingests, lost: items(all["lost"]).length };
+  const spread = object(all["spread"]);
+  const bars = (value: Json | undefined): Bar[] => items(value).map((bar) => ({ from: whole(object(bar)["from_ms"]), count: whole(object(bar)["count"]) }));
+  return { total: figures(all["total"]), startups: bars(spread["startup_ms"]), stalls: bars(spread["stall_ms"]), series, ingest: ingests, lost: items(all["lost"]).length };
 }
 
-export async function shares(api: Api, stream: string, range: Range, by: "country" | "device" | "rendition"): Promise<Share[]> {
+export type Dimension = "country" | "region" | "device" | "rendition" | "network" | "edge";
+
+export async function shares(api: Api, stream: string, range: Range, by: Dimension): Promise<Share[]> {
   const answer = await orNothing(api.get(`${base(stream)}/analytics?${query(range)}&by=${by}`));
   const values = items(object(object(answer)["by"])["values"]).map((value) => {
     const all = object(value);

@@ -83,6 +83,11 @@ const FIELDS: Record<string, Field> = {
     make: (id, value) => h("input", { id, inputmode: "numeric", pattern: "[0-9, ]*", placeholder: "100, 1000", value: items(value).map(String).join(", ") }),
     read: (control) => words(control).map(Number),
   },
+  viewer_count: {
+    label: "Number of viewers",
+    make: choice([["public", "Everybody may see it"], ["hidden", "Only owners see it"]]),
+    read: (control) => control.value,
+  },
   enabled: {
     label: "Switched on",
     make: choice([["true", "Yes"], ["false", "No: nobody may publish or watch it"]]),

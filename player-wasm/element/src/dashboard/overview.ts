@@ -2,9 +2,10 @@
 
 import type { Page } from "../dashboard.js";
 import type { Api } from "./api.js";
-import { bars, type Line, lines } from "./charts.js";
+import { bars, columns, type Line, lines } from "./charts.js";
 import { h } from "./dom.js";
 import { type Figures, type History, history, query, type Quantiles, type Range, type Share, shares } from "./figures.js";
+import { ladder } from "./ladder.js";
 import { world } from "./map.js";
 import { bits, count, country, ms, percent, span } from "./say.js";
 
@@ -101,7 +102,7 @@ function nothing(id: string): HTMLElement {
 }
 
 async function board(all: History, countries: Share[], renditions: Share[], devices: Share[]): Promise<HTMLElement[]> {
-  const { total, series, ingest } = all;
+  const { total, series, ingest, startups, stalls } = all;
   const times = series.map(({ at }) => at);
   const over = (value: (figures: Figures) => number | null): (number | null)[] => series.map(({ figures }) => value(figures));
   const quantile = (of: "startup" | "latency", name: "p50" | "p95"): (number | null)[] => over((figures) => figures[of]?.[name] ?? null);
@@ -126,9 +127,10 @@ async function board(all: History, countries: Share[], renditions: Share[], devi
     ),
     card("Viewers", "wide", lines("Viewers", times, [line("Average", "--accent", over(({ viewers }) => viewers), true), line("Peak", "--soft", over(({ peak }) => peak))], count)),
     card("Countries", "wide", countries.length > 0 ? await world(countries) : none()),
-    card("Start-up time", "", distribution(total.startup), lines("Start-up time", times, [line("Half", "--accent", quantile("startup", "p50")), line("95 %", "--warn", quantile("startup", "p95"))], ms)),
-    card("Latency", "", distribution(total.latency), lines("Latency", times, [line("Half", "--accent", quantile("latency", "p50")), line("95 %", "--warn", quantile("latency", "p95"))], ms)),
-    card("Rebuffering", "", lines("Rebuffering", times, [line("Of time watched", "--bad", over(({ rebufferPpm }) => rebufferPpm), true)], percent)),
+    card("Latency, hop by hop", "wide", ladder(total, ingest) ?? none()),
+    card("Start-up time", "", columns(startups, "How start-up times are spread") ?? none(), marks(total.startup), lines("Start-up time", times, [line("Half", "--accent", quantile("startup", "p50")), line("95 %", "--warn", quantile("startup", "p95"))], ms)),
+    card("Rebuffering", "", columns(stalls, "How long stalls are") ?? h("p", { class: "soft none" }, "No stalls."), marks(total.stall), lines("Rebuffering", times, [line("Of time watched", "--bad", over(({ rebufferPpm }) => rebufferPpm), true)], percent)),
+    card("Latency", "", marks(total.latency), lines("Latency", times, [line("Half", "--accent", quantile("latency", "p50")), line("95 %", "--warn", quantile("latency", "p95"))], ms)),
     card("Bit rate", "", lines("Bit rate", times, [line("Watched", "--accent", over(({ bitrate }) => bitrate || null))], bits)),
     card("Qualities", "", renditions.length > 0 ? bars(share(renditions, (value) => value || "Unknown"), "Share of time watched by rendition") : none()),
     card("Devices", "", devices.length > 0 ? bars(share(devices, (value) => value || "Unknown"), "Share of time watched by device") : none()),
@@ -171,12 +173,11 @@ function experience(kinds: [string, Share[], (value: string) => string][]): HTML
   );
 }
 
-/** Where halves and tails of a distribution lie. */
-function distribution(of: Quantiles | undefined): HTMLElement {
-  if (!of) return none();
-  const marks: [string, number][] = [["half within", of.p50], ["90 %", of.p90], ["95 %", of.p95], ["99 %", of.p99]];
-  const most = Math.max(of.p99, 1);
-  return bars(marks.map(([name, value]) => ({ name, share: value / most, value: ms(value) })), "Distribution");
+/** Where half and the tails of a distribution lie. */
+function marks(of: Quantiles | undefined): HTMLElement | undefined {
+  if (!of) return undefined;
+  const all: [string, number][] = [["Half within", of.p50], ["90 %", of.p90], ["95 %", of.p95], ["99 %", of.p99]];
+  return h("dl", { class: "marks" }, ...all.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, ms(value)))));
 }
 
 function errors({ errors }: Figures): HTMLElement {

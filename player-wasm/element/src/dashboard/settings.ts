@@ -6,7 +6,7 @@ import { confirmed, h } from "./dom.js";
 import { fieldset, read } from "./form.js";
 
 const ABOUT = ["title", "description", "tags", "category", "language", "poster", "scheduled_start"];
-const RULES = ["visibility", "access", "enabled", "latency_mode", "dvr_window_s", "retention_days", "viewer_thresholds"];
+const RULES = ["visibility", "access", "enabled", "latency_mode", "dvr_window_s", "retention_days", "viewer_count", "viewer_thresholds"];
 /** Writes that somebody else came before: the document is read again, and only what was changed here is written. */
 const TRIES = 4;
 

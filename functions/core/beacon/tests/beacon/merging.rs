@@ -1,5 +1,5 @@
 use proptest::prelude::*;
-use tidegate_beacon::{Collector, Report, Viewer, Window};
+use tidegate_beacon::{BLOCK, Collector, Report, Rollup, Viewer, Window};
 use tidegate_stream::InstanceId;
 
 use crate::{
@@ -46,6 +46,26 @@ proptest! {
         prop_assert_eq!(sum(&[&a, &b]), sum(&[&b, &a]));
         prop_assert_eq!(sum(&[&sum(&[&a, &b]), &c]), sum(&[&a, &sum(&[&b, &c])]));
         prop_assert_eq!(sum(&[&a]), a);
+    }
+
+    #[test]
+    fn minutes_that_are_folded_add_up_to_the_same_and_only_once(seed: u64, first in 0u64..20, before in 0u64..40) {
+        let mut rollup = Rollup::default();
+        // Minutes without viewers are not there.
+        (0..24).filter(|n| seed >> n & 3 != 0).for_each(|n| drop(rollup.windows.insert(first + n, window(seed ^ n))));
+        let whole = |rollup: &Rollup| sum(&rollup.windows.values().collect::<Vec<_>>());
+        let (before_it, minutes) = (whole(&rollup), rollup.windows.clone());
+        rollup.fold(before);
+        prop_assert_eq!(whole(&rollup), before_it);
+        let of_all = |window: &Window| Window { by: Default::default(), ..window.clone() };
+        prop_assert!(rollup.windows.iter().all(|(minute, window)| of_all(window) == of_all(&minutes[minute])), "what is known of all stays where it is");
+        let end = before / BLOCK * BLOCK;
+        prop_assert!(rollup.windows.range(end..).all(|(minute, window)| *window == minutes[minute]), "younger minutes stay as they are");
+        let folded = rollup.windows.range(..end).filter(|(_, window)| window.by.iter().any(|values| !values.is_empty()));
+        let blocks: std::collections::BTreeSet<u64> = minutes.range(..end).map(|(minute, _)| minute / BLOCK).collect();
+        prop_assert!(folded.count() <= blocks.len());
+        prop_assert!(!rollup.fold(before), "the second time nothing is left to do");
+        prop_assert_eq!(Rollup::decode(&rollup.encode()), Ok(rollup));
     }
 
     #[test]

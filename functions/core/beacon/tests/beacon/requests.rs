@@ -79,3 +79,38 @@ fn player_that_tells_events_too_counts_once() {
         );
     }
 }
+
+#[test]
+fn requests_for_media_count_by_its_length_whichever_instance_hears_them() {
+    let mut instances: Vec<Collector> = (0..3).map(|n| Collector::new(InstanceId(n), "a".into())).collect();
+    let media = |kind: &str, d: u32| format!(r#"br=3000,d={d},ltc=1400,ot={kind},sid="7a3f1c52",v=2"#);
+    let mut random = crate::player::Random(7);
+    for n in 0..60u64 {
+        let now = START_MS + n * 2000;
+        // Pictures and sound apart: whoever asks for both is one viewer.
+        for kind in ["v", "a", "m"] {
+            let instance = &mut instances[random.below(3) as usize];
+            instance.hear_media(&demo(), &media(kind, 2000), &viewer(1), 1, now);
+        }
+    }
+    let mut window = Window::default();
+    instances.iter_mut().for_each(|instance| window.merge(&drain(instance, START_MS + 120_000)));
+    assert_eq!((watched_ms(&window), window.all.played_ms, window.all.kilobits), (120_000, 120_000, 360_000));
+    assert_eq!((window.uniques.estimate(), window.latency_ms.count(), window.all.attempts), (1, 60, 0));
+    let rendition = &window.by[tidegate_beacon::Dimension::Rendition as usize];
+    assert_eq!((rendition.len(), rendition[0].0.as_str(), rendition[0].1.tally.played_ms), (1, "3000", 120_000));
+}
+
+#[test]
+fn media_of_a_session_that_tells_events_and_media_without_end_count_for_nothing() {
+    let mut collector = collector();
+    let event = r#"br=(3000),e=t,sid="both",sn=1,sta=p,ts=1"#;
+    collector.count(&demo(), event, &viewer(1), 1, START_MS);
+    let heard = |collector: &mut Collector, line: &str| collector.hear_media(&demo(), line, &viewer(1), 2, START_MS);
+    assert_eq!(heard(&mut collector, r#"d=2000,sid="both""#).redundant, 1);
+    for none in ["", "sid=\"a\"", "d=2000", "d=-1,sid=\"a\"", "d=30001,sid=\"a\"", "d=1e9,sid=\"a\"", "d=2000,ot=a,sid=\"a\"", "\u{0}"] {
+        assert_eq!(heard(&mut collector, none).events, 0, "{none}");
+    }
+    let taken = (0..10_000).filter(|_| heard(&mut collector, r#"d=30000,sid="made up""#).events == 1).count();
+    assert_eq!(taken, 1200, "300 viewers of a minute, twice");
+}

@@ -14,6 +14,8 @@ pub enum Said<'a> {
         range: Option<(u64, u64)>,
         /// Past every cache.
         fresh: bool,
+        /// What is asked for next.
+        ahead: Vec<&'a str>,
     },
     /// [`Output::Store`].
     Store {
@@ -83,11 +85,12 @@ impl Output {
     pub fn say(&self) -> Vec<u8> {
         let mut to = Writer::default();
         match self {
-            Self::Fetch { key, range, fresh } => {
+            Self::Fetch { key, range, fresh, ahead } => {
                 to.byte(FETCH);
                 to.text(key);
                 write_range(&mut to, *range);
                 to.byte(u8::from(*fresh));
+                ahead.iter().for_each(|key| to.text(key));
             }
             Self::Store { key, body, content_type, condition } => {
                 to.byte(STORE);
@@ -145,7 +148,14 @@ impl<'a> Said<'a> {
     pub fn read(message: &'a [u8]) -> Option<Self> {
         let from = &mut Reader::new(message);
         let said = match from.byte()? {
-            FETCH => Self::Fetch { key: from.text()?, range: read_range(from)?, fresh: from.byte()? != 0 },
+            FETCH => {
+                let (key, range, fresh) = (from.text()?, read_range(from)?, from.byte()? != 0);
+                let mut ahead = Vec::new();
+                while !from.end() {
+                    ahead.push(from.text()?);
+                }
+                Self::Fetch { key, range, fresh, ahead }
+            }
             STORE => {
                 let [key, content_type] = [from.text()?, from.text()?];
                 let condition = match from.byte()? {

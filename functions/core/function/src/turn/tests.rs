@@ -43,8 +43,8 @@ fn outputs() -> Vec<Output> {
     let store = |condition| Output::Store { key: "meta/a".into(), body: b"{}".to_vec(), content_type: "application/json", condition };
     let piece = |range| Piece { key: "live/a/log/1".into(), range };
     vec![
-        Output::Fetch { key: "live/a/head".into(), range: None, fresh: true },
-        Output::Fetch { key: "live/a/head".into(), range: Some((0, u64::MAX)), fresh: false },
+        Output::Fetch { key: "live/a/head".into(), range: None, fresh: true, ahead: Vec::new() },
+        Output::Fetch { key: "live/a/head".into(), range: Some((0, u64::MAX)), fresh: false, ahead: vec!["live/b/head".into(), "a".into()] },
         store(Condition::None),
         store(Condition::Absent),
         store(Condition::Match("\"e\"".into())),
@@ -59,7 +59,9 @@ fn outputs() -> Vec<Output> {
 /// An output as the host reads it, made without bytes between.
 fn said(output: &Output) -> Said<'_> {
     match output {
-        Output::Fetch { key, range, fresh } => Said::Fetch { key, range: *range, fresh: *fresh },
+        Output::Fetch { key, range, fresh, ahead } => {
+            Said::Fetch { key, range: *range, fresh: *fresh, ahead: ahead.iter().map(String::as_str).collect() }
+        }
         Output::Store { key, body, content_type, condition } => Said::Store { key, content_type, condition: condition.clone(), body },
         Output::Delete { key } => Said::Delete { key },
         Output::Load { url, headers, max_bytes, timeout_ms } => {
@@ -120,6 +122,6 @@ fn a_claimed_length_is_no_reason_to_allocate() {
 
 #[test]
 fn a_range_that_ends_before_it_begins_is_refused() {
-    let output = Output::Fetch { key: "a".into(), range: Some((5, 4)), fresh: false };
+    let output = Output::Fetch { key: "a".into(), range: Some((5, 4)), fresh: false, ahead: Vec::new() };
     assert_eq!(Said::read(&output.say()), None);
 }

@@ -36,6 +36,19 @@ pub struct Entry {
     pub summary: Summary,
 }
 
+/// What searches compare of a line, as it stands there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct IndexLine<'a> {
+    /// Somebody is changing the stream: what the line says may be old.
+    pub is_marked: bool,
+    /// `public`, `unlisted` or `private`.
+    pub visibility: &'a str,
+    /// With commas between them.
+    pub tags: &'a str,
+    /// One line.
+    pub title: &'a str,
+}
+
 /// What a list shows of a stream.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Summary {
@@ -66,6 +79,14 @@ impl IndexPage {
     pub fn parse(text: &[u8]) -> Self {
         let text = core::str::from_utf8(text).unwrap_or_default();
         Self { entries: text.lines().take(LINES_MAX).filter_map(Entry::parse).collect() }
+    }
+
+    /// Reads the lines of a page that may be wanted: a search looks at thousands.
+    #[must_use]
+    pub fn find(text: &[u8], may_be: impl Fn(&IndexLine<'_>) -> bool) -> Self {
+        let text = core::str::from_utf8(text).unwrap_or_default();
+        let is_wanted = |line: &&str| IndexLine::parse(line).is_some_and(|line| may_be(&line));
+        Self { entries: text.lines().take(LINES_MAX).filter(is_wanted).filter_map(Entry::parse).collect() }
     }
 
     /// The bytes for the bucket.
@@ -175,6 +196,17 @@ impl IndexPage {
             entry.session = None;
         }
         is_it
+    }
+}
+
+impl<'a> IndexLine<'a> {
+    /// The places of [`Entry::write`].
+    fn parse(line: &'a str) -> Option<Self> {
+        let mut fields = line.split('\t').skip(5);
+        let is_marked = !fields.next()?.is_empty();
+        let visibility = fields.next()?;
+        let mut fields = fields.skip(2);
+        Some(Self { is_marked, visibility, tags: fields.next()?, title: fields.next()? })
     }
 }
 
