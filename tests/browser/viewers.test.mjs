@@ -73,6 +73,24 @@ test("viewers appear, are counted, and are gone", { timeout: 300_000 }, async (t
   t.diagnostic(`one that falls silent is gone there after ${await until(0, GONE_MS, shown)} ms (bar 60,000)`);
 });
 
+test("the way of a picture is measured hop by hop", { timeout: 300_000 }, async (t) => {
+  const begun = performance.now();
+  for (;;) {
+    const answer = await fetch(new URL("/api/v1/streams/demo/analytics", platform.watch), { headers: { authorization: `Bearer ${platform.token}` } });
+    const { total, ingest, spread } = await answer.json();
+    const { part_ms: part, put_ms: put } = ingest?.at(-1) ?? {};
+    if (total?.visible_us && total.edge_us && total.latency_ms && part?.p50 > 0) {
+      const [visible, edge] = [total.visible_us, total.edge_us].map(({ p50 }) => (p50 / 1000).toFixed(1));
+      t.diagnostic(`half within: encode ${part.p50}, write ${put.p50}, visible ${visible}, edge ${edge} ms, player ${total.latency_ms.p50} ms in all`);
+      assert.ok(total.visible_us.p50 < 1e6 && total.edge_us.p50 < 1e6, JSON.stringify(total));
+      assert.ok(spread.startup_ms.some(({ count }) => count > 0), "somebody has begun to watch");
+      return;
+    }
+    assert.ok(performance.now() - begun < GONE_MS, JSON.stringify({ total, ingest }));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+  }
+});
+
 // CMCD in addresses and in headers: hls.js posts nothing, and counts by what its requests say.
 for (const useHeaders of [false, true]) {
   test(`hls.js counts by its requests alone: keys in ${useHeaders ? "headers" : "addresses"}`, { timeout: 300_000 }, async (t) => {

@@ -211,6 +211,7 @@ fn media_that_somebody_asks_for_is_counted_on_hosts_that_share_nothing() {
         assert_eq!(edge.ask(heard), 204);
     }
     edge.tick("end");
-    let played: u64 = edge.reports().iter().filter(|report| report.ending == Ending::Closed).map(|report| report.windows[0].1.all.played_ms).sum();
+    let played: u64 =
+        edge.reports().iter().filter(|report| report.ending == Ending::Closed).map(|report| report.windows[0].1.all.played_ms).sum();
     assert_eq!(played, 60_000);
 }

@@ -140,7 +140,9 @@ impl Dispatch {
                     };
                 }
                 Stage::Gathering(gather) => match gather.next() {
-                    Some(piece) => return Step::Do(Output::Fetch { key: piece.key.clone(), range: piece.range, fresh: false, ahead: Vec::new() }),
+                    Some(piece) => {
+                        return Step::Do(Output::Fetch { key: piece.key.clone(), range: piece.range, fresh: false, ahead: Vec::new() });
+                    }
                     None => match std::mem::replace(&mut self.stage, over(refuse(503, ""))) {
                         Stage::Gathering(gather) => over(gather.finish()),
                         other => other,

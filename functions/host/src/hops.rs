@@ -1,11 +1,7 @@
 //! What can be measured here of the way of what viewers wait for: from the store to this host, and from there to the answer. It goes the way
 //! of reports, told apart by keys of objects; whose they are is not known here.
 
-use std::{
-    fmt::Write as _,
-    sync::Mutex,
-    time::Duration,
-};
+use std::{fmt::Write as _, sync::Mutex, time::Duration};
 
 use crate::objects::{ObjectKey, lock};
 

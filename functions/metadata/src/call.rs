@@ -147,13 +147,7 @@ impl<'a> Call<'a> {
         self.fetch_with(key, range, fresh, Vec::new)
     }
 
-    fn fetch_with(
-        &mut self,
-        key: &Key,
-        range: Option<(u64, u64)>,
-        fresh: bool,
-        ahead: impl Fn() -> Vec<String>,
-    ) -> Go<Option<Object<'a>>> {
+    fn fetch_with(&mut self, key: &Key, range: Option<(u64, u64)>, fresh: bool, ahead: impl Fn() -> Vec<String>) -> Go<Option<Object<'a>>> {
         match self.step()? {
             None => Err(Stop(Box::new(Output::Fetch { key: key.to_string(), range, fresh, ahead: ahead() }))),
             Some(Input::Fetched(Fetched::Got { bytes, etag, age_ms })) => {

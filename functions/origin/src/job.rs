@@ -181,7 +181,14 @@ impl tidegate_function::Job for Job {
             };
             match state.document(name, world.now_utc_ms) {
                 Some(known) => self.plan = self.begin(path, &known, state, world),
-                None => return Output::Fetch { key: MetaKey::Origin { name: name.clone() }.to_string(), range: None, fresh: false, ahead: Vec::new() },
+                None => {
+                    return Output::Fetch {
+                        key: MetaKey::Origin { name: name.clone() }.to_string(),
+                        range: None,
+                        fresh: false,
+                        ahead: Vec::new(),
+                    };
+                }
             }
         }
         match &self.plan {

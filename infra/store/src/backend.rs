@@ -183,7 +183,8 @@ impl S3 for Backend {
         if !applied.is_empty()
             && let Ok(age) = modified.elapsed()
         {
-            applied.insert(HeaderName::from_static("tidegate-age-ms"), HeaderValue::from(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)));
+            applied
+                .insert(HeaderName::from_static("tidegate-age-ms"), HeaderValue::from(u64::try_from(age.as_millis()).unwrap_or(u64::MAX)));
         }
         Ok(S3Response::with_headers(output, applied))
     }

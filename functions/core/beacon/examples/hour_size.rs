@@ -26,7 +26,8 @@ fn main() {
         let fold_ms = begun.elapsed().as_millis();
         let recent = {
             let mut recent = Rollup::default();
-            recent.windows = (0..60u64).map(|minute| (START_MS / 60_000 + minute, minutes[(minute % MINUTES) as usize].0.clone())).collect();
+            recent.windows =
+                (0..60u64).map(|minute| (START_MS / 60_000 + minute, minutes[(minute % MINUTES) as usize].0.clone())).collect();
             recent.fold(START_MS / 60_000 + 60 - 15);
             recent.encode().len()
         };
@@ -41,7 +42,11 @@ fn main() {
         (0..24).for_each(|n| drop(day.windows.insert(n, sum.clone())));
         println!(
             "{viewers} viewers: minute of one of {EDGES} edges {} kB, hour {} kB (each minute apart {} kB, while it goes on at most {} kB; folded in {fold_ms} ms, read {again} in {decode_ms} ms), day {} kB",
-            edge_minute / 1000, bytes.len() / 1000, whole / 1000, recent / 1000, day.encode().len() / 1000,
+            edge_minute / 1000,
+            bytes.len() / 1000,
+            whole / 1000,
+            recent / 1000,
+            day.encode().len() / 1000,
         );
     }
 }

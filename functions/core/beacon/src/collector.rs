@@ -120,7 +120,8 @@ impl Collector {
         let refused = Counted { refused: 1, ..Counted::default() };
         let Some(window) = window(&mut self.windows, stream) else { return refused };
         self.changed = true;
-        let Some((event, media_ms)) = Event::read_request(line, now_ms).ok().and_then(|event| Some((event.clone(), event.media_ms?))) else {
+        let Some((event, media_ms)) = Event::read_request(line, now_ms).ok().and_then(|event| Some((event.clone(), event.media_ms?)))
+        else {
             window.dropped_events += 1;
             return refused;
         };

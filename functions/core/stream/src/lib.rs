@@ -35,8 +35,8 @@ mod utc;
 
 pub use date::date;
 pub use document::{
-    ApiToken, ApiTokens, Cue, Current, Denied, Entry, EventKind, IndexLine, IndexPage, KeyDocument, LatencyMode, PAGE_ENTRIES, Passed, PublishRules,
-    PublishToken, RungRule, Scope, SessionFacts, Sessions, StreamDocument, Summary, event_document,
+    ApiToken, ApiTokens, Cue, Current, Denied, Entry, EventKind, IndexLine, IndexPage, KeyDocument, LatencyMode, PAGE_ENTRIES, Passed,
+    PublishRules, PublishToken, RungRule, Scope, SessionFacts, Sessions, StreamDocument, Summary, event_document,
 };
 pub use event::{Announced, AttributeValue, EVENT_BYTES_MAX, EVENTS_MAX, EVENTS_PER_RECORD_MAX, Event, Scte35, Scte35Kind};
 pub use hash::{ConfigHash, Hash, KeyHash};

@@ -1,7 +1,9 @@
 use alloc::{format, vec::Vec};
 
 use tidegate_function::Answer;
-use tidegate_stream::{AnalyticsKey, FrameRate, Json, Key, MetaKey, SessionFacts, SessionId, Snapshot, StreamId, Timeline, TrackKind, format_utc};
+use tidegate_stream::{
+    AnalyticsKey, FrameRate, Json, Key, MetaKey, SessionFacts, SessionId, Snapshot, StreamId, Timeline, TrackKind, format_utc,
+};
 
 use crate::{
     answer::{Refusal, cached, json},

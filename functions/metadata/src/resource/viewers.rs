@@ -217,7 +217,8 @@ fn read(call: &mut Call<'_>, stream: &StreamId, asked: &Asked) -> Go<(BTreeMap<u
     for number in first..end {
         let ahead = || (number + 1..end).take(AHEAD).map(|number| key(number).to_string()).collect();
         // Every so many a host is told of the next ones.
-        let object = if (number - first).is_multiple_of(AHEAD as u64) { call.read_with(key(number), ahead)? } else { call.read(key(number))? };
+        let object =
+            if (number - first).is_multiple_of(AHEAD as u64) { call.read_with(key(number), ahead)? } else { call.read(key(number))? };
         objects.extend(object.map(|object| object.bytes));
     }
     // Every object is here: none is decoded twice.

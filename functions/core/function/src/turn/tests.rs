@@ -44,7 +44,12 @@ fn outputs() -> Vec<Output> {
     let piece = |range| Piece { key: "live/a/log/1".into(), range };
     vec![
         Output::Fetch { key: "live/a/head".into(), range: None, fresh: true, ahead: Vec::new() },
-        Output::Fetch { key: "live/a/head".into(), range: Some((0, u64::MAX)), fresh: false, ahead: vec!["live/b/head".into(), "a".into()] },
+        Output::Fetch {
+            key: "live/a/head".into(),
+            range: Some((0, u64::MAX)),
+            fresh: false,
+            ahead: vec!["live/b/head".into(), "a".into()],
+        },
         store(Condition::None),
         store(Condition::Absent),
         store(Condition::Match("\"e\"".into())),
