@@ -7,6 +7,9 @@ use tidegate_beacon::{Collector, Report, Rollup, Viewer, Window};
 use tidegate_stream::{InstanceId, StreamId};
 
 const START_MS: u64 = 1_790_000_040_000;
+/// The end of the hour, in minutes since 1970.
+const END: u64 = START_MS / 60_000 + 60;
+/// Minutes that are made; others are like them.
 const MINUTES: u64 = 3;
 const EDGES: u64 = 10;
 
@@ -15,22 +18,13 @@ fn main() {
     for viewers in [1_000, 10_000, 100_000] {
         let minutes: Vec<(Window, usize)> = (0..MINUTES).map(|minute| watch(&stream, viewers, minute)).collect();
         let edge_minute = minutes.iter().map(|(_, bytes)| *bytes).max().unwrap_or(0);
-        let mut hour = Rollup::default();
-        for minute in 0..60u64 {
-            let (window, _) = &minutes[(minute % MINUTES) as usize];
-            hour.windows.insert(START_MS / 60_000 + minute, window.clone());
-        }
+        let mut hour = hour_of(&minutes);
         let whole = hour.encode().len();
+        let mut recent = hour.clone();
+        recent.fold(END - 15);
         let begun = Instant::now();
-        hour.fold(START_MS / 60_000 + 60);
+        hour.fold(END);
         let fold_ms = begun.elapsed().as_millis();
-        let recent = {
-            let mut recent = Rollup::default();
-            recent.windows =
-                (0..60u64).map(|minute| (START_MS / 60_000 + minute, minutes[(minute % MINUTES) as usize].0.clone())).collect();
-            recent.fold(START_MS / 60_000 + 60 - 15);
-            recent.encode().len()
-        };
         let bytes = hour.encode();
         let begun = Instant::now();
         let again = Rollup::decode(&bytes).is_ok();
@@ -45,10 +39,16 @@ fn main() {
             edge_minute / 1000,
             bytes.len() / 1000,
             whole / 1000,
-            recent / 1000,
+            recent.encode().len() / 1000,
             day.encode().len() / 1000,
         );
     }
+}
+
+/// An hour of the same minutes over and over.
+fn hour_of(minutes: &[(Window, usize)]) -> Rollup {
+    let windows = (END - 60..END).zip(minutes.iter().cycle()).map(|(minute, (window, _))| (minute, window.clone())).collect();
+    Rollup { windows, lost: Vec::new() }
 }
 
 /// A minute of an audience that is spread as audiences are: a few countries and networks have most of it.
