@@ -179,7 +179,6 @@ fn path(request: &lambda_http::Request) -> String {
 fn source(request: &lambda_http::Request) -> Option<String> {
     match request.request_context_ref()? {
         RequestContext::ApiGatewayV2(context) => context.http.source_ip.clone(),
-        RequestContext::ApiGatewayV1(context) => context.identity.source_ip.clone(),
         _ => {
             let from = request.headers().get("x-forwarded-for")?.to_str().ok()?;
             from.rsplit(',').next().map(|address| address.trim().to_owned())
