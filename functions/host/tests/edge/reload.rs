@@ -52,7 +52,7 @@ async fn a_component_that_does_not_fit_is_refused_in_one_sentence_and_the_old_on
     fs::copy(scripted(), &component).unwrap();
     let path = component.clone();
     let edge = Edge::start_with(|config| config.component = path).await;
-    for (version, advice) in [(2, "update the host"), (0, "build the component anew")] {
+    for (version, advice) in [(3, "update the host"), (1, "build the component anew")] {
         fs::write(&component, of_version(version)).unwrap();
         let error = edge.reload().now().await.unwrap_err();
         assert!(matches!(error, HostError::Imports(ImportError::Version { .. })), "{error}");
