@@ -21,4 +21,6 @@ COPY --from=build /functions.wasm /usr/share/tidegate/functions.wasm
 ENV TIDEGATE_LISTEN=0.0.0.0:8080 TIDEGATE_COMPONENT=/usr/share/tidegate/functions.wasm TIDEGATE_CACHE=/var/cache/tidegate
 EXPOSE 8080
 USER 65532:65532
+# There is no other program in the image to ask with.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["/usr/local/bin/tidegate-host", "--check"]
 ENTRYPOINT ["/usr/local/bin/tidegate-host"]

@@ -33,4 +33,5 @@ ENV TIDEGATE_WEB=/usr/share/tidegate TIDEGATE_FFMPEG=/usr/local/bin/ffmpeg TIDEG
 VOLUME /home/nonroot
 EXPOSE 1935 8080 9000
 USER 65532:65532
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["/usr/local/bin/tidegate", "up", "--check"]
 ENTRYPOINT ["/usr/local/bin/tidegate", "up"]

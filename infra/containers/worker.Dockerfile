@@ -24,7 +24,8 @@ COPY ingest-worker/config.toml /etc/tidegate/worker.toml
 ENV TIDEGATE_CONFIG=/etc/tidegate/worker.toml TIDEGATE_FFMPEG=/usr/local/bin/ffmpeg TIDEGATE_METRICS_LISTEN=0.0.0.0:9464
 # What waits for a store that is away (`store.spool_mb` for each stream): on a disk, and writable where the root is not.
 VOLUME /tmp
-# RTMP; /metrics, /healthz and /readyz.
+# RTMP; /metrics, /healthz and /readyz. SRT (UDP) where TIDEGATE_SRT names ports.
 EXPOSE 1935 9464
 USER 65532:65532
+HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["/usr/local/bin/tidegate-ingest-worker", "--check"]
 ENTRYPOINT ["/usr/local/bin/tidegate-ingest-worker"]

@@ -37,6 +37,8 @@ pub struct Config {
 pub struct TranscodeConfig {
     /// One ffmpeg or one for each GOP.
     pub mode: Mode,
+    /// What encodes the rungs.
+    pub encoder: Encoder,
     /// x264's preset.
     pub preset: String,
     /// How long the encoders have to have time to spare before a rung that was left out comes back, in s.
@@ -53,6 +55,17 @@ pub enum Mode {
     Continuous,
     /// A fresh one for each GOP: two workers make the same bytes.
     Exact,
+}
+
+/// What encodes the rungs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Encoder {
+    /// The processor.
+    #[default]
+    X264,
+    /// A GPU of NVIDIA's with an encoder. It promises nobody the same bytes twice, so a twin that goes on begins at the next segment.
+    Nvenc,
 }
 
 /// How time is cut.
@@ -204,7 +217,7 @@ impl Default for Config {
 
 impl Default for TranscodeConfig {
     fn default() -> Self {
-        Self { mode: Mode::Auto, preset: "veryfast".into(), rung_back_s: 60 }
+        Self { mode: Mode::Auto, encoder: Encoder::X264, preset: "veryfast".into(), rung_back_s: 60 }
     }
 }
 
@@ -261,6 +274,13 @@ impl Config {
                 key: "package.segment_ms",
                 value: self.package.segment_ms.to_string(),
                 expected: "at least two parts long",
+            });
+        }
+        if self.transcode.encoder == Encoder::Nvenc && self.transcode.mode == Mode::Exact {
+            return Err(ConfigError::Value {
+                key: "transcode.mode",
+                value: "exact".into(),
+                expected: "auto or continuous with nvenc: only x264 makes the same bytes twice",
             });
         }
         if self.ladder.len() > RUNGS_MAX {
@@ -360,6 +380,9 @@ mod tests {
             assert!(matches!(Config::load(bad, nothing), Err(ConfigError::Toml(_))), "{bad}");
         }
         let twice = "[[ladder]]\nname='a'\nheight=360\nbitrate_kbps=500\n[[ladder]]\nname='a'\nheight=720\nbitrate_kbps=900";
+        let gpu = "[transcode]\nencoder = 'nvenc'\n";
+        assert_eq!(Config::load(gpu, nothing).unwrap().transcode.encoder, Encoder::Nvenc);
+        assert!(matches!(Config::load(&format!("{gpu}mode = 'exact'"), nothing), Err(ConfigError::Value { .. })));
         for bad in ["[package]\npart_ms = 10", "[package]\npart_ms = 2000", "[[ladder]]\nname='audio'\nheight=360\nbitrate_kbps=500", twice]
         {
             assert!(matches!(Config::load(bad, nothing), Err(ConfigError::Value { .. })), "{bad}");

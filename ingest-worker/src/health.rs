@@ -1,4 +1,10 @@
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io::{self, Read as _, Write as _},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -17,6 +23,21 @@ const CONNECTIONS_MAX: usize = 32;
 /// Binds the port of `/metrics`, `/healthz` and `/readyz`.
 pub(crate) async fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::bind(listen).await
+}
+
+/// Asks a worker that runs here whether it lives: for health checks of containers, whose images have no other program to ask with.
+pub fn ask_health(listen: SocketAddr) -> io::Result<()> {
+    let here = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let mut stream = TcpStream::connect_timeout(&SocketAddr::new(here, listen.port()), HEADER_TIME_MAX)?;
+    stream.set_read_timeout(Some(HEADER_TIME_MAX))?;
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
+    let mut status = [0; 12];
+    stream.read_exact(&mut status)?;
+    if status.ends_with(b" 200") { Ok(()) } else { Err(io::Error::other(format!("it answers {}", String::from_utf8_lossy(&status)))) }
 }
 
 /// Answers until `stop`.

@@ -3,7 +3,7 @@
 //!
 //! accept → transcode → package → store, for each stream by itself:
 //!
-//! - **accept** (`source`): RTMP pushes and pulled inputs become FLV tags; who may publish what is decided here.
+//! - **accept** (`source`): RTMP pushes, SRT calls and pulled inputs become FLV tags; who may publish what is decided here.
 //! - **transcode** (`transcode`): one ffmpeg encodes the rungs of the ladder; the source itself is passed through.
 //! - **package** (`tidegate-packager`, driven by `session`): frames become records, segments, playlists.
 //! - **store** (`store`): objects become durable, in the order that readers rely on.
@@ -37,11 +37,12 @@ mod worker;
 
 pub use compact::compact;
 pub use config::{
-    Config, ConfigError, MetricsConfig, MirrorConfig, Mode, PackageConfig, SlateConfig, StoreConfig, TranscodeConfig, TwinConfig,
+    Config, ConfigError, Encoder, MetricsConfig, MirrorConfig, Mode, PackageConfig, SlateConfig, StoreConfig, TranscodeConfig, TwinConfig,
 };
+pub use health::ask_health;
 pub use ladder::Rung;
 pub use metrics::{Metrics, StreamMetrics, Times};
 pub use report::report;
-pub use source::{KeyError, Pull, PullError, RtmpConfig, create_stream_key};
+pub use source::{KeyError, Passphrase, Pull, PullError, RtmpConfig, SrtError, SrtPort, create_stream_key};
 pub use transcode::{Ffmpeg, FfmpegError};
 pub use worker::{Worker, WorkerError};

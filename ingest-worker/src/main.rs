@@ -5,7 +5,9 @@ use std::{env, fs, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use tidegate_ingest_worker::{Config, MirrorConfig, Pull, Worker, compact, create_stream_key, report, store::Store};
+use tidegate_ingest_worker::{
+    Config, MirrorConfig, Passphrase, Pull, SrtPort, Worker, ask_health, compact, create_stream_key, report, store::Store,
+};
 use tidegate_stream::StreamId;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -30,6 +32,15 @@ struct Options {
     /// Pull this input, as STREAM=FILE or STREAM=ADDRESS; may be given again
     #[arg(long, value_name = "STREAM=INPUT")]
     pull: Vec<String>,
+    /// Listen for the encoder of a stream that calls over SRT, as STREAM=ADDRESS:PORT; may be given again
+    #[arg(long, value_name = "STREAM=ADDRESS", env = "TIDEGATE_SRT", value_delimiter = ',')]
+    srt: Vec<SrtPort>,
+    /// What those encoders have to know, 10 to 79 characters; other programs of this machine's user see it among ffmpeg's arguments
+    #[arg(long, env = "TIDEGATE_SRT_PASSPHRASE", hide_env_values = true)]
+    srt_passphrase: Option<String>,
+    /// Ask the worker that runs here whether it lives, and end: for health checks of containers
+    #[arg(long)]
+    check: bool,
     /// Make a stream key for this stream, print it, and end
     #[arg(long, value_name = "STREAM")]
     create_key: Option<StreamId>,
@@ -54,6 +65,10 @@ async fn run(options: Options) -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_env("TIDEGATE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let config = configure(&options)?;
+    if options.check {
+        let listen = config.metrics.listen.context("`metrics.listen` is empty: there is nobody to ask")?;
+        return ask_health(listen).context("the worker does not answer");
+    }
     let store = Store::connect(config.store.clone().into()).await?;
     store.ensure_bucket().await?;
     if let Some(stream) = &options.create_key {
@@ -74,6 +89,9 @@ async fn run(options: Options) -> anyhow::Result<()> {
         let Some((stream, input)) = input.split_once('=') else { bail!("--pull {input}: give STREAM=INPUT, as demo=film.mp4") };
         let stream = StreamId::parse(stream).with_context(|| format!("--pull {stream}=…"))?;
         worker.pull(stream, input.parse::<Pull>()?).await?;
+    }
+    for port in options.srt {
+        worker.srt(port, Passphrase::new(options.srt_passphrase.as_deref().unwrap_or_default())?).await?;
     }
     let shutdown = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);

@@ -20,7 +20,7 @@ use crate::{
     rules::Rules,
     session::{self, Shared},
     slate::Slates,
-    source::{Pull, PullError, PullSource, RtmpServer, StreamKeys},
+    source::{Passphrase, Pull, PullError, PullSource, RtmpServer, SrtError, SrtPort, SrtSource, StreamKeys, knows_srt},
     store::{AnyBucket, Bucket},
     transcode::{Ffmpeg, FfmpegError},
     twin::Access,
@@ -65,7 +65,13 @@ pub enum WorkerError {
     /// A pulled input.
     #[error(transparent)]
     Pull(#[from] PullError),
+    /// SRT.
+    #[error(transparent)]
+    Srt(#[from] SrtError),
 }
+
+/// Between two looks at a place that somebody else has.
+const TAKEN: Duration = Duration::from_secs(2);
 
 /// How long a shutdown waits for the last objects of every session.
 const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(10);
@@ -151,6 +157,37 @@ impl Worker {
         self.tasks.spawn(async move {
             session.await;
             drop(place);
+        });
+        Ok(())
+    }
+
+    /// Listens for the encoder of a stream that calls over SRT, at a port of its own; each call is a publish, until the worker ends.
+    pub async fn srt(&self, port: SrtPort, passphrase: Passphrase) -> Result<(), WorkerError> {
+        let ffmpeg = self.shared.ffmpeg.clone().ok_or(FfmpegError::Missing)?;
+        knows_srt(&ffmpeg).await?;
+        port.check().map_err(|error| cannot_listen(port.listen, "SRT", &error))?;
+        let (shared, stop, reserve) = (Arc::clone(&self.shared), self.stop.clone(), self.rtmp.reserver());
+        let seconds = |seconds| Duration::from_secs(seconds);
+        let (silence, window) = (seconds(self.shared.config.rtmp.silence_s), seconds(self.shared.config.rtmp.reconnect_window_s));
+        info!(stream = %port.stream, addr = %port.listen, "listening for SRT");
+        self.tasks.spawn(async move {
+            let stream = port.stream.clone();
+            loop {
+                let source = tokio::select! {
+                    () = stop.cancelled() => return,
+                    source = SrtSource::accept(ffmpeg.clone(), port.clone(), passphrase.clone(), silence, window) => source,
+                };
+                let place = if shared.rules.of(&stream).await.allows() { reserve(&stream) } else { None };
+                let Some(place) = place else {
+                    warn!(%stream, "a call over SRT is refused: the stream is switched off, or somebody else publishes it");
+                    drop(source);
+                    tokio::time::sleep(TAKEN).await;
+                    continue;
+                };
+                info!(%stream, "an encoder has called over SRT");
+                session::publish(Arc::clone(&shared), stream.clone(), source, stop.clone()).await;
+                drop(place);
+            }
         });
         Ok(())
     }

@@ -4,6 +4,7 @@ MinIO, two workers, two edges, nginx in front; a publisher pushes to the first w
 cost the edges one request, and the stream must go on when an edge is killed.
 """
 import concurrent.futures
+import json
 import os
 import pathlib
 import re
@@ -113,7 +114,7 @@ def main() -> None:
 
     start(
         *"ffmpeg -nostdin -v error -re -f lavfi -i testsrc2=size=320x180:rate=30 -f lavfi -i sine=frequency=330".split(),
-        *"-t 60 -c:v libx264 -preset ultrafast -g 30 -keyint_min 30 -tune zerolatency -c:a aac -f flv".split(),
+        *"-t 120 -c:v libx264 -preset ultrafast -g 30 -keyint_min 30 -tune zerolatency -c:a aac -f flv".split(),
         f"rtmp://127.0.0.1:{rtmp[0]}/live/{key}",
     )
     multivariant = until("a playlist", 20, lambda: get(f"{base}/live/demo/index.m3u8").decode())
@@ -132,6 +133,17 @@ def main() -> None:
     cost = requests_of(edges) - before - 2
     assert len(answers) == 1, "identical requests got different playlists"
     assert cost <= 4, f"{VIEWERS} identical viewers cost the edges {cost} requests"
+
+    # What a cache is for, as the doctor sees it: through it, and at both edges behind it, one blocking request and the same bytes.
+    doctor = TARGET / "debug" / "tidegate"
+    if doctor.exists():
+        watch = [word for place in (base, *edges) for word in ("--watch", f"{place}/live/demo/index.m3u8")]
+        said = subprocess.run([doctor, "doctor", "--json", "--listen", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", *watch], capture_output=True, text=True)
+        findings = [(one["check"], one["outcome"], one["seen"]) for one in json.loads(said.stdout)["findings"] if one["check"].startswith("edge.")]
+        caches = [finding for finding in findings if finding[0] == "edge.cache"]
+        assert len(caches) == 3 and all(outcome != "failed" for _, outcome, _ in findings), findings
+        assert caches[0][1] == "fine" and "held for" in caches[0][2], findings
+        assert [outcome for check, outcome, _ in findings if check == "edge.same"] == ["fine", "fine"], findings
 
     # An edge dies: whoever asks through the cache goes on.
     hosts[0].send_signal(signal.SIGKILL)

@@ -3,9 +3,13 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use anyhow::Context as _;
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_config::{BehaviorVersion, Region};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials as _, SharedCredentialsProvider},
+};
 use clap::Parser;
-use tidegate_host::{Config, Host, Limits, PreferWait, RawLines, Reload, Statics, Tls, Upstream};
+use tidegate_host::{Config, Host, Limits, PreferWait, RawLines, Reload, Statics, Tls, Upstream, ask_health};
 use tokio_util::sync::CancellationToken;
 
 /// Serves live streams from a bucket to viewers.
@@ -30,7 +34,7 @@ struct Flags {
     /// The region of the bucket.
     #[arg(long, env = "AWS_REGION", default_value = "us-east-1")]
     region: String,
-    /// With the secret, signs requests to the bucket.
+    /// With the secret, signs requests to the bucket. Without both, and where the endpoint is AWS, the role of the machine does.
     #[arg(long, env = "AWS_ACCESS_KEY_ID", requires = "secret_access_key")]
     access_key_id: Option<String>,
     /// Belongs to the access key.
@@ -110,15 +114,22 @@ struct Flags {
     /// A folder of files that are served as they are.
     #[arg(long)]
     files: Option<PathBuf>,
+    /// Ask the host that runs here whether it lives, and end: for health checks of containers.
+    #[arg(long)]
+    check: bool,
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
+    if flags.check {
+        return ask_health(flags.listen, flags.tls_certificate.is_some()).context("the host does not answer");
+    }
     let filter = tracing_subscriber::EnvFilter::try_new(&flags.log).with_context(|| format!("`{}` is no log filter", flags.log))?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     let shutdown = CancellationToken::new();
-    let host = Host::bind(config(flags)?).await?;
+    let lent = if flags.access_key_id.is_none() { lent(&flags.endpoint, &flags.region).await } else { None };
+    let host = Host::bind(config(flags, lent)?).await?;
     tracing::info!(addr = %host.addr(), "serving");
     tokio::spawn(host.reload().watch(shutdown.clone()));
     tokio::spawn(reload_at_hangup(host.reload()));
@@ -131,11 +142,33 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn config(flags: Flags) -> anyhow::Result<Config> {
-    let credentials = flags.access_key_id.zip(flags.secret_access_key).map(|(id, secret)| {
+/// What a pod, a task or an instance has a role for. Nobody is asked where the store is not AWS, and a bucket of AWS that anybody may read needs none.
+async fn lent(endpoint: &str, region: &str) -> Option<SharedCredentialsProvider> {
+    if !is_aws(endpoint) {
+        return None;
+    }
+    let config = aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region.to_owned())).load().await;
+    let provider = config.credentials_provider()?;
+    match provider.provide_credentials().await {
+        Ok(_) => Some(provider),
+        Err(error) => {
+            tracing::warn!(%error, "nobody lends this host credentials: the bucket is read without a signature");
+            None
+        }
+    }
+}
+
+fn is_aws(endpoint: &str) -> bool {
+    let host = endpoint.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_ascii_lowercase));
+    host.is_some_and(|host| host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn"))
+}
+
+fn config(flags: Flags, lent: Option<SharedCredentialsProvider>) -> anyhow::Result<Config> {
+    let given = flags.access_key_id.zip(flags.secret_access_key).map(|(id, secret)| {
         let credentials = Credentials::new(id, secret, flags.session_token, None, "flags");
         SharedCredentialsProvider::new(credentials)
     });
+    let credentials = given.or(lent);
     let raw = match (flags.raw_url, flags.raw_firehose.zip(credentials.clone())) {
         (Some(url), _) => {
             let authorization = flags.raw_authorization.map(|mut value| {
@@ -228,5 +261,18 @@ async fn terminated() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_aws;
+
+    #[test]
+    fn only_aws_is_asked_for_what_it_lends() {
+        assert!(is_aws("https://s3.eu-west-1.amazonaws.com") && is_aws("https://S3.cn-north-1.amazonaws.com.cn/"));
+        for other in ["http://127.0.0.1:9000", "https://s3.example.com", "https://amazonaws.com.example", "nonsense"] {
+            assert!(!is_aws(other), "{other}");
+        }
     }
 }

@@ -1,4 +1,5 @@
 //! Objects of the upstream: read once, kept, watched, written. Knows keys and bytes, nothing of what they mean.
+mod express;
 mod habit;
 mod key;
 mod mirror;

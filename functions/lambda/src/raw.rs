@@ -52,7 +52,7 @@ impl Raw {
         for (name, value) in RECORD_HEADERS {
             request.headers_mut().insert(name, HeaderValue::from_static(value));
         }
-        let signer = Signer { credentials: &self.credentials, region: &self.region, service: "firehose" };
+        let signer = Signer { credentials: &self.credentials, region: &self.region, service: "firehose", in_session: false };
         signer.sign(&mut request, &body, SystemTime::now())?;
         let answer = self.outside.ask(request, ANSWER_TIME, ANSWER_BYTES).await.map_err(|silence| silence.to_string())?;
         let said = String::from_utf8_lossy(&answer.body);

@@ -85,7 +85,7 @@ impl Store {
         let request = Request::builder().method(method).uri(format!("{}{key}", self.base)).body(Full::new(body.clone()));
         let mut request = request.map_err(|error| Silence::Failed(error.to_string()))?;
         request.headers_mut().extend(headers.iter().cloned());
-        let signer = Signer { credentials: &self.credentials, region: &self.region, service: "s3" };
+        let signer = Signer { credentials: &self.credentials, region: &self.region, service: "s3", in_session: false };
         signer.sign(&mut request, &body, SystemTime::now()).map_err(Silence::Failed)?;
         self.outside.ask(request, ANSWER_TIME, OBJECT_BYTES).await
     }

@@ -24,6 +24,8 @@ pub struct Signer<'a> {
     pub region: &'a str,
     /// The service, as `s3`.
     pub service: &'a str,
+    /// The credentials are those of a session with a directory bucket (S3 Express One Zone): its token has a header of its own.
+    pub in_session: bool,
 }
 
 impl Signer<'_> {
@@ -37,6 +39,9 @@ impl Signer<'_> {
         settings.percent_encoding_mode = PercentEncodingMode::Single;
         settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
         settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
+        if self.in_session {
+            settings.session_token_name_override = Some("x-amz-s3session-token");
+        }
         let params = v4::SigningParams::builder().identity(&identity).region(self.region).name(self.service).time(now).settings(settings);
         let params = params.build().map_err(|error| error.to_string())?.into();
         let uri = request.uri().to_string();
@@ -61,8 +66,24 @@ mod tests {
         let mut request =
             http::Request::get("https://examplebucket.s3.amazonaws.com/test.txt").header("range", "bytes=0-9").body(()).unwrap();
         let now = UNIX_EPOCH + Duration::from_secs(1_369_353_600);
-        Signer { credentials: &credentials, region: "us-east-1", service: "s3" }.sign(&mut request, b"", now).unwrap();
+        Signer { credentials: &credentials, region: "us-east-1", service: "s3", in_session: false }.sign(&mut request, b"", now).unwrap();
         let said = request.headers()["authorization"].to_str().unwrap();
         assert!(said.ends_with("f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41"), "{said}");
+    }
+
+    #[test]
+    fn a_session_with_a_directory_bucket_has_its_token_in_its_own_header() {
+        let credentials = Credentials::new("A", "s", Some("token".into()), None, "test");
+        let signed = |in_session| {
+            let mut request = http::Request::get("https://b.s3express-use1-az4.us-east-1.amazonaws.com/live/x").body(()).unwrap();
+            let signer = Signer { credentials: &credentials, region: "us-east-1", service: "s3express", in_session };
+            signer.sign(&mut request, b"", UNIX_EPOCH + Duration::from_secs(1_369_353_600)).unwrap();
+            request
+        };
+        let (session, plain) = (signed(true), signed(false));
+        assert_eq!(session.headers()["x-amz-s3session-token"], "token");
+        assert!(!session.headers().contains_key("x-amz-security-token") && plain.headers()["x-amz-security-token"] == "token");
+        let said = session.headers()["authorization"].to_str().unwrap();
+        assert!(said.contains("/us-east-1/s3express/aws4_request") && said.contains("x-amz-s3session-token"), "{said}");
     }
 }

@@ -114,6 +114,9 @@ pub struct UpOptions {
     /// Say more: `info`, `debug`, or a filter such as `tidegate_host=debug`.
     #[arg(long, value_name = "FILTER", default_value = "warn", env = "TIDEGATE_LOG")]
     pub log: String,
+    /// Ask the platform that runs here whether it lives, and end: for health checks of containers.
+    #[arg(long)]
+    pub check: bool,
 }
 
 /// Which bucket is used.

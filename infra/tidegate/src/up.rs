@@ -53,6 +53,9 @@ enum Show {
 
 /// Starts everything in order, waits for the end, and stops everything in the opposite order.
 pub(crate) async fn run(options: UpOptions) -> anyhow::Result<()> {
+    if options.check {
+        return tidegate_host::ask_health(options.listen, options.tls).context("the platform does not answer");
+    }
     log(&options.log)?;
     let stop = signals::until_stopped(options.seconds.map(Duration::from_secs))?;
     ports::check(options.listen, "the watch page", "--listen")?;

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     announce::{Herald, News},
     body::{BodyReader, Media},
-    config::{Config, Mode},
+    config::{Config, Encoder, Mode},
     cues::Cues,
     flv::{Tag, TagKind},
     metrics::StreamMetrics,
@@ -336,6 +336,7 @@ impl<'a> Session<'a> {
         }
         let settings = Settings {
             ffmpeg: ffmpeg.clone(),
+            encoder: self.shared.config.transcode.encoder,
             preset: self.shared.config.transcode.preset.clone(),
             exact: self.is_exact() && self.gops == Gops::Fit,
             key_frames: self.plan.key_frames,
@@ -347,7 +348,7 @@ impl<'a> Session<'a> {
     /// A twin has to make the same bytes.
     fn is_exact(&self) -> bool {
         match self.shared.config.transcode.mode {
-            Mode::Auto => self.shared.config.twin.enabled,
+            Mode::Auto => self.shared.config.twin.enabled && self.shared.config.transcode.encoder == Encoder::X264,
             Mode::Continuous => false,
             Mode::Exact => true,
         }

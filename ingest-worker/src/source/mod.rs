@@ -4,6 +4,7 @@ mod key;
 mod pull;
 mod registry;
 mod rtmp;
+mod srt;
 
 use std::future::Future;
 
@@ -14,6 +15,8 @@ pub use pull::{Pull, PullError};
 pub(crate) use registry::Registry;
 pub use rtmp::RtmpConfig;
 pub(crate) use rtmp::RtmpServer;
+pub use srt::{Passphrase, SrtError, SrtPort};
+pub(crate) use srt::{SrtSource, knows_srt};
 
 use crate::flv::Tag;
 

@@ -20,7 +20,7 @@ use crate::{flv::Splitter, transcode::Ffmpeg};
 pub enum Pull {
     /// A file, played over and over at its own pace.
     File(PathBuf),
-    /// `http(s)://` or `rtmp(s)://`.
+    /// `http(s)://`, `rtmp(s)://` or `srt://`.
     Url(String),
 }
 
@@ -29,7 +29,7 @@ pub enum Pull {
 #[non_exhaustive]
 pub enum PullError {
     /// Another protocol.
-    #[error("`{0}` cannot be pulled: give a file, or an address that starts with http://, https://, rtmp:// or rtmps://")]
+    #[error("`{0}` cannot be pulled: give a file, or an address that starts with http://, https://, rtmp://, rtmps:// or srt://")]
     Protocol(String),
     /// The file is not there.
     #[error("there is no file {}", .0.display())]
@@ -94,7 +94,7 @@ impl FromStr for Pull {
 
     fn from_str(text: &str) -> Result<Self, PullError> {
         match text.split_once("://") {
-            Some(("http" | "https" | "rtmp" | "rtmps", _)) => Ok(Self::Url(text.into())),
+            Some(("http" | "https" | "rtmp" | "rtmps" | "srt", _)) => Ok(Self::Url(text.into())),
             Some(("file", path)) => Ok(Self::File(path.into())),
             Some(_) => Err(PullError::Protocol(text.into())),
             None => Ok(Self::File(text.into())),
@@ -126,6 +126,7 @@ impl Pull {
             Self::Url(url) if url.starts_with("http") => {
                 [words("-protocol_whitelist http,https,tcp,tls,crypto,data -rw_timeout 15000000 -i"), vec![url.clone()]].concat()
             }
+            Self::Url(url) if url.starts_with("srt") => [words("-protocol_whitelist srt,udp -i"), vec![url.clone()]].concat(),
             Self::Url(url) => [words("-protocol_whitelist rtmp,rtmps,tcp,tls -rw_timeout 15000000 -i"), vec![url.clone()]].concat(),
         }
     }
@@ -291,9 +292,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_files_and_four_protocols_are_pulled() {
+    fn only_files_and_five_protocols_are_pulled() {
         assert_eq!("film.mp4".parse::<Pull>().unwrap(), Pull::File("film.mp4".into()));
         assert_eq!("https://a/b.m3u8".parse::<Pull>().unwrap(), Pull::Url("https://a/b.m3u8".into()));
+        assert_eq!("srt://a:9000?passphrase=x".parse::<Pull>().unwrap().name(), "srt://a:9000");
         assert!(matches!("udp://239.0.0.1:1".parse::<Pull>(), Err(PullError::Protocol(_))));
         assert!(matches!("concat://x".parse::<Pull>(), Err(PullError::Protocol(_))));
     }

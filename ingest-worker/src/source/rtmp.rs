@@ -87,6 +87,15 @@ impl RtmpServer {
         }
     }
 
+    /// As [`Self::reserve`], for who takes the place again and again while this serves.
+    pub(crate) fn reserver(&self) -> impl Fn(&StreamId) -> Option<Box<dyn Send>> + Send + Sync + use<> {
+        let registry = self.registry.clone();
+        move |stream| match registry.claim(stream) {
+            Claim::New(slot) => Some(Box::new(slot) as Box<dyn Send>),
+            Claim::Continue(_) | Claim::Busy => None,
+        }
+    }
+
     /// Accepts publishers until `stop`, and runs `session` for each one that opens a stream.
     pub(crate) async fn serve<F>(
         self,

@@ -1,6 +1,6 @@
 use tidegate_stream::FrameRate;
 
-use crate::ladder::Encode;
+use crate::{config::Encoder, ladder::Encode};
 
 /// One run of ffmpeg: H.264 in FLV on stdin, one FLV per rung on descriptors 3, 4, ….
 #[derive(Clone, PartialEq, Debug)]
@@ -11,6 +11,8 @@ pub(crate) struct Run<'a> {
     pub(crate) frame_rate: FrameRate,
     /// Where key frames go.
     pub(crate) key_frames: KeyFrames,
+    /// What encodes.
+    pub(crate) encoder: Encoder,
     /// x264's `-preset`.
     pub(crate) preset: &'a str,
     /// The major version of the ffmpeg that is run.
@@ -47,23 +49,42 @@ impl Run<'_> {
         add(&self.graph());
         for (index, rung) in self.rungs.iter().enumerate() {
             let Encode { bitrate_kbps: rate, .. } = rung;
-            add(&format!("-map [v{index}] -c:v libx264 -preset {} -tune zerolatency", self.preset));
-            // Before 7 all encoders share one thread, and one of their own each would make the ladder serial; bit-exact
-            // runs need exactly one whatever it costs.
-            if self.version >= THREADED_SINCE || self.key_frames == KeyFrames::FirstOnly {
-                add("-threads 1");
+            match self.encoder {
+                Encoder::X264 => {
+                    add(&format!("-map [v{index}] -c:v libx264 -preset {} -tune zerolatency", self.preset));
+                    // Before 7 all encoders share one thread, and one of their own each would make the ladder serial; bit-exact
+                    // runs need exactly one whatever it costs.
+                    if self.version >= THREADED_SINCE || self.key_frames == KeyFrames::FirstOnly {
+                        add("-threads 1");
+                    }
+                    add("-profile:v high -pix_fmt yuv420p");
+                    add(&format!("-b:v {rate}k -maxrate {rate}k -bufsize {rate}k -g 600 -sc_threshold 0"));
+                }
+                // Forced key frames are ones to start at (IDR), pictures leave in the order in which they come, and none is looked at ahead.
+                Encoder::Nvenc => {
+                    add(&format!(
+                        "-map [v{index}] -c:v h264_nvenc -preset p4 -tune ull -zerolatency 1 -rc cbr -bf 0 -forced-idr 1 -no-scenecut 1"
+                    ));
+                    add("-profile:v high -pix_fmt yuv420p");
+                    add(&format!("-b:v {rate}k -maxrate {rate}k -bufsize {rate}k -g 600"));
+                }
             }
-            add("-profile:v high -pix_fmt yuv420p");
-            add(&format!("-b:v {rate}k -maxrate {rate}k -bufsize {rate}k -g 600 -sc_threshold 0"));
+            let is_x264 = self.encoder == Encoder::X264;
             match self.key_frames {
-                KeyFrames::Source => add("-keyint_min 1 -force_key_frames source"),
+                KeyFrames::Source if is_x264 => add("-keyint_min 1 -force_key_frames source"),
+                KeyFrames::Source => add("-force_key_frames source"),
                 KeyFrames::EveryMs(every) => {
-                    add(&format!("-keyint_min 1 -force_key_frames expr:gte(t,n_forced*{})", f64::from(every) / 1000.0));
+                    if is_x264 {
+                        add("-keyint_min 1");
+                    }
+                    add(&format!("-force_key_frames expr:gte(t,n_forced*{})", f64::from(every) / 1000.0));
                 }
                 KeyFrames::FirstOnly => {}
             }
             add("-fps_mode passthrough -enc_time_base 1/90000");
-            add(&format!("-x264-params fps={}/{}", self.frame_rate.numerator, self.frame_rate.denominator));
+            if is_x264 {
+                add(&format!("-x264-params fps={}/{}", self.frame_rate.numerator, self.frame_rate.denominator));
+            }
             add("-f flv -flvflags no_duration_filesize+no_metadata -flush_packets 1");
             add(&format!("pipe:{}", FIRST_OUTPUT + index as i32));
         }
@@ -93,7 +114,7 @@ mod tests {
 
     fn line(key_frames: KeyFrames, version: u32) -> String {
         let frame_rate = FrameRate { numerator: 30_000, denominator: 1001 };
-        Run { rungs: &rungs(), frame_rate, key_frames, preset: "veryfast", version }.args().join(" ")
+        Run { rungs: &rungs(), frame_rate, key_frames, encoder: Encoder::X264, preset: "veryfast", version }.args().join(" ")
     }
 
     #[test]
@@ -122,5 +143,15 @@ mod tests {
     fn key_frames_of_our_own_are_counted_from_the_first_frame() {
         assert!(line(KeyFrames::EveryMs(2000), 9).contains("-force_key_frames expr:gte(t,n_forced*2) "));
         assert!(!line(KeyFrames::FirstOnly, 9).contains("force_key_frames"));
+    }
+
+    #[test]
+    fn a_gpu_is_told_nothing_of_x264() {
+        let frame_rate = FrameRate { numerator: 30, denominator: 1 };
+        let run =
+            Run { rungs: &rungs(), frame_rate, key_frames: KeyFrames::Source, encoder: Encoder::Nvenc, preset: "veryfast", version: 9 };
+        let line = run.args().join(" ");
+        assert_eq!((line.matches("h264_nvenc").count(), line.matches("-force_key_frames source").count()), (2, 2), "{line}");
+        assert!(!line.contains("x264") && !line.contains("veryfast") && line.contains("-bf 0"), "{line}");
     }
 }

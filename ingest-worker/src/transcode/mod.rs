@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     body::Media,
+    config::Encoder,
     flv::{self, Tag, TagKind},
     ladder::Encode,
 };
@@ -58,6 +59,8 @@ pub(crate) struct Transcoder {
 pub(crate) struct Settings {
     /// The program.
     pub(crate) ffmpeg: Ffmpeg,
+    /// What encodes.
+    pub(crate) encoder: Encoder,
     /// x264's `-preset`.
     pub(crate) preset: String,
     /// A fresh ffmpeg for each GOP: two workers then make the same bytes.
@@ -311,6 +314,7 @@ impl Transcoder {
             rungs: self.rungs(),
             frame_rate: self.settings.frame_rate,
             key_frames: if self.settings.exact { KeyFrames::FirstOnly } else { self.settings.key_frames },
+            encoder: self.settings.encoder,
             preset: &self.settings.preset,
             version: self.settings.ffmpeg.major,
         };

@@ -11,4 +11,4 @@ pub mod publisher;
 mod store;
 
 pub use child::Child;
-pub use store::{IMMUTABLE, Seen, Store};
+pub use store::{Conditions, IMMUTABLE, Seen, Store};

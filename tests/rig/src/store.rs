@@ -42,7 +42,23 @@ struct State {
     /// Answers to `Prefer: wait` come when the object exists.
     waits: bool,
     slow: Duration,
+    conditions: Conditions,
 }
+
+/// What a store makes of `If-None-Match` and `If-Match` of a write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Conditions {
+    /// Looks and writes in one step.
+    #[default]
+    Kept,
+    /// Takes no notice of them, as some servers do.
+    Ignored,
+    /// Looks, lets others go first, and writes, as others do.
+    LookedAt,
+}
+
+/// Between a look and a write.
+const BETWEEN: Duration = Duration::from_millis(5);
 
 /// A request, as it came.
 #[derive(Clone, Debug)]
@@ -112,6 +128,10 @@ impl Store {
         self.inner.state.lock().unwrap().fail = (times, status);
     }
 
+    pub fn conditions(&self, conditions: Conditions) {
+        self.inner.state.lock().unwrap().conditions = conditions;
+    }
+
     pub fn waits(&self) {
         self.inner.state.lock().unwrap().waits = true;
     }
@@ -125,15 +145,25 @@ impl Store {
         state.requests.iter().filter(|seen| seen.path == format!("/bucket/{key}")).cloned().collect()
     }
 
-    fn write(&self, head: &Parts, body: Bytes, key: &str) -> Response<Full<Bytes>> {
-        let mut state = self.inner.state.lock().unwrap();
+    fn refuses(state: &State, head: &Parts, key: &str) -> bool {
         let known = state.objects.get(key).map(|(bytes, _)| etag_of(bytes));
         let header = |name: &str| head.headers.get(name).map(|value| value.to_str().unwrap());
-        let refused = header("if-none-match").is_some_and(|_| known.is_some())
-            || header("if-match").is_some_and(|etag| known.as_deref() != Some(etag));
+        header("if-none-match").is_some_and(|_| known.is_some()) || header("if-match").is_some_and(|etag| known.as_deref() != Some(etag))
+    }
+
+    async fn write(&self, head: &Parts, body: Bytes, key: &str) -> Response<Full<Bytes>> {
+        let conditions = self.inner.state.lock().unwrap().conditions;
+        let refused = || Response::builder().status(StatusCode::PRECONDITION_FAILED).body(error("PreconditionFailed")).unwrap();
+        if conditions == Conditions::LookedAt {
+            if Self::refuses(&self.inner.state.lock().unwrap(), head, key) {
+                return refused();
+            }
+            tokio::time::sleep(BETWEEN).await;
+        }
+        let mut state = self.inner.state.lock().unwrap();
         let response = Response::builder();
-        if refused {
-            return response.status(StatusCode::PRECONDITION_FAILED).body(error("PreconditionFailed")).unwrap();
+        if conditions == Conditions::Kept && Self::refuses(&state, head, key) {
+            return refused();
         }
         if head.method == Method::DELETE {
             state.objects.remove(key);
@@ -165,8 +195,8 @@ impl Store {
         };
         let own = if key.starts_with("slow/") { SLOW } else { Duration::ZERO };
         tokio::time::sleep(slow + own).await;
-        if head.method != Method::GET {
-            return self.write(&head, body, &key);
+        if head.method != Method::GET && head.method != Method::HEAD {
+            return self.write(&head, body, &key).await;
         }
         loop {
             let changed = self.inner.changed.notified();

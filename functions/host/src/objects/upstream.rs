@@ -19,7 +19,11 @@ use hyper_util::{
 use tidegate_foreign::causes;
 use tokio::time::timeout;
 
-use super::{ObjectKey, sign::Signer};
+use super::{
+    ObjectKey,
+    express::{self, Sessions},
+    sign::Signer,
+};
 use crate::{
     Metrics, PreferWait, Upstream,
     range::number,
@@ -30,7 +34,7 @@ use crate::{
 /// A store in the same region connects in a few ms; a SYN that was lost is sent again after 1 s.
 const CONNECT: Duration = Duration::from_secs(3);
 /// From the request to the head of the answer, beside what the upstream was asked to wait.
-const HEAD: Duration = Duration::from_secs(10);
+pub(super) const HEAD: Duration = Duration::from_secs(10);
 /// From the head to the last byte: 32 MiB at 10 Mbit/s.
 const BODY: Duration = Duration::from_secs(30);
 /// S3 closes idle connections after about 20 s; a connection that the other side is closing costs a retry.
@@ -42,7 +46,7 @@ const TRIES: u32 = 3;
 /// Before the second try; four times that before the third.
 const BACKOFF: Duration = Duration::from_millis(30);
 /// An error document of S3 is a few hundred bytes.
-const ERROR_BODY: usize = 16 << 10;
+pub(super) const ERROR_BODY: usize = 16 << 10;
 /// Answers without `Preference-Applied` after which the upstream is taken for one that cannot wait.
 const WAIT_TRIES: u8 = 2;
 
@@ -160,7 +164,8 @@ pub(super) struct UpstreamClient {
     metrics: Arc<Metrics>,
 }
 
-enum Connections {
+#[derive(Clone)]
+pub(super) enum Connections {
     Plain(Client<HttpConnector, Full<Bytes>>),
     Tls(Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
 }
@@ -168,7 +173,7 @@ enum Connections {
 const CAN_WAIT: u8 = u8::MAX;
 
 impl Connections {
-    fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
+    pub(super) fn request(&self, request: Request<Full<Bytes>>) -> ResponseFuture {
         match self {
             Self::Plain(client) => client.request(request),
             Self::Tls(client) => client.request(request),
@@ -205,7 +210,11 @@ impl UpstreamClient {
             PreferWait::Always => CAN_WAIT,
             PreferWait::Never => WAIT_TRIES,
         };
-        let signer = upstream.credentials.map(|provider| Signer::new(provider, upstream.region, "s3"));
+        let in_sessions = uri.host().is_some_and(express::is_directory);
+        let signer = upstream.credentials.map(|provider| {
+            let sessions = in_sessions.then(|| Sessions::new(client.clone(), base.trim_end_matches('/')));
+            Signer::new(provider, upstream.region, if in_sessions { express::SERVICE } else { "s3" }).with(sessions)
+        });
         let bearer = upstream.shield_secret.map(|secret| -> Result<_, FetchError> {
             let mut value = HeaderValue::try_from(format!("Bearer {secret}")).map_err(|_| FetchError::Secret)?;
             value.set_sensitive(true);
@@ -373,7 +382,7 @@ fn age(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// Reads a body of at most `limit` bytes.
-async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, FetchError> {
+pub(super) async fn collect(mut body: Incoming, limit: usize) -> Result<Bytes, FetchError> {
     let mut first: Option<Bytes> = None;
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {

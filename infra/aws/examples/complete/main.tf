@@ -26,10 +26,11 @@ locals {
 }
 
 module "storage" {
-  source        = "../../modules/storage"
-  name          = var.bucket
-  force_destroy = var.force_destroy
-  tags          = local.tags
+  source          = "../../modules/storage"
+  name            = var.bucket
+  force_destroy   = var.force_destroy
+  express_zone_id = var.express_zone_id
+  tags            = local.tags
 }
 
 module "edge" {
@@ -102,12 +103,15 @@ module "ingest" {
   name            = var.name
   bucket          = module.storage.bucket
   bucket_arn      = module.storage.arn
+  express         = var.express_zone_id == null ? null : { bucket = module.storage.express_bucket, arn = module.storage.express_arn }
   vpc_id          = aws_vpc.this.id
   subnet_ids      = [for zone in local.zones : aws_subnet.public[zone].id]
   route_table_ids = [aws_route_table.public.id]
   image           = var.worker_image
   publisher_cidrs = var.publisher_cidrs
   rtmps           = var.rtmps
+  srt             = var.srt
+  ec2             = var.ec2
   tags            = local.tags
 }
 

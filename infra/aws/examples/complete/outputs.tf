@@ -8,6 +8,11 @@ output "publish" {
   value       = module.ingest.addresses
 }
 
+output "publish_srt" {
+  description = "Where encoders call over SRT, by stream: primary, backup."
+  value       = module.ingest.srt_addresses
+}
+
 output "publish_cname" {
   description = "Where the name in `rtmps` has to lead."
   value       = module.ingest.balancer

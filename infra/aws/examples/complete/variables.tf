@@ -55,6 +55,30 @@ variable "rtmps" {
   default     = null
 }
 
+variable "srt" {
+  description = "Lets encoders in over SRT: the streams that come so, and the secret that holds their passphrase."
+  type        = object({ streams = list(string), passphrase_secret_arn = string })
+  default     = null
+}
+
+variable "ec2" {
+  description = "Runs the workers on EC2, with a GPU where `gpus` says so, in place of Fargate."
+  type = object({
+    instance_type = string
+    gpus          = optional(number, 0)
+    disk_gb       = optional(number, 40)
+    image_id      = optional(string)
+    subnet_ids    = optional(list(string))
+  })
+  default = null
+}
+
+variable "express_zone_id" {
+  description = "Id of an availability zone for the log in S3 Express One Zone, as use1-az4; null keeps it in the bucket."
+  type        = string
+  default     = null
+}
+
 variable "tokens" {
   description = "Checks playback tokens at the distribution, so that its caches share signed streams; see the module `edge`."
   type        = object({ keys = map(string), own = string, audience = optional(string), open = optional(list(string), []) })

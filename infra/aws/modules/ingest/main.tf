@@ -1,4 +1,5 @@
-# Workers on Fargate behind a network load balancer: one service for each zone, so that an encoder with two outputs reaches two of them.
+# Workers on Fargate, or on EC2 (with or without a GPU), behind a network load balancer: one service for each zone, so that an encoder with two
+# outputs reaches two of them.
 
 data "aws_region" "this" {}
 
@@ -10,7 +11,16 @@ locals {
   first_port = var.rtmps == null ? 1935 : 443
   scheme     = var.rtmps == null ? "rtmp" : "rtmps"
   host       = var.rtmps == null ? aws_lb.this.dns_name : var.rtmps.domain
-  listeners  = { for worker in keys(local.workers) : worker => { port = local.first_port - 1 + tonumber(worker), protocol = local.protocol } }
+  # SRT: each stream has a port of its own, 9000 upwards, at the first worker; at the second it is 100 higher, and so on.
+  srt_streams = var.srt == null ? [] : var.srt.streams
+  srt_listeners = { for pair in setproduct(keys(local.workers), range(length(local.srt_streams))) : "${pair[0]} ${local.srt_streams[pair[1]]}" => {
+    worker = pair[0], stream = local.srt_streams[pair[1]], inner = 9000 + pair[1], port = 9000 + pair[1] + 100 * (tonumber(pair[0]) - 1)
+  } }
+  on_ec2 = var.ec2 != null
+  # Where workers are: on Fargate beside the load balancer, on EC2 where there is a NAT.
+  homes     = { for index, subnet in var.subnet_ids : tostring(index + 1) => try(var.ec2.subnet_ids[index], subnet) }
+  with_gpu  = try(var.ec2.gpus, 0) > 0
+  listeners = { for worker in keys(local.workers) : worker => { port = local.first_port - 1 + tonumber(worker), protocol = local.protocol } }
 }
 
 resource "aws_ecs_cluster" "this" {
@@ -52,6 +62,23 @@ resource "aws_iam_role_policy_attachment" "execution" {
   policy_arn = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 }
 
+data "aws_iam_policy_document" "secrets" {
+  count = var.srt == null ? 0 : 1
+
+  statement {
+    sid       = "ReadPassphrase"
+    actions   = ["secretsmanager:GetSecretValue"]
+    resources = [var.srt.passphrase_secret_arn]
+  }
+}
+
+resource "aws_iam_role_policy" "secrets" {
+  count  = var.srt == null ? 0 : 1
+  name   = "passphrase"
+  role   = aws_iam_role.execution.id
+  policy = data.aws_iam_policy_document.secrets[0].json
+}
+
 resource "aws_iam_role" "task" {
   name               = "${var.name}-worker"
   assume_role_policy = data.aws_iam_policy_document.assume.json
@@ -86,6 +113,17 @@ data "aws_iam_policy_document" "task" {
     sid       = "ReadMeta"
     actions   = ["s3:GetObject"]
     resources = ["${var.bucket_arn}/meta/*"]
+  }
+
+  # A directory bucket knows sessions and no prefixes.
+  dynamic "statement" {
+    for_each = var.express == null ? [] : [var.express.arn]
+
+    content {
+      sid       = "WriteExpress"
+      actions   = ["s3express:CreateSession"]
+      resources = [statement.value]
+    }
   }
 
   # Without the right to list, S3 answers 403 for an object that is not there, where the worker has to see 404.
@@ -154,6 +192,39 @@ resource "aws_vpc_security_group_ingress_rule" "rtmp" {
   tags                         = var.tags
 }
 
+resource "aws_vpc_security_group_ingress_rule" "publish_srt" {
+  for_each          = { for pair in setproduct(keys(local.srt_listeners), var.publisher_cidrs) : "${pair[0]} ${pair[1]}" => { listener = local.srt_listeners[pair[0]], cidr = pair[1] } }
+  security_group_id = aws_security_group.balancer.id
+  description       = "SRT from encoders"
+  cidr_ipv4         = each.value.cidr
+  ip_protocol       = "udp"
+  from_port         = each.value.listener.port
+  to_port           = each.value.listener.port
+  tags              = var.tags
+}
+
+resource "aws_vpc_security_group_egress_rule" "workers_srt" {
+  count                        = length(local.srt_streams) > 0 ? 1 : 0
+  security_group_id            = aws_security_group.balancer.id
+  description                  = "SRT to the workers"
+  referenced_security_group_id = aws_security_group.worker.id
+  ip_protocol                  = "udp"
+  from_port                    = 9000
+  to_port                      = 9000 + length(local.srt_streams) - 1
+  tags                         = var.tags
+}
+
+resource "aws_vpc_security_group_ingress_rule" "srt" {
+  count                        = length(local.srt_streams) > 0 ? 1 : 0
+  security_group_id            = aws_security_group.worker.id
+  description                  = "SRT from the load balancer"
+  referenced_security_group_id = aws_security_group.balancer.id
+  ip_protocol                  = "udp"
+  from_port                    = 9000
+  to_port                      = 9000 + length(local.srt_streams) - 1
+  tags                         = var.tags
+}
+
 resource "aws_vpc_security_group_egress_rule" "https" {
   security_group_id = aws_security_group.worker.id
   description       = "S3, images and logs over TLS"
@@ -217,9 +288,41 @@ resource "aws_lb_listener" "worker" {
   }
 }
 
+resource "aws_lb_target_group" "srt" {
+  for_each    = local.srt_listeners
+  name        = "${var.name}-srt-${each.value.port}"
+  port        = each.value.inner
+  protocol    = "UDP"
+  target_type = "ip"
+  vpc_id      = var.vpc_id
+  tags        = var.tags
+
+  # Nothing can be asked over UDP: a worker that takes RTMP takes SRT.
+  health_check {
+    protocol            = "TCP"
+    port                = "1935"
+    interval            = 10
+    healthy_threshold   = 2
+    unhealthy_threshold = 2
+  }
+}
+
+resource "aws_lb_listener" "srt" {
+  for_each          = local.srt_listeners
+  load_balancer_arn = aws_lb.this.arn
+  port              = each.value.port
+  protocol          = "UDP"
+  tags              = var.tags
+
+  default_action {
+    type             = "forward"
+    target_group_arn = aws_lb_target_group.srt[each.key].arn
+  }
+}
+
 resource "aws_ecs_task_definition" "worker" {
   family                   = "${var.name}-worker"
-  requires_compatibilities = ["FARGATE"]
+  requires_compatibilities = [local.on_ec2 ? "EC2" : "FARGATE"]
   network_mode             = "awsvpc"
   cpu                      = var.cpu
   memory                   = var.memory_mib
@@ -234,13 +337,34 @@ resource "aws_ecs_task_definition" "worker" {
     readonlyRootFilesystem = true
     user                   = "65532:65532"
     # A drain hands the log over, or ends the session with ENDLIST.
-    stopTimeout  = 60
-    portMappings = [{ containerPort = 1935, protocol = "tcp" }]
-    environment = [
-      { name = "AWS_REGION", value = data.aws_region.this.name },
-      { name = "TIDEGATE_STORE_BUCKET", value = var.bucket },
-      { name = "TIDEGATE_TWIN_ENABLED", value = tostring(length(var.subnet_ids) > 1) },
-    ]
+    stopTimeout = 60
+    portMappings = concat(
+      [{ containerPort = 1935, protocol = "tcp" }],
+      [for index in range(length(local.srt_streams)) : { containerPort = 9000 + index, protocol = "udp" }],
+    )
+    environment = concat(
+      [
+        { name = "AWS_REGION", value = data.aws_region.this.name },
+        { name = "TIDEGATE_STORE_BUCKET", value = var.express == null ? var.bucket : var.express.bucket },
+        { name = "TIDEGATE_TWIN_ENABLED", value = tostring(length(var.subnet_ids) > 1) },
+      ],
+      var.express == null ? [] : [{ name = "TIDEGATE_MIRROR_BUCKET", value = var.bucket }],
+      length(local.srt_streams) == 0 ? [] : [
+        { name = "TIDEGATE_SRT", value = join(",", [for index, stream in local.srt_streams : "${stream}=0.0.0.0:${9000 + index}"]) },
+      ],
+      # The driver's encoder comes into the container by these.
+      local.with_gpu ? [{ name = "NVIDIA_DRIVER_CAPABILITIES", value = "video,utility" }] : [],
+      [for name, value in var.environment : { name = name, value = value }],
+    )
+    secrets              = var.srt == null ? [] : [{ name = "TIDEGATE_SRT_PASSPHRASE", valueFrom = var.srt.passphrase_secret_arn }]
+    resourceRequirements = local.with_gpu ? [{ type = "GPU", value = tostring(var.ec2.gpus) }] : []
+    healthCheck = {
+      command     = ["CMD", "/usr/local/bin/tidegate-ingest-worker", "--check"]
+      interval    = 10
+      retries     = 3
+      startPeriod = 30
+      timeout     = 5
+    }
     # What waits for the store, of the 20 GiB that a task has.
     mountPoints     = [{ sourceVolume = "scratch", containerPath = "/tmp" }]
     linuxParameters = { initProcessEnabled = true }
@@ -265,7 +389,7 @@ resource "aws_ecs_service" "worker" {
   cluster         = aws_ecs_cluster.this.id
   task_definition = aws_ecs_task_definition.worker.arn
   desired_count   = 1
-  launch_type     = "FARGATE"
+  launch_type     = local.on_ec2 ? null : "FARGATE"
   propagate_tags  = "SERVICE"
   tags            = var.tags
 
@@ -273,10 +397,20 @@ resource "aws_ecs_service" "worker" {
   deployment_minimum_healthy_percent = 0
   deployment_maximum_percent         = 100
 
+  dynamic "capacity_provider_strategy" {
+    for_each = local.on_ec2 ? [aws_ecs_capacity_provider.worker[each.key].name] : []
+
+    content {
+      capacity_provider = capacity_provider_strategy.value
+      weight            = 1
+    }
+  }
+
   network_configuration {
-    subnets          = [each.value]
-    security_groups  = [aws_security_group.worker.id]
-    assign_public_ip = true
+    subnets         = [local.homes[each.key]]
+    security_groups = [aws_security_group.worker.id]
+    # A task on EC2 cannot have a public address: it goes out by a NAT, and to S3 by the gateway endpoint.
+    assign_public_ip = !local.on_ec2
   }
 
   load_balancer {
@@ -285,5 +419,15 @@ resource "aws_ecs_service" "worker" {
     container_port   = 1935
   }
 
-  depends_on = [aws_lb_listener.worker]
+  dynamic "load_balancer" {
+    for_each = { for name, listener in local.srt_listeners : name => listener if listener.worker == each.key }
+
+    content {
+      target_group_arn = aws_lb_target_group.srt[load_balancer.key].arn
+      container_name   = "worker"
+      container_port   = load_balancer.value.inner
+    }
+  }
+
+  depends_on = [aws_lb_listener.worker, aws_lb_listener.srt]
 }

@@ -3,6 +3,13 @@ output "addresses" {
   value       = [for worker in sort(keys(local.listeners)) : "${local.scheme}://${local.host}:${local.listeners[worker].port}/live"]
 }
 
+output "srt_addresses" {
+  description = "Where encoders call over SRT, by stream: primary, backup. They add the passphrase."
+  value = { for stream in local.srt_streams : stream => [
+    for worker in sort(keys(local.workers)) : "srt://${aws_lb.this.dns_name}:${local.srt_listeners["${worker} ${stream}"].port}"
+  ] }
+}
+
 output "balancer" {
   description = "Name of the load balancer, for a CNAME of your own domain."
   value       = aws_lb.this.dns_name

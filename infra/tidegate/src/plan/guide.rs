@@ -55,8 +55,7 @@ fn of(plan: &Plan, group: &str, what: &str) -> f64 {
 }
 
 fn paid(plan: &Plan, group: &str) -> f64 {
-    // The sum of nothing is -0.
-    plan.lines.iter().filter(|line| line.group == group && line.unit == "$/h").map(|line| line.value).sum::<f64>() + 0.0
+    plan.lines.iter().filter(|line| line.group == group && line.unit == "$/h").map(|line| line.value).sum()
 }
 
 fn five() -> Vec<f64> {

@@ -5,6 +5,7 @@
 mod bad_input;
 mod bad_store;
 mod cues;
+mod doctor;
 mod exact;
 mod live_path;
 mod live_state;
@@ -12,6 +13,7 @@ mod metadata;
 mod mirror;
 mod players;
 mod slate;
+mod srt;
 mod store;
 mod tables;
 mod twins;

@@ -37,12 +37,28 @@ mock_provider "aws" {
     defaults = { arn = "arn:aws:ecs:us-east-1:123456789012:task-definition/t:1" }
   }
 
+  mock_resource "aws_s3_directory_bucket" {
+    defaults = { arn = "arn:aws:s3express:us-east-1:123456789012:bucket/t" }
+  }
+
   mock_resource "aws_cloudfront_key_value_store" {
     defaults = { arn = "arn:aws:cloudfront::123456789012:key-value-store/00000000-0000-0000-0000-000000000000" }
   }
 
   mock_resource "aws_wafv2_web_acl" {
     defaults = { arn = "arn:aws:wafv2:us-east-1:123456789012:global/webacl/t/1" }
+  }
+
+  mock_resource "aws_launch_template" {
+    defaults = { id = "lt-0123456789abcdef0" }
+  }
+
+  mock_resource "aws_autoscaling_group" {
+    defaults = { arn = "arn:aws:autoscaling:us-east-1:123456789012:autoScalingGroup:1:autoScalingGroupName/t" }
+  }
+
+  mock_resource "aws_iam_instance_profile" {
+    defaults = { arn = "arn:aws:iam::123456789012:instance-profile/t" }
   }
 
   mock_resource "aws_sns_topic" {
@@ -171,6 +187,114 @@ run "aliases_need_a_certificate" {
   expect_failures = [var.certificate_arn]
 }
 
+run "srt_has_a_port_for_each_stream_and_worker" {
+  module {
+    source = "../../modules/ingest"
+  }
+
+  variables {
+    name       = "t"
+    bucket     = "b"
+    bucket_arn = "arn:aws:s3:::b"
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1", "subnet-2"]
+    image      = "registry.example.com/worker@sha256:00"
+    srt        = { streams = ["sport", "news"], passphrase_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:srt" }
+  }
+
+  assert {
+    condition     = output.srt_addresses.news == ["srt://t.elb.us-east-1.amazonaws.com:9001", "srt://t.elb.us-east-1.amazonaws.com:9101"]
+    error_message = "encoders are sent to ${join(", ", output.srt_addresses.news)}"
+  }
+
+  assert {
+    condition     = sort([for rule in aws_vpc_security_group_ingress_rule.publish_srt : "${rule.ip_protocol} ${rule.from_port}"]) == tolist(["udp 9000", "udp 9001", "udp 9100", "udp 9101"]) && alltrue([for listener in aws_lb_listener.srt : listener.protocol == "UDP"])
+    error_message = "the load balancer lets other things in"
+  }
+
+  assert {
+    condition = one(jsondecode(aws_ecs_task_definition.worker.container_definitions)).secrets[0].name == "TIDEGATE_SRT_PASSPHRASE" && contains(
+    [for one in one(jsondecode(aws_ecs_task_definition.worker.container_definitions)).environment : one.value], "sport=0.0.0.0:9000,news=0.0.0.0:9001")
+    error_message = "the worker is not told of its ports, or has the passphrase in the clear"
+  }
+
+  assert {
+    condition     = alltrue([for service in aws_ecs_service.worker : length(service.load_balancer) == 3])
+    error_message = "a service is not behind all of its ports"
+  }
+}
+
+run "more_srt_streams_than_a_service_has_target_groups_are_refused" {
+  command = plan
+
+  module {
+    source = "../../modules/ingest"
+  }
+
+  variables {
+    name       = "t"
+    bucket     = "b"
+    bucket_arn = "arn:aws:s3:::b"
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1"]
+    image      = "registry.example.com/worker@sha256:00"
+    srt        = { streams = ["a", "b", "c", "d", "e"], passphrase_secret_arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:srt" }
+  }
+
+  expect_failures = [var.srt]
+}
+
+run "workers_run_on_machines_with_a_gpu_where_asked" {
+  module {
+    source = "../../modules/ingest"
+  }
+
+  variables {
+    name       = "t"
+    bucket     = "b"
+    bucket_arn = "arn:aws:s3:::b"
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1", "subnet-2"]
+    image      = "registry.example.com/worker@sha256:00"
+    ec2        = { instance_type = "g4dn.xlarge", gpus = 1 }
+  }
+
+  assert {
+    condition     = tolist(aws_ecs_task_definition.worker.requires_compatibilities) == tolist(["EC2"]) && one(one(jsondecode(aws_ecs_task_definition.worker.container_definitions)).resourceRequirements).value == "1"
+    error_message = "the task has no GPU"
+  }
+
+  assert {
+    condition     = [for worker in ["1", "2"] : tolist(aws_autoscaling_group.machine[worker].vpc_zone_identifier)] == [tolist(["subnet-1"]), tolist(["subnet-2"])] && alltrue([for worker in ["1", "2"] : contains([for one in aws_ecs_service.worker[worker].capacity_provider_strategy : one.capacity_provider], "t-worker-${worker}")])
+    error_message = "there is not one machine in each zone for the worker of that zone"
+  }
+
+  assert {
+    condition     = strcontains(data.aws_ssm_parameter.image[0].name, "/gpu/") && aws_launch_template.machine[0].metadata_options[0].http_tokens == "required" && one(aws_launch_template.machine[0].block_device_mappings[0].ebs).encrypted == "true"
+    error_message = "the machine has no driver, hands its keys to whoever asks, or writes in the clear"
+  }
+}
+
+run "without_a_word_workers_run_on_fargate" {
+  module {
+    source = "../../modules/ingest"
+  }
+
+  variables {
+    name       = "t"
+    bucket     = "b"
+    bucket_arn = "arn:aws:s3:::b"
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1", "subnet-2"]
+    image      = "registry.example.com/worker@sha256:00"
+  }
+
+  assert {
+    condition     = alltrue([for service in aws_ecs_service.worker : service.launch_type == "FARGATE"]) && length(aws_autoscaling_group.machine) == 0 && length(aws_lb_listener.srt) == 0
+    error_message = "something else is made"
+  }
+}
+
 run "tokens_are_checked_before_the_cache_and_are_not_in_its_key" {
   module {
     source = "../../modules/edge"
@@ -233,4 +357,54 @@ run "a_web_acl_stands_before_the_distribution_where_asked" {
     condition     = length(module.waf) == 1
     error_message = "there is no web ACL"
   }
+}
+
+run "the_log_is_in_one_zone_where_asked_and_the_bucket_is_its_mirror" {
+  variables {
+    express_zone_id = "use1-az4"
+  }
+
+  assert {
+    condition     = module.storage.express_bucket == "tidegate-test--use1-az4--x-s3"
+    error_message = "the directory bucket is called ${module.storage.express_bucket}"
+  }
+}
+
+run "workers_write_to_the_directory_bucket_and_copy_to_the_other" {
+  module {
+    source = "../../modules/ingest"
+  }
+
+  variables {
+    name       = "t"
+    bucket     = "b"
+    bucket_arn = "arn:aws:s3:::b"
+    express    = { bucket = "b--use1-az4--x-s3", arn = "arn:aws:s3express:us-east-1:123456789012:bucket/b--use1-az4--x-s3" }
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1", "subnet-2"]
+    image      = "registry.example.com/worker@sha256:00"
+  }
+
+  assert {
+    condition = { for one in one(jsondecode(aws_ecs_task_definition.worker.container_definitions)).environment : one.name => one.value if startswith(one.name, "TIDEGATE_STORE") || startswith(one.name, "TIDEGATE_MIRROR") } == {
+      TIDEGATE_STORE_BUCKET  = "b--use1-az4--x-s3"
+      TIDEGATE_MIRROR_BUCKET = "b"
+    }
+    error_message = "the worker writes elsewhere"
+  }
+}
+
+run "a_zone_by_its_name_is_refused" {
+  command = plan
+
+  module {
+    source = "../../modules/storage"
+  }
+
+  variables {
+    name            = "b"
+    express_zone_id = "us-east-1a"
+  }
+
+  expect_failures = [var.express_zone_id]
 }
