@@ -173,7 +173,7 @@ impl Probe {
         }
         let report = validate::follow(url.clone(), seconds, false, false).await?;
         let dropped = running.metrics.rungs_dropped.load(Relaxed);
-        findings.push(judge_report(&report, seconds));
+        findings.push(judge_report(&report, seconds, token.is_some()));
         findings.push(judge_encoders(dropped, running.metrics.late_parts.load(Relaxed)));
         running.stop_source.cancel();
         let Some(media) = report.renditions.first().map(|rendition| rendition.url.clone()) else {
@@ -265,7 +265,7 @@ fn judge_token(without: Option<u16>) -> Finding {
     }
 }
 
-fn judge_report(report: &Report, seconds: u64) -> Finding {
+fn judge_report(report: &Report, seconds: u64, signed: bool) -> Finding {
     let check = "path.watch";
     if let Some(why) = &report.fatal {
         return Finding::failed(check, format!("the stream could not be followed: {why}"), SEE_LOG);
@@ -280,10 +280,13 @@ fn judge_report(report: &Report, seconds: u64) -> Finding {
         counts.media_bytes as f64 / 1e6
     );
     let of_the_machine = |rule: &str| OF_THE_MACHINE.contains(&rule);
-    let said = report.findings.iter().filter(|finding| finding.rule.level.severity() != Severity::Note);
+    // What a token opens is kept by nobody but its viewer.
+    let meant = |rule: &str| signed && rule == "LL-CACHE";
+    let said = report.findings.iter().filter(|finding| finding.rule.level.severity() != Severity::Note && !meant(finding.rule.id));
     let (slow, broken): (Vec<_>, Vec<_>) = said.partition(|finding| of_the_machine(finding.rule.id));
     let named = |findings: &[&tidegate_validate::Finding]| {
-        let names: Vec<_> = findings.iter().map(|finding| format!("{} ({})", finding.rule.id, finding.seen)).collect();
+        let mut names: Vec<_> = findings.iter().map(|finding| format!("{} ({})", finding.rule.id, finding.seen)).collect();
+        names.dedup();
         names.join("; ")
     };
     if broken.iter().any(|finding| finding.rule.level.severity() == Severity::Error) || counts.parts == 0 || counts.segments == 0 {
@@ -293,7 +296,8 @@ fn judge_report(report: &Report, seconds: u64) -> Finding {
         return Finding::warned(check, format!("{seen}; {}", named(&broken)), "tidegate validate --list explains each rule");
     }
     if !slow.is_empty() {
-        let names: Vec<_> = slow.iter().map(|finding| finding.rule.id).collect();
+        let mut names: Vec<_> = slow.iter().map(|finding| finding.rule.id).collect();
+        names.dedup();
         return Finding::warned(
             check,
             format!("{seen}; late: {}", names.join(", ")),
@@ -352,14 +356,16 @@ mod tests {
 
     #[test]
     fn what_breaks_a_rule_fails_and_what_is_slow_is_said() {
-        let outcome = |rules: &[&str]| judge_report(&report(rules), 20).outcome;
+        let outcome = |rules: &[&str]| judge_report(&report(rules), 20, false).outcome;
         assert_eq!(outcome(&[]), Outcome::Fine);
         assert_eq!(outcome(&["LL-PART-LATE"]), Outcome::Warned);
         assert_eq!(outcome(&["LL-PART-LATE", "MEDIA-TARGET"]), Outcome::Failed);
+        assert_eq!(outcome(&["LL-CACHE"]), Outcome::Warned);
+        assert_eq!(judge_report(&report(&["LL-CACHE"]), 20, true).outcome, Outcome::Fine, "what a token opens is private");
         let nothing = Report { counts: Default::default(), ..report(&[]) };
-        assert_eq!(judge_report(&nothing, 20).outcome, Outcome::Failed, "a stream without a part is none");
+        assert_eq!(judge_report(&nothing, 20, false).outcome, Outcome::Failed, "a stream without a part is none");
         let dead = Report { fatal: Some("no answer".into()), ..report(&[]) };
-        assert_eq!(judge_report(&dead, 20).outcome, Outcome::Failed);
+        assert_eq!(judge_report(&dead, 20, false).outcome, Outcome::Failed);
     }
 
     #[test]

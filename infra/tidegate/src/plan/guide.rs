@@ -55,7 +55,8 @@ fn of(plan: &Plan, group: &str, what: &str) -> f64 {
 }
 
 fn paid(plan: &Plan, group: &str) -> f64 {
-    plan.lines.iter().filter(|line| line.group == group && line.unit == "$/h").map(|line| line.value).sum()
+    // The sum of nothing is -0.
+    plan.lines.iter().filter(|line| line.group == group && line.unit == "$/h").map(|line| line.value).sum::<f64>() + 0.0
 }
 
 fn five() -> Vec<f64> {
