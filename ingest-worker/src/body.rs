@@ -175,6 +175,8 @@ fn audio(mut body: Bytes) -> Result<Media, Reason> {
         codec => return Err(Reason::Codec(legacy_audio_name(codec))),
     };
     Ok(match kind {
+        // Who learns it from the first frame, as from MPEG-TS, says nothing before, and says it again.
+        0 if body.is_empty() => Media::Nothing,
         0 => Media::AudioConfig(body),
         1 if !body.is_empty() => Media::AudioFrame(body),
         _ => Media::Nothing,
@@ -296,6 +298,7 @@ mod tests {
 
     #[test]
     fn aac_comes_in_the_old_and_in_the_extended_header() {
+        assert_eq!(read(TagKind::Audio, &[0xaf, 0]), Ok(Media::Nothing));
         assert_eq!(read(TagKind::Audio, &[0xaf, 0, 0x11, 0x90]), Ok(Media::AudioConfig(Bytes::from_static(&[0x11, 0x90]))));
         assert_eq!(read(TagKind::Audio, &[0xaf, 1, 7]), Ok(Media::AudioFrame(Bytes::from_static(&[7]))));
         assert_eq!(read(TagKind::Audio, b"\x91mp4a\x07"), Ok(Media::AudioFrame(Bytes::from_static(&[7]))));

@@ -112,7 +112,7 @@ mod tests {
     fn a_component_of_another_time_is_refused_with_what_to_update() {
         let refused = |turns| check_names(OURS.into_iter(), [HANDLER, turns].into_iter()).unwrap_err().to_string();
         let newer = refused("tidegate:functions/turns@3.0.0");
-        assert!(newer.contains("speaks version 2") && newer.ends_with("update the host"), "{newer}");
+        assert!(newer.contains("speaks version 3") && newer.ends_with("update the host"), "{newer}");
         for older in ["tidegate:functions/turns@0.9.0", "tidegate:functions/other@3.0.0"] {
             assert!(refused(older).ends_with("build the component anew"), "{older}");
         }
