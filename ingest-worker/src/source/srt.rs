@@ -77,6 +77,10 @@ const PASSPHRASE_MAX: usize = 79;
 const READ_BYTES: usize = 64 * 1024;
 /// Between two starts of an ffmpeg that ends at once: somebody else may have its port.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How long an ffmpeg waits for a caller; then it is started anew.
+const LISTEN_TIME_MAX: Duration = Duration::from_secs(20);
+/// What it says then.
+const NOBODY: &str = "Connection timed out";
 /// How long an ffmpeg may take to say what it can.
 const ASK_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -113,6 +117,8 @@ impl SrtPort {
     fn args(&self, passphrase: &Passphrase) -> Vec<String> {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let mut args = words("-hide_banner -nostats -nostdin -loglevel error -protocol_whitelist srt,udp");
+        // A worker that is killed leaves its listener behind, and with it the port: not for longer than this.
+        args.extend(["-listen_timeout".to_owned(), LISTEN_TIME_MAX.as_micros().to_string()]);
         args.extend(words("-mode listener -pbkeylen 16 -passphrase"));
         args.push(passphrase.0.clone());
         // A second says what is in it; what came meanwhile is not lost.
@@ -163,7 +169,11 @@ impl SrtSource {
             Ok(0) | Err(_) => {
                 let words = running.last_words.recv().await.unwrap_or_default();
                 // A call that was refused is one of these, and so is media that FLV has no place for.
-                info!(stream = %self.port.stream, why = words, "a call over SRT came to nothing");
+                if words.ends_with(NOBODY) {
+                    debug!(stream = %self.port.stream, "nobody has called over SRT for a while");
+                } else {
+                    info!(stream = %self.port.stream, why = words, "a call over SRT came to nothing");
+                }
                 self.running = None;
                 false
             }
@@ -265,6 +275,7 @@ mod tests {
     fn what_ffmpeg_is_told_listens_and_encrypts() {
         let port: SrtPort = "demo=[::]:9000".parse().unwrap();
         let args = port.args(&Passphrase::new("0123456789").unwrap()).join(" ");
+        assert!(args.contains("-listen_timeout 20000000 "), "{args}");
         assert!(args.contains("-mode listener -pbkeylen 16 -passphrase 0123456789 "), "{args}");
         assert!(args.contains("-i srt://[::]:9000 ") && args.contains("-c copy"), "{args}");
     }
