@@ -162,13 +162,17 @@ impl Worker {
     }
 
     /// Listens for the encoder of a stream that calls over SRT, at a port of its own; each call is a publish, until the worker ends.
-    pub async fn srt(&self, port: SrtPort, passphrase: Passphrase) -> Result<(), WorkerError> {
+    pub fn srt(&self, port: SrtPort, passphrase: Passphrase) -> BoxFuture<'_, Result<(), WorkerError>> {
+        Box::pin(self.listen_for_srt(port, passphrase))
+    }
+
+    async fn listen_for_srt(&self, port: SrtPort, passphrase: Passphrase) -> Result<(), WorkerError> {
         let ffmpeg = self.shared.ffmpeg.clone().ok_or(FfmpegError::Missing)?;
         knows_srt(&ffmpeg).await?;
         port.check().map_err(|error| cannot_listen(port.listen, "SRT", &error))?;
         let (shared, stop, reserve) = (Arc::clone(&self.shared), self.stop.clone(), self.rtmp.reserver());
-        let seconds = |seconds| Duration::from_secs(seconds);
-        let (silence, window) = (seconds(self.shared.config.rtmp.silence_s), seconds(self.shared.config.rtmp.reconnect_window_s));
+        let rtmp = &self.shared.config.rtmp;
+        let (silence, window) = (Duration::from_secs(rtmp.silence_s), Duration::from_secs(rtmp.reconnect_window_s));
         info!(stream = %port.stream, addr = %port.listen, "listening for SRT");
         self.tasks.spawn(async move {
             let stream = port.stream.clone();

@@ -11,7 +11,7 @@ use super::{Bucket, Condition, Etag, Listing, Object, PutError, StoreError};
 #[derive(Clone)]
 pub(crate) struct AnyBucket(Arc<dyn Asked>);
 
-/// The same of a bucket that says what is in it.
+/// The same of a bucket that says what is in it. (Of one generic type for both the compiler cannot show that its futures are `Send`.)
 #[derive(Clone)]
 pub(crate) struct AnyListing(Arc<dyn Listed>);
 
