@@ -37,22 +37,35 @@ func read(file string) (int, string) {
 	if err := known.Validate(); err != nil && err.Error() != "" {
 		return 0, err.Error()
 	}
-	var board struct {
-		Panels []struct {
-			Targets []struct{ Expr string }
-		}
-	}
+	var board row
 	if err := json.Unmarshal(text, &board); err != nil {
 		return 0, err.Error()
 	}
-	queries := 0
-	for _, panel := range board.Panels {
-		for _, target := range panel.Targets {
-			if _, err := parser.NewParser(parser.Options{}).ParseExpr(target.Expr); err != nil {
-				return 0, target.Expr + ": " + err.Error()
-			}
-			queries++
+	expressions := board.expressions()
+	if len(expressions) == 0 {
+		return 0, "there are no queries in it"
+	}
+	for _, expression := range expressions {
+		if _, err := parser.NewParser(parser.Options{}).ParseExpr(expression); err != nil {
+			return 0, expression + ": " + err.Error()
 		}
 	}
-	return queries, ""
+	return len(expressions), ""
+}
+
+// A panel, or a row of them.
+type row struct {
+	Targets []struct{ Expr string }
+	Panels  []row
+}
+
+func (r row) expressions() []string {
+	found := []string{}
+	for _, target := range r.Targets {
+		found = append(found, target.Expr)
+	}
+	for _, panel := range r.Panels {
+		found = append(found, panel.expressions()...)
+	}
+	return found
 }

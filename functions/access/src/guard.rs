@@ -142,7 +142,9 @@ impl<J: Job> Guarded<J> {
             return Stage::Answered(refuse(403, "this needs a token that is for it alone, ends, and has an id"));
         }
         // What a CDN gets it keeps for all whom it lets in; who else has such a token gets the same, and may keep it as long.
-        if known.everywhere && bearer.carrier == Carrier::Header && token.claims.subject.as_deref() == Some(CDN) {
+        // What is private is for one viewer, and what a country decides for those of that country.
+        let may_be_shared = access == Access::Signed && known.everywhere && token.claims.countries.is_empty();
+        if may_be_shared && bearer.carrier == Carrier::Header && token.claims.subject.as_deref() == Some(CDN) {
             return self.pass(request.clone(), None, None);
         }
         let mut own = Own { expires_s: token.claims.expires_s, headers: Vec::new() };

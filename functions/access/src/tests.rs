@@ -177,6 +177,14 @@ fn a_cdn_that_checks_tokens_itself_gets_what_it_may_share() {
         control(r#"{"access":"signed","countries":["DE"]}"#, MEDIA, &[("cta-common-access-token", &own), ("viewer-country", "DE")]);
     assert!(abroad.0.starts_with("private"), "{}", abroad.0);
     assert!(control(signed, MEDIA, &[("cta-common-access-token", &token(&claims()))]).0.starts_with("private"));
+    let of_a_country = cdn(Claims { countries: vec!["DE".into()], ..claims() });
+    assert!(control(signed, MEDIA, &[("cta-common-access-token", &of_a_country), ("viewer-country", "DE")]).0.starts_with("private"));
+    let narrow = Claims {
+        id: Some(vec![1; 16]),
+        uri: vec![Match { part: UriPart::Path, kind: MatchKind::Prefix, text: "/live/demo/".into() }],
+        ..claims()
+    };
+    assert!(control(r#"{"access":"private"}"#, MEDIA, &[("cta-common-access-token", &cdn(narrow))]).0.starts_with("private"));
     let ended = cdn(Claims { expires_s: Some(NOW_S), ..claims() });
     assert_eq!(Edge::new(signed).ask(MEDIA, &[("cta-common-access-token", &ended)]).status, 401);
 }

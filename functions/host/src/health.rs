@@ -20,6 +20,7 @@ pub fn ask_health(listen: SocketAddr, tls: bool) -> io::Result<()> {
         return Ok(());
     }
     stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
     stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")?;
     let mut status = [0; 12];
     stream.read_exact(&mut status)?;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::{
     Credentials,
-    provider::{ProvideCredentials as _, SharedCredentialsProvider},
+    provider::{ProvideCredentials as _, SharedCredentialsProvider, error::CredentialsError},
 };
 use clap::Parser;
 use tidegate_host::{Config, Host, Limits, PreferWait, RawLines, Reload, Statics, Tls, Upstream, ask_health};
@@ -151,9 +151,14 @@ async fn lent(endpoint: &str, region: &str) -> Option<SharedCredentialsProvider>
     let provider = config.credentials_provider()?;
     match provider.provide_credentials().await {
         Ok(_) => Some(provider),
-        Err(error) => {
+        Err(error @ CredentialsError::CredentialsNotLoaded(_)) => {
             tracing::warn!(%error, "nobody lends this host credentials: the bucket is read without a signature");
             None
+        }
+        // Who lends them stumbles: each request asks again.
+        Err(error) => {
+            tracing::warn!(%error, "this host's credentials are not there yet");
+            Some(provider)
         }
     }
 }

@@ -171,7 +171,8 @@ fn wait_for(wait: tidegate_edge::Wait) -> Answer {
 /// that the parts are behind. Shaka takes a status other than 200 for an error that it shows.
 const AHEAD_PARTS: u32 = 3;
 
-/// Whether a part is waited for: one of the next of the open segment, or the first of the one after it.
+/// Whether a part is waited for: one of the next of the open segment, or the first of the one after it; how many parts the open one will have is
+/// not known, so further ones may never come.
 fn is_next(timeline: &Timeline, asked: Position) -> bool {
     timeline.last().is_some_and(|last| {
         let ahead = asked.part.0.checked_sub(last.part.0).filter(|_| asked.msn == last.msn);

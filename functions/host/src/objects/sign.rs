@@ -49,13 +49,23 @@ impl Signer {
         if let Some(credentials) = current.as_ref().filter(|credentials| fresh(credentials)) {
             return Ok(credentials.clone());
         }
+        match (self.renewed().await, &*current) {
+            (Ok(credentials), _) => {
+                *current = Some(credentials.clone());
+                Ok(credentials)
+            }
+            // What is there is good for a while yet.
+            (Err(_), Some(before)) if before.expiry().is_none_or(|at| at > SystemTime::now()) => Ok(before.clone()),
+            (Err(error), _) => Err(error),
+        }
+    }
+
+    async fn renewed(&self) -> Result<Credentials, FetchError> {
         let keys = self.provider.provide_credentials().await.map_err(|error| FetchError::Sign(error.to_string()))?;
-        let credentials = match &self.sessions {
-            Some(sessions) => sessions.begin(&keys, &self.region).await?,
-            None => keys,
-        };
-        *current = Some(credentials.clone());
-        Ok(credentials)
+        match &self.sessions {
+            Some(sessions) => sessions.begin(&keys, &self.region).await,
+            None => Ok(keys),
+        }
     }
 }
 

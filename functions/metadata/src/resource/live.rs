@@ -2,7 +2,7 @@ use alloc::{format, vec::Vec};
 
 use tidegate_function::Answer;
 use tidegate_stream::{
-    AnalyticsKey, FrameRate, Json, Key, MetaKey, SessionFacts, SessionId, Snapshot, StreamId, Timeline, TrackKind, format_utc,
+    AnalyticsKey, FrameRate, Json, Key, MetaKey, SessionFacts, SessionId, Snapshot, StreamId, Timeline, TrackKind, format_utc, parse_utc,
 };
 
 use crate::{
@@ -127,15 +127,19 @@ fn renditions(timeline: &Timeline) -> Vec<Json> {
     timeline.session().renditions.iter().enumerate().filter_map(one).collect()
 }
 
-/// Who watches at this moment, as far as anybody counts.
-fn viewers(call: &mut Call<'_>, stream: &StreamId) -> Go<u64> {
-    let latest = call.read(AnalyticsKey::Latest { stream: stream.clone() })?;
-    Ok(latest.and_then(|object| Json::parse(object.bytes).ok()).map_or(0, |latest| latest.number_of("viewers")))
+/// Who watches a session at this moment, as far as anybody counts; nobody where the last count is of a session before it.
+fn viewers(call: &mut Call<'_>, stream: &StreamId, began_ms: u64) -> Go<u64> {
+    let Some(object) = call.read(AnalyticsKey::Latest { stream: stream.clone() })? else { return Ok(0) };
+    let latest = Json::parse(object.bytes).map_err(|_| unreadable())?;
+    let is_of_it = parse_utc(latest.text_of("at")).is_none_or(|at_ms| at_ms >= began_ms);
+    Ok(if is_of_it { latest.number_of("viewers") } else { 0 })
 }
 
 pub(crate) fn get(call: &mut Call<'_>) -> Go<Answer> {
     let stream = call.stream()?;
-    streams::expect(call, &stream, false)?;
+    let stored = streams::expect(call, &stream, false)?;
+    // The scope of this is not that of figures.
+    let counts = stored.json.text_of("viewer_count") != "hidden";
     let now_utc_ms = call.now_utc_ms;
     let head = match newest(call, &stream)? {
         Some(session) => head_of(call, &stream, &session)?,
@@ -152,7 +156,11 @@ pub(crate) fn get(call: &mut Call<'_>) -> Go<Answer> {
         Health::Starving => ("live", Some("starving"), began_ms),
         Health::Over { utc_ms } => ("idle", None, utc_ms),
     };
-    let viewers = if health.is_live() { viewers(call, &stream)? } else { 0 };
+    let viewers = match counts {
+        true if health.is_live() => Json::from(viewers(call, &stream, began_ms)?),
+        true => Json::from(0u32),
+        false => Json::Null,
+    };
     let live = Json::object().with("state", state).with("health", word).with("since", format_utc(since)).with("viewers", viewers);
     Ok(json(200, &live.with("session", facts(call, &stream, &head)?)))
 }
