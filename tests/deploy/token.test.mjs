@@ -15,7 +15,7 @@ const NOW_S = 2_000_000_000;
 async function load(entries) {
   globalThis.entries = entries;
   const body = code
-    .replace("import cf from 'cloudfront';", "const cf = { kvs: () => ({ get: async (key) => { if (!(key in globalThis.entries)) throw new Error(key); return globalThis.entries[key]; } }) };")
+    .replace("import cf from 'cloudfront';", "const cf = { kvs: () => ({ exists: async (key) => { if (globalThis.entries.fails === key) throw new Error(key); return key in globalThis.entries; }, get: async (key) => globalThis.entries[key] }) };")
     .replace("Date.now()", `${NOW_S * 1000}`);
   return (await import(`data:text/javascript,${encodeURIComponent(`${body}\nexport { handler };`)}#${Math.random()}`)).handler;
 }
@@ -160,6 +160,21 @@ test("the token leaves the address, and the edge is asked with the distribution'
   }
   const led = await handler(request(PATH, { querystring: { token: { value: token } } }));
   assert.deepEqual([led.statusCode, led.headers.location.value], [302, `/~${token}${PATH}`]);
+  const blocking = await handler(request(PATH, { querystring: { _HLS_msn: { value: "3" }, token: { value: token }, _HLS_part: { value: "1" } } }));
+  assert.equal(blocking.headers.location.value, `/~${token}${PATH}?_HLS_msn=3&_HLS_part=1`);
+});
+
+test("what a bucket would read as another address is refused, and so is all where the store of keys fails", async () => {
+  const handler = await load(STORE);
+  for (const address of ["/%6cive/demo/s/seg/0000000001.mp4", "/live%2fdemo/index.m3u8", `/~${TOKENS.plain}/%6Cive/demo/index.m3u8`, "/%"]) {
+    assert.equal((await handler(request(address))).statusCode, 400, address);
+  }
+  assert.equal((await handler(request("/origin/shop/a%20b.m3u8"))).uri, "/origin/shop/a%20b.m3u8");
+  const named = seal(claims([7, Buffer.from([1, 2, 3])]));
+  for (const fails of ["open/demo", "revoked/010203", "audience", "token"]) {
+    const failing = await load({ ...STORE, fails });
+    await assert.rejects(async () => failing(request(`/~${named}${PATH}`)), { message: fails });
+  }
 });
 
 test("without a token a stream is closed, but for those that are open, and nobody brings the distribution's own along", async () => {

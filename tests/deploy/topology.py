@@ -136,14 +136,14 @@ def main() -> None:
 
     # What a cache is for, as the doctor sees it: through it, and at both edges behind it, one blocking request and the same bytes.
     doctor = TARGET / "debug" / "tidegate"
-    if doctor.exists():
-        watch = [word for place in (base, *edges) for word in ("--watch", f"{place}/live/demo/index.m3u8")]
-        said = subprocess.run([doctor, "doctor", "--json", "--listen", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", *watch], capture_output=True, text=True)
-        findings = [(one["check"], one["outcome"], one["seen"]) for one in json.loads(said.stdout)["findings"] if one["check"].startswith("edge.")]
-        caches = [finding for finding in findings if finding[0] == "edge.cache"]
-        assert len(caches) == 3 and all(outcome != "failed" for _, outcome, _ in findings), findings
-        assert caches[0][1] == "fine" and "held for" in caches[0][2], findings
-        assert [outcome for check, outcome, _ in findings if check == "edge.same"] == ["fine", "fine"], findings
+    assert doctor.exists(), "the command line is not built: infra/build"
+    watch = [word for place in (base, *edges) for word in ("--watch", f"{place}/live/demo/index.m3u8")]
+    said = subprocess.run([doctor, "doctor", "--json", "--listen", "127.0.0.1:0", "--rtmp", "127.0.0.1:0", *watch], capture_output=True, text=True)
+    findings = [(one["check"], one["outcome"], one["seen"]) for one in json.loads(said.stdout)["findings"] if one["check"].startswith("edge.")]
+    caches = [finding for finding in findings if finding[0] == "edge.cache"]
+    assert len(caches) == 3 and all(outcome != "failed" for _, outcome, _ in findings), findings
+    assert caches[0][1] == "fine" and "held for" in caches[0][2], findings
+    assert [outcome for check, outcome, _ in findings if check == "edge.same"] == ["fine", "fine"], findings
 
     # An edge dies: whoever asks through the cache goes on.
     hosts[0].send_signal(signal.SIGKILL)

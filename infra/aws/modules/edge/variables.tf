@@ -36,6 +36,8 @@ variable "tokens" {
     their ids ("secret", or "secret issuer"), `own` is the token with which the edges are asked (`tidegate token mint --path /live/ --subject cdn
     --for 365d`), `audience` as in that document, `open` the streams that ask for no token. Everything else below /live/ then asks for one. Null leaves
     tokens to the edges, which keep answers to them out of caches. A token is called back by a key `revoked/<cti>` in the key value store.
+    The secrets and `own` stand in Terraform's state: keep it encrypted, where few may read. Tokens that name countries do not open segment bundles
+    here: what their behaviour is told has no country in it.
   TEXT
   type = object({
     keys     = map(string)

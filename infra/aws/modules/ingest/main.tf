@@ -429,5 +429,6 @@ resource "aws_ecs_service" "worker" {
     }
   }
 
-  depends_on = [aws_lb_listener.worker, aws_lb_listener.srt]
+  # A cluster takes services with those providers alone that it knows already.
+  depends_on = [aws_lb_listener.worker, aws_lb_listener.srt, aws_ecs_cluster_capacity_providers.this]
 }
