@@ -21,7 +21,7 @@ pub(crate) use showing::Showing;
 pub(crate) struct Slates {
     ffmpeg: Ffmpeg,
     file: PathBuf,
-    made: Mutex<BTreeMap<Shape, Prepared>>,
+    made: Arc<Mutex<BTreeMap<Shape, Prepared>>>,
 }
 
 /// A slate that is being made, or is there.
@@ -78,7 +78,7 @@ const SHAPES_MAX: usize = 16;
 impl Slates {
     /// Of this picture or film.
     pub(crate) fn new(ffmpeg: Ffmpeg, file: PathBuf) -> Self {
-        Self { ffmpeg, file, made: Mutex::default() }
+        Self { ffmpeg, file, made: Arc::default() }
     }
 
     /// The slate for sessions of this shape; it is made beside them if it is not there yet.
@@ -92,14 +92,18 @@ impl Slates {
         }
         let prepared = Prepared::default();
         made.insert(shape.clone(), prepared.clone());
-        let (ffmpeg, file, wanted) = (self.ffmpeg.clone(), self.file.clone(), prepared.clone());
+        let (ffmpeg, file, wanted, kept) = (self.ffmpeg.clone(), self.file.clone(), prepared.clone(), Arc::clone(&self.made));
         tokio::spawn(async move {
             match make::make(&ffmpeg, &file, &shape).await {
                 Ok(slate) => {
                     info!(file = %file.display(), "the slate is ready");
                     let _ = wanted.0.set(Arc::new(slate));
                 }
-                Err(error) => warn!(file = %file.display(), "{error}: viewers see a stall while a source is away"),
+                Err(error) => {
+                    warn!(file = %file.display(), "{error}: viewers see a stall while a source is away");
+                    // The next session of this shape tries again.
+                    kept.lock().unwrap_or_else(PoisonError::into_inner).remove(&shape);
+                }
             }
         });
         prepared

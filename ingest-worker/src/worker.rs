@@ -185,8 +185,10 @@ impl Worker {
                 let Some(place) = place else {
                     warn!(%stream, "a call over SRT is refused: the stream is switched off, or somebody else publishes it");
                     drop(source);
-                    tokio::time::sleep(TAKEN).await;
-                    continue;
+                    tokio::select! {
+                        () = stop.cancelled() => return,
+                        () = tokio::time::sleep(TAKEN) => continue,
+                    }
                 };
                 info!(%stream, "an encoder has called over SRT");
                 session::publish(Arc::clone(&shared), stream.clone(), source, stop.clone()).await;

@@ -22,8 +22,9 @@ pub(crate) struct AudioCutter {
 
 impl AudioCutter {
     pub(crate) fn new(frame: i64, rate: i64, segment_us: i64, part_us: i64, most: i64) -> Self {
+        let frame = frame.max(1);
         Self {
-            frame: frame.max(1),
+            frame,
             rate,
             segment_us,
             part_us: part_us.max(1),

@@ -143,7 +143,9 @@ impl<'a> Session<'a> {
 
     /// Runs until the source ends, the store gives up, or another set of renditions is needed.
     pub(super) async fn run<S: Source>(mut self, source: &mut S, backlog: VecDeque<Tag>, stop: &CancellationToken) -> Outcome {
-        let outcome = match self.work(source, backlog, stop).await {
+        let worked = self.work(source, backlog, stop).await;
+        self.metrics.slate.store(false, Relaxed);
+        let outcome = match worked {
             Ok(Next::Reopen(gops, first)) => Outcome::Reopen { known: Box::new(self.known.clone()), gops, first },
             Ok(Next::Go | Next::End) => Outcome::Ended,
             Err(error) => return Outcome::Failed(error.to_string()),
@@ -467,7 +469,6 @@ impl<'a> Session<'a> {
 
     /// Ends the session, or hands it over to the other worker: what is last here is durable when this returns.
     async fn finish(mut self, is_last: bool, ends: bool) -> Result<(), WriterError> {
-        self.metrics.slate.store(false, Relaxed);
         self.drain_transcoder().await?;
         let clock = self.clock;
         let last = async {

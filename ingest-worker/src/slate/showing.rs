@@ -24,6 +24,8 @@ struct Track {
     shown: u64,
 }
 
+/// A process that was stopped, or a store that holds it back, is at most this far behind; then the slate stands still.
+const BEHIND_MAX: Duration = Duration::from_secs(1);
 /// A slate without a rendition has nothing to show.
 const NEVER: Duration = Duration::from_secs(3600);
 
@@ -41,6 +43,10 @@ impl Showing {
     /// What is due, in the order in which an encoder would send it.
     pub(crate) fn due(&mut self, now: Instant) -> Vec<Input> {
         let mut due = Vec::new();
+        // After a pause it goes on where it was, and makes up for nothing.
+        if let Some((at, _)) = self.next().filter(|(at, _)| now > self.began + *at + BEHIND_MAX) {
+            self.began = now - at;
+        }
         while let Some((at, place)) = self.next() {
             if now < self.began + at {
                 break;

@@ -117,6 +117,14 @@ impl Pull {
         }
     }
 
+    /// What ffmpeg says of it, where it may say the whole address.
+    fn without_secrets(&self, text: &str) -> String {
+        match self {
+            Self::File(_) => text.to_owned(),
+            Self::Url(url) => text.replace(url.as_str(), &self.name()),
+        }
+    }
+
     fn input(&self) -> Vec<String> {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         match self {
@@ -176,7 +184,7 @@ impl PullSource {
             let input = pull.name();
             // Without an output file ffmpeg always ends with an error; where it saw no stream, its last line says why.
             return match report.lines().rev().find(|line| line.contains("rror")) {
-                Some(reason) if !report.contains("Input #0") => Err(PullError::Open { input, reason: reason.trim().to_owned() }),
+                Some(reason) if !report.contains("Input #0") => Err(PullError::Open { input, reason: pull.without_secrets(reason.trim()) }),
                 _ => Err(PullError::NoMedia(input)),
             };
         }
@@ -191,11 +199,11 @@ impl PullSource {
         let mut child = command.spawn()?;
         let stdout = child.stdout.take().ok_or_else(|| std::io::Error::other("ffmpeg has no stdout"))?;
         if let Some(stderr) = child.stderr.take() {
-            let input = self.pull.name();
+            let pull = self.pull.clone();
             tokio::spawn(async move {
                 let mut lines = BufReader::new(stderr).split(b'\n');
                 while let Ok(Some(line)) = lines.next_segment().await {
-                    debug!(input, "ffmpeg: {}", String::from_utf8_lossy(&line));
+                    debug!(input = pull.name(), "ffmpeg: {}", pull.without_secrets(&String::from_utf8_lossy(&line)));
                 }
             });
         }
@@ -290,6 +298,13 @@ fn codecs(report: &str) -> Codecs {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_with_a_passphrase_is_not_repeated() {
+        let pull: Pull = "srt://o.example:9000?passphrase=only-for-this-test".parse().unwrap();
+        let said = pull.without_secrets("srt://o.example:9000?passphrase=only-for-this-test: Input/output error");
+        assert_eq!(said, "srt://o.example:9000: Input/output error");
+    }
 
     #[test]
     fn only_files_and_five_protocols_are_pulled() {

@@ -43,7 +43,7 @@ function startOf(bytes: DataView, from: number, init: Uint8Array | undefined): n
   const about = init && view(init);
   const mdhd = about && box(about, ["moov", "trak", "mdia", "mdhd"]);
   const tfdt = box(bytes, ["moof", "traf", "tfdt"], from);
-  if (!about || !mdhd || !tfdt) return NaN;
+  if (!about || !mdhd || !tfdt || mdhd.from >= mdhd.to || tfdt.from >= tfdt.to) return NaN;
   const scale = number(about, mdhd, mdhd.from + (about.getUint8(mdhd.from) === 1 ? 20 : 12));
   const high = number(bytes, tfdt, tfdt.from + 4);
   return (bytes.getUint8(tfdt.from) === 1 ? high * 2 ** 32 + number(bytes, tfdt, tfdt.from + 8) : high) / scale;

@@ -26,7 +26,7 @@ export function laterMpd(credentials: boolean): MpdReader {
   return {
     reads: isMpd,
     get undated() { return reader?.undated ?? false; },
-    ahead: (asked) => reader?.ahead(asked),
+    ahead: (...about) => reader?.ahead(...about),
     async playlist(...about) {
       const { makeMpd } = await extras();
       reader ??= makeMpd(credentials);

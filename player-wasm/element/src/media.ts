@@ -118,12 +118,14 @@ export class Media {
   /** Another codec than before, in another rung or behind a discontinuity, takes the place of the one that it follows. */
   #become(at: 0 | 1, buffer: SourceBuffer, entry: string): void {
     const before = this.#entries[at] ?? entry;
-    const next = (this.#types[at] ?? "").replace(new RegExp(`${before.slice(0, 3)}[^,"]*`, "i"), NAMES[entry] ?? entry);
-    if (entry !== before) {
-      buffer.changeType(next);
-      this.#types[at] = next;
-    }
     this.#entries[at] = entry;
+    // What encrypted media is called here is no codec.
+    if (entry === before || [entry, before].some((name) => name.startsWith("enc"))) return;
+    const family = before.slice(0, 3).toLowerCase();
+    const next = (this.#types[at] ?? "").replace(/(?<=codecs=")[^"]*/, (codecs) =>
+      codecs.split(",").map((codec) => (codec.trim().toLowerCase().startsWith(family) ? (NAMES[entry] ?? entry) : codec)).join(","));
+    buffer.changeType(next);
+    this.#types[at] = next;
   }
 
   remove(track: Track, from: number, to: number): void {

@@ -17,7 +17,7 @@ export interface Message {
 }
 
 const LABEL = "emsg";
-/** Messages that are remembered: the same one comes with each rung, and with each part that it concerns. */
+/** Messages that are remembered, and cues that wait: the same one comes with each rung, and with each part that it concerns. */
 const KEPT = 1024;
 /** Further behind the playhead they are let go, in s. */
 const KEEP_S = 120;
@@ -44,7 +44,7 @@ export class Messages {
     if (!names.includes("emsg")) return;
     const init = this.#inits[track];
     // Without what reads it the picture goes on, without messages.
-    extras().then(({ messages }) => !this.#closed && messages(bytes, init, offset).forEach((one) => this.#add(one)), () => undefined);
+    extras().then(({ messages }) => !this.#closed && messages(bytes, init, offset).forEach((one) => this.#add(one))).catch(() => undefined);
   }
 
   close(): void {
@@ -62,6 +62,7 @@ export class Messages {
     if (this.#known.size > KEPT && oldest !== undefined) this.#known.delete(oldest);
     const track = this.#made();
     for (const cue of [...(track.cues ?? [])]) if (cue.endTime < this.#video.currentTime - KEEP_S) track.removeCue(cue);
+    if ((track.cues?.length ?? 0) >= KEPT) return;
     const cue = new VTTCue(Math.max(start, 0), end, frames.map(({ text }) => text).join("\n"));
     cue.id = String(id);
     cue.onenter = () => this.#reached(message);

@@ -1,6 +1,8 @@
 // DASH (ISO/IEC 23009-1) becomes what the engine follows: a multivariant playlist, and a media playlist for each representation. The
 // browser has a reader of XML; one in the engine would be paid for by every viewer of HLS.
 
+import { MAX_PLAYLIST, readAll } from "./net.js";
+
 /** A stretch of media: times in s from the start of its period. */
 interface Segment {
   uri: string;
@@ -89,7 +91,7 @@ export function isMpd(text: string): boolean {
 }
 
 /** What is asked of a reader. */
-export type MpdReader = Pick<Mpd, "reads" | "playlist"> & { readonly undated: boolean; ahead(asked: string): ReturnType<Mpd["ahead"]> | undefined };
+export type MpdReader = Pick<Mpd, "reads" | "playlist"> & { readonly undated: boolean; ahead(asked: string, dropped: AbortSignal): ReturnType<Mpd["ahead"]> | undefined };
 
 export class Mpd {
   #credentials: RequestCredentials;
@@ -123,12 +125,13 @@ export class Mpd {
 
   /**
    * What is asked for, with the address that it is from, out of the MPD that is known: at once, or when the clock says that the part that is
-   * waited for (`_HLS_msn`, `_HLS_part`) is there. Nothing where the MPD has to be asked for as anything else.
+   * waited for (`_HLS_msn`, `_HLS_part`) is there. Nothing where the MPD has to be asked for as anything else, or nobody waits any more.
    */
-  async ahead(asked: string): Promise<[string, string] | undefined> {
+  async ahead(asked: string, dropped: AbortSignal): Promise<[string, string] | undefined> {
     const name = nameOf(asked);
     const [, msn, part] = (/[?&]_HLS_msn=(\d+)&_HLS_part=(\d+)/.exec(asked) ?? []).map(Number);
-    while (this.#known && name !== undefined) {
+    const begun = performance.now();
+    while (this.#known && name !== undefined && !dropped.aborted && performance.now() - begun < PATIENCE_MS) {
       const known = this.#known;
       const list = await this.#media(known, name);
       const tail = this.#tails.get(name);
@@ -149,8 +152,9 @@ export class Mpd {
   #again(known: Known): Promise<boolean> {
     const get = async () => {
       const response = await fetch(known.url, { credentials: this.#credentials, cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
-      const root = parsed(await response.text());
-      if (!response.ok || !root) return false;
+      if (!response.ok) return false;
+      const root = parsed(new TextDecoder().decode(await readAll(response, () => undefined, { first: 0, length: 0 }, MAX_PLAYLIST)));
+      if (!root) return false;
       this.#known = { ...known, root, from: response.url || known.from, at: performance.now() };
       return true;
     };
@@ -200,7 +204,7 @@ export class Mpd {
         const there = last ? Math.max(0, Math.min(count, Math.floor((now - period.start - start - late(length)) / length + 1e-6))) : count;
         if (part) {
           longestPart = Math.max(longestPart, length);
-          tail = { began: born - ahead + (period.start + start) * 1000, length: length * 1000, count, there, stays: (seconds(root.getAttribute("minimumUpdatePeriod")) ?? STAYS_S) * 1000 };
+          tail = { began: born - ahead + (period.start + start) * 1000, length: length * 1000, count, there, stays: Math.max(FRESH_MS, (seconds(root.getAttribute("minimumUpdatePeriod")) ?? STAYS_S) * 1000) };
           if (last && there === 0) {
             lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${uri}"`);
             break;

@@ -5,7 +5,7 @@ const SILENCE_MS = 20_000;
 /** A key is 16 bytes; keys that are kept: one an hour for a day, if they are changed that often. */
 const MAX_KEYS = 32;
 /** No playlist is longer (one of a day is below 4 MB), nor a segment (6 s of 80 Mbit/s): what is, is refused as a server would. */
-const MAX_PLAYLIST = 16 << 20;
+export const MAX_PLAYLIST = 16 << 20;
 const MAX_MEDIA = 64 << 20;
 const TOO_LARGE = 413;
 /** How much of a file the engine looks at. */
@@ -177,7 +177,7 @@ export class Net {
 }
 
 /** Reads a body as it comes, so that its first byte has a time and its progress can be told; up to `end`, and no more than `most`. */
-async function readAll(response: Response, heard: () => void, body: { first: number; length: number }, most: number, end = NaN): Promise<Uint8Array<ArrayBuffer>> {
+export async function readAll(response: Response, heard: () => void, body: { first: number; length: number }, most: number, end = NaN): Promise<Uint8Array<ArrayBuffer>> {
   const reader = response.body?.getReader();
   const chunks: Uint8Array[] = [];
   while (reader) {

@@ -53,6 +53,8 @@ export class Playback {
   #licenses: Licenses | undefined;
   #iFrames: IFrames | undefined;
   #mpd: MpdReader | undefined;
+  /** Requests that an MPD which is known may answer. */
+  #waits = new Map<number, AbortController>();
   /** Requests that failed since the last one that did not, and since when the picture stands. */
   #failures = 0;
   #standing: number | undefined;
@@ -126,9 +128,15 @@ export class Playback {
   #handOver(): void {
     if ((this.#video as { webkitCurrentPlaybackTargetIsWireless?: boolean }).webkitCurrentPlaybackTargetIsWireless) {
       clearInterval(this.#timer);
-      this.#net.close();
+      this.#drop();
       this.#engine = undefined;
     } else if (!this.#engine) this.#said({ name: "newSession" });
+  }
+
+  /** Nothing that is under way is wanted any more. */
+  #drop(): void {
+    this.#net.close();
+    for (const wait of this.#waits.values()) wait.abort();
   }
 
   goLive(): void {
@@ -171,7 +179,7 @@ export class Playback {
     this.#listeners.abort();
     clearInterval(this.#timer);
     this.#cmcd?.close();
-    this.#net.close();
+    this.#drop();
     this.#media.close();
     this.#licenses?.close();
     this.#captions?.close();
@@ -320,9 +328,13 @@ export class Playback {
         const id = number(0);
         const asked = text(0);
         // Out of an MPD that is known; a playlist is never part of a document.
-        const known = asked.includes("#") ? this.#mpd?.ahead(asked) : undefined;
-        if (known) known.then((found) => (found ? this.#loaded(id, ...found) : this.#ask(id, asked)), () => this.#failed(id, 0));
-        else this.#ask(id, asked);
+        const wait = new AbortController();
+        const known = asked.includes("#") ? this.#mpd?.ahead(asked, wait.signal) : undefined;
+        if (known) {
+          this.#waits.set(id, wait);
+          const wanted = () => this.#waits.delete(id) && !wait.signal.aborted;
+          known.then((found) => wanted() && (found ? this.#loaded(id, ...found) : this.#ask(id, asked)), () => wanted() && this.#failed(id, 0));
+        } else this.#ask(id, asked);
         break;
       }
       case Do.FetchMedia: {
@@ -343,6 +355,7 @@ export class Playback {
       }
       case Do.Drop:
         this.#net.drop(number(0));
+        this.#waits.get(number(0))?.abort();
         break;
       case Do.OpenTracks: {
         const [video, audio] = [text(0), text(1)];

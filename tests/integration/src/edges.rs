@@ -66,9 +66,13 @@ impl EdgeProcesses {
 
     fn wait_until_ready(&self) {
         let began = Instant::now();
-        for address in &self.addresses {
+        for (place, address) in self.addresses.iter().enumerate() {
             while Client::new(*address).get("/time").is_err() {
-                assert!(began.elapsed() < START_LIMIT, "{}", fs::read_to_string(self.folder.path().join("edge-0.log")).unwrap_or_default());
+                assert!(
+                    began.elapsed() < START_LIMIT,
+                    "{}",
+                    fs::read_to_string(self.folder.path().join(format!("edge-{place}.log"))).unwrap_or_default()
+                );
                 std::thread::sleep(Duration::from_millis(50));
             }
         }

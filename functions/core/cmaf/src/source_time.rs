@@ -50,7 +50,8 @@ pub fn source_time(picture: &[u8], avc: &Avc) -> Option<SourceTime> {
     let (mut rest, mut of_day) = (picture, None);
     while let Some((length, tail)) = rest.split_at_checked(avc.length_size().into()) {
         let length = length.iter().fold(0usize, |sum, byte| (sum << 8) | usize::from(*byte));
-        let (nal, tail) = tail.split_at_checked(length)?;
+        // What is cut off ends the search; what was found before it counts.
+        let Some((nal, tail)) = tail.split_at_checked(length) else { break };
         rest = tail;
         match nal.first().map_or(0, |byte| byte & 31) {
             NAL_SEI => match messages(nal, avc) {
@@ -71,9 +72,8 @@ fn messages(nal: &[u8], avc: &Avc) -> Option<SourceTime> {
     let (mut rest, mut of_day) = (rbsp.as_slice(), None);
     // The last byte is the stop bit.
     while rest.len() > 2 {
-        let kind = number(&mut rest)?;
-        let length = number(&mut rest)?;
-        let (payload, tail) = rest.split_at_checked(length)?;
+        let (Some(kind), Some(length)) = (number(&mut rest), number(&mut rest)) else { break };
+        let Some((payload, tail)) = rest.split_at_checked(length) else { break };
         rest = tail;
         match kind {
             PICTURE_TIMING => of_day = of_day.or_else(|| time_code(payload, avc.timecode()?)),

@@ -188,7 +188,10 @@ impl Twin {
             }
             _ => {}
         }
-        if !same && !self.is_foreign() {
+        if same {
+            // It was altered, and its owner has written it anew.
+            self.foreign = None;
+        } else if !self.is_foreign() {
             self.outputs.push_back(TwinOutput::Foreign(session.id.clone()));
             self.foreign = Some(Foreign { session: session.id.clone(), head: None, changed_us: self.now });
         }

@@ -33,8 +33,8 @@ impl Twin {
         let Stage::Standby(follow) = &self.stage else { return };
         let silence = silence_us(&follow.timeline);
         let silent_us = follow.silent_us(self.now);
-        // A slate gives way to a source, and not to another slate.
-        let is_free = !self.slate && (follow.is_left() || follow.is_slate());
+        // A slate gives way to a source that can go on with its session, and not to another slate.
+        let is_free = !self.slate && (follow.is_left() || follow.is_slate() && !self.is_foreign());
         if !is_free && (silent_us < self.patience_us(follow) || !follow.probed) {
             return;
         }

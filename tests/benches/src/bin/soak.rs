@@ -73,6 +73,7 @@ fn main() {
     for (place, what) in ["pass-through", "with the ladder"].into_iter().enumerate() {
         let of = |look: &[Look; 2]| look[place];
         let (first, last) = (of(&looks[0]), looks.last().map(of).unwrap_or_default());
+        assert!(last.parts > first.parts && last.late_parts >= first.late_parts, "{what}: nothing was published, or the worker began anew");
         // Of the first and the last quarter: one look says more of its moment than of the worker.
         let quarter = (looks.len() / 4).max(1);
         let middle = |part: &[[Look; 2]]| {
@@ -122,12 +123,13 @@ fn worker(up: &Up, streams: usize, options: &str) -> Soaked {
 
 fn look(worker: &Soaked) -> Look {
     let pid = worker.child.pid;
-    let text = Client::new(worker.metrics).get("/metrics").map(|answer| answer.text()).unwrap_or_default();
+    // A worker that is gone has no growth either.
+    let text = Client::new(worker.metrics).get("/metrics").expect("the worker says how it is").text();
     let sum = |name: &str| {
         let start = format!("tidegate_ingest_{name}{{");
         text.lines().filter(|line| line.starts_with(&start)).filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
     };
-    let handles = fs::read_dir(format!("/proc/{pid}/fd")).map_or(0, Iterator::count);
+    let handles = fs::read_dir(format!("/proc/{pid}/fd")).expect("the worker runs").count();
     Look { resident: process::resident(pid), handles, late_parts: sum("late_parts_total"), parts: sum("parts_total") }
 }
 

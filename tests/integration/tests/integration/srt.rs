@@ -66,7 +66,12 @@ fn an_encoder_with_the_passphrase_publishes_over_srt_and_nobody_else() {
     let _worker = Child::start(command).unwrap();
     let bucket = Bucket(store.addr);
 
-    // Until the listener is there a caller is turned away by nobody: these go on until they have been.
+    // The listener is there once nobody else can have its port; before, a caller is turned away by nobody.
+    let begun = Instant::now();
+    while UdpSocket::bind(("127.0.0.1", port)).is_ok() {
+        assert!(begun.elapsed() < PATIENCE, "the worker does not listen for SRT");
+        std::thread::sleep(Duration::from_millis(100));
+    }
     for passphrase in [Some("another-passphrase"), None] {
         let begun = Instant::now();
         let status = encoder(port, passphrase).status().unwrap();

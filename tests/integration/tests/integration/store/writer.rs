@@ -44,8 +44,9 @@ async fn session_is_written_to_two_buckets_alike() {
     }
     assert_eq!(mirror.lost(), 0);
     let Submission::Put(newest) = head(99) else { panic!() };
-    for key in (0..100).map(record_key).chain([newest.key]) {
+    for (place, key) in (0..100).map(record_key).chain([newest.key]).enumerate() {
         let [here, there] = [store.get(&key).await, copy.get(&key).await].map(|found| found.unwrap().map(|object| object.bytes));
+        assert_eq!(here.is_some(), place >= 50, "{key}");
         assert_eq!(here, there, "{key}");
     }
 }
