@@ -29,6 +29,7 @@ const video = '<video muted autoplay playsinline width="960"></video>';
 
 /** A picture that is there for longer than this stands. */
 const STANDS_MS = 250;
+const SETTLE_MS = 8000;
 const FILES = { "/tidegate-player.js": "text/javascript", "/tidegate_player.wasm": "application/wasm" };
 
 /** The page of a player, for the playlist at `address`. */
@@ -85,6 +86,8 @@ function count() {
 const platform = await up();
 const browser = await open();
 try {
+  // The first player would meet a stream that is shorter than the distance it is to keep, and a browser that is being started.
+  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   const { origin, pathname } = new URL(platform.playlist);
   // Scripts come from the page's own server, past the link: what is compared is playback.
   const ours = Object.fromEntries(await Promise.all(Object.entries(FILES).map(async ([name, type]) => {

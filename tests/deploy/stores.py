@@ -1,6 +1,6 @@
 """Shows `tidegate doctor` real servers that take no notice of conditions: it has to refuse them. tests/deploy/stores.py NAME COMMAND…
 
-COMMAND starts a server of S3; {port} and {folder} in it are filled in, as in the environment. Keys are S3RVER / S3RVER.
+COMMAND starts a server of S3; {port} and {folder} in it are filled in. Keys are S3RVER / S3RVER.
 """
 import json
 import os
@@ -22,7 +22,7 @@ endpoint = f"http://127.0.0.1:{port}"
 
 with tempfile.TemporaryDirectory() as folder:
     filled = [word.format(port=port, folder=folder) for word in command]
-    environment = os.environ | {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "HOME": folder, "TMPDIR": folder, "DOCKER_HOST": "unix:///nowhere"}
+    environment = os.environ | {"HOME": folder, "TMPDIR": folder}
     log = open(pathlib.Path(folder) / "log", "wb")
     server = subprocess.Popen(filled, env=environment, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     try:

@@ -18,6 +18,8 @@ pub(crate) struct Joint {
     /// Which of them are not compared.
     alone: Vec<bool>,
     begun: bool,
+    /// Between the end of the log and the next part, where the other has ended its last part before that one begins.
+    between: Option<Vec<Piece>>,
 }
 
 /// A part as the other worker has written it.
@@ -49,12 +51,18 @@ pub(crate) enum Fit {
 impl Joint {
     /// With all parts of the open segment, and which tracks need not be compared, since each frame of them stands `alone`.
     pub(crate) fn new(theirs: VecDeque<Theirs>, alone: Vec<bool>) -> Self {
-        Self { theirs, ends: alloc::vec![0; alone.len()], equal: alloc::vec![true; alone.len()], alone, begun: false }
+        Self { theirs, ends: alloc::vec![0; alone.len()], equal: alloc::vec![true; alone.len()], alone, begun: false, between: None }
     }
 
     /// The part that this worker's next one is compared with.
     pub(crate) fn next(&self) -> Option<&Theirs> {
         self.theirs.front()
+    }
+
+    /// What is missing between the end of the log and the part that was fitted last: a part of its own, since a gap is no longer than
+    /// PART-TARGET either.
+    pub(crate) fn take_between(&mut self) -> Option<Vec<Piece>> {
+        self.between.take()
     }
 
     /// Compares the next part, or makes it go on where the log ends.
@@ -73,9 +81,11 @@ impl Joint {
         let pieces = built.pieces.iter_mut().zip(&mut self.ends).zip(&mut self.equal).zip(&self.alone);
         if let Some(theirs) = theirs {
             let mut goes = false;
+            let mut between = Vec::new();
             for ((((piece, end), equal), alone), (part, chunk)) in pieces.zip(theirs.tracks) {
                 *end = part.start.saturating_add(part.duration.into());
                 if *alone {
+                    between.push(Piece::missing(*end, *end, piece.config.clone()));
                     continue;
                 }
                 *equal &= piece.part == part && piece.media == chunk;
@@ -84,10 +94,13 @@ impl Joint {
                     let ours = end_of(piece);
                     goes |= ours > *end;
                     *equal &= ours <= *end;
-                    *piece = Piece::missing(*end, ours, piece.config.take());
+                    let begins = piece.part.start.clamp(*end, (*end).max(ours));
+                    between.push(Piece::missing(*end, begins, piece.config.clone()));
+                    *piece = Piece::missing(begins, ours, piece.config.take());
                     *end = (*end).max(ours);
                 }
             }
+            self.between = Some(between).filter(|pieces| goes && pieces.iter().any(|piece| piece.part.duration > 0));
             built.starts_segment &= !goes;
             return if goes { Fit::Goes } else { Fit::Known };
         }

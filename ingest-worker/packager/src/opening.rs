@@ -22,7 +22,12 @@ pub(crate) struct Opening {
     lead_start: Option<LeadStart>,
     /// Decode times of the lead from there on.
     lead_dts: Vec<i64>,
+    /// When this was last asked whether the period can start.
+    asked_at: Option<i64>,
 }
+
+/// Who is asked less often than that was not run meanwhile: what came could not be looked at, and the wait for it does not count.
+const RUNS_US: i64 = 1_000_000;
 
 /// The first sync frame of the lead.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +62,7 @@ impl Opening {
             lead: None,
             lead_start: None,
             lead_dts: Vec::new(),
+            asked_at: None,
         }
     }
 
@@ -107,6 +113,10 @@ impl Opening {
 
     /// Whether the period can start. `last_call`: it has to, with what is there.
     pub(crate) fn ready(&mut self, now: i64, config: &Config, known: &[Known], last_call: bool, events: &mut Vec<Event>) -> Option<Opened> {
+        let stood_us = now.saturating_sub(self.asked_at.replace(now).unwrap_or(now)).saturating_sub(RUNS_US).max(0);
+        for at in self.first_at.iter_mut().flatten().chain(self.lead_start.as_mut().map(|start| &mut start.at)) {
+            *at = at.saturating_add(stood_us);
+        }
         let last_call = last_call || self.bytes > config.limits.queue_bytes / 2;
         let is_old = |at: i64| now.saturating_sub(at) > config.limits.opening_us;
         let tired = last_call || self.first_at.iter().flatten().any(|at| is_old(*at));

@@ -115,10 +115,18 @@ impl Writer {
         if let Some(joint) = &mut self.joint {
             match joint.fit(&mut built, &self.tracks) {
                 Fit::Known => return None,
-                Fit::Goes => {}
+                Fit::Goes => {
+                    if let Some(pieces) = joint.take_between() {
+                        self.record(now, Built { opens_clock: false, starts_segment: false, pieces, ..built }, announced, out);
+                    }
+                }
                 Fit::Past => self.joint = None,
             }
         }
+        self.record(now, built, announced, out)
+    }
+
+    fn record(&mut self, now: i64, mut built: Built, announced: &mut VecDeque<Event>, out: &mut VecDeque<Output>) -> Option<Msn> {
         let place = self.place();
         let starts_segment = built.starts_segment || self.open.is_none();
         let (msn, part) = if starts_segment { (place.new_msn, PartIndex(0)) } else { place.open };

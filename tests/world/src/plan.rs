@@ -69,12 +69,14 @@ pub struct Plan {
     pub mirror: bool,
     /// What is wrong with the store from when to when.
     pub faults: Vec<(i64, i64, Fault)>,
-    /// When all is over, in us after the start; nothing goes wrong in the last [`CALM_US`].
+    /// When all is over, in us after the start; nothing goes wrong in the last [`Self::calm_us`].
     pub length_us: i64,
 }
 
-/// How long everything works before the end.
+/// How long everything works before the end …
 pub const CALM_US: i64 = 12_000_000;
+/// … and where somebody has altered or removed a record by hand: for 10 s others wait for a head that leads past it.
+pub const CALM_BY_HAND_US: i64 = 18_000_000;
 const SECOND: i64 = 1_000_000;
 
 impl Plan {
@@ -94,6 +96,12 @@ impl Plan {
             faults: Vec::new(),
             length_us,
         }
+    }
+
+    /// How long everything works before the end.
+    #[must_use]
+    pub fn calm_us(&self) -> i64 {
+        if is_by_hand(&self.events) { CALM_BY_HAND_US } else { CALM_US }
     }
 
     /// By chance.
@@ -147,6 +155,7 @@ impl Plan {
         // Drawn apart, as the sound, so that seeds of other worlds stay what they are.
         let is_apart = !WITHOUT.contains(&seed);
         let (slate, mirror) = (is_apart && seed % SLATES == 3, is_apart && seed % MIRRORS == 4);
+        let length_us = if is_by_hand(&events) { length_us + CALM_BY_HAND_US - CALM_US } else { length_us };
         Self {
             mode,
             skew_us,
@@ -161,6 +170,10 @@ impl Plan {
             length_us,
         }
     }
+}
+
+fn is_by_hand(events: &[(i64, Event)]) -> bool {
+    events.iter().any(|(_, event)| matches!(event, Event::Alter | Event::Remove))
 }
 
 /// In some worlds the sound is not as regular as the pictures; drawn apart, so that seeds of other worlds stay what they are.

@@ -6,7 +6,7 @@ use tidegate_stream::{Hash, Key, Part, Record, RecordBody, SessionId, Snapshot, 
 use crate::{
     auditor::Auditor,
     edge::Edge,
-    plan::{CALM_US, Event, Mode, Plan},
+    plan::{Event, Mode, Plan},
     rules::Rules,
     source::{Feed, encoder_of},
     store::{Store, Written},
@@ -352,7 +352,7 @@ impl World {
             let at = |time: i64| viewer.seen.iter().rev().find(|(seen, _)| *seen <= time).map_or(0.0, |(_, place)| *place);
             let moved = at(end) - at(end - PLAYS_US);
             if moved < 0.9 * PLAYS_US as f64 / 1e6 {
-                let calm = CALM_US as f64 / 1e6;
+                let calm = self.plan.calm_us() as f64 / 1e6;
                 return Some(format!("after {calm} s in which all works the picture moved {moved:.2} s in 4 s: {}", viewer.report()));
             }
             if clocks_agree && viewer.behind_s().is_none_or(|behind_s| behind_s > behind_max_s) {

@@ -62,13 +62,13 @@ variable "srt" {
 }
 
 variable "ec2" {
-  description = "Runs the workers on EC2, with a GPU where `gpus` says so, in place of Fargate."
+  description = "Runs the workers on EC2, with a GPU where `gpus` says so, in place of Fargate; `subnet_ids` are private subnets with a NAT, one for each zone."
   type = object({
     instance_type = string
     gpus          = optional(number, 0)
     disk_gb       = optional(number, 40)
     image_id      = optional(string)
-    subnet_ids    = optional(list(string))
+    subnet_ids    = list(string)
   })
   default = null
 }

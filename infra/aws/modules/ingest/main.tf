@@ -18,7 +18,7 @@ locals {
   } }
   on_ec2 = var.ec2 != null
   # Where workers are: on Fargate beside the load balancer, on EC2 where there is a NAT.
-  homes     = { for index, subnet in var.subnet_ids : tostring(index + 1) => try(var.ec2.subnet_ids[index], subnet) }
+  homes     = { for index, subnet in var.subnet_ids : tostring(index + 1) => var.ec2 == null ? subnet : var.ec2.subnet_ids[index] }
   with_gpu  = try(var.ec2.gpus, 0) > 0
   listeners = { for worker in keys(local.workers) : worker => { port = local.first_port - 1 + tonumber(worker), protocol = local.protocol } }
 }

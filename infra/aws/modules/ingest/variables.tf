@@ -82,9 +82,15 @@ variable "ec2" {
     gpus          = optional(number, 0)
     disk_gb       = optional(number, 40)
     image_id      = optional(string)
-    subnet_ids    = optional(list(string))
+    subnet_ids    = list(string)
   })
   default = null
+
+  validation {
+    # In a public subnet a task on EC2 has no way out: it would wait for its image for ever.
+    condition     = var.ec2 == null || try(length(var.ec2.subnet_ids) == length(var.subnet_ids), false)
+    error_message = "Name a private subnet with a way out (NAT) in ec2.subnet_ids for each of subnet_ids."
+  }
 }
 
 variable "environment" {

@@ -138,6 +138,8 @@ impl Twin {
     /// The head of whoever writes on leads past a record that is damaged.
     pub(super) fn look_beyond(&mut self, number: RecordNumber, or_never: bool) {
         let until = self.now.saturating_add(HEAL_US);
+        // Until then somebody else may have begun a session.
+        self.current_is_read = false;
         self.look(Look::Head { beyond: Some(Beyond { number, until, or_never }) });
         self.read_at = self.now.saturating_add(RETRY_US);
     }
@@ -218,6 +220,7 @@ impl Twin {
         let known = self.foreign.take().filter(|known| known.session == session && known.head == head);
         let changed_us = known.map_or(self.now, |known| known.changed_us);
         self.foreign = Some(Foreign { session, head, changed_us });
+        self.current_is_read = false;
         if self.now.saturating_sub(changed_us) > STRANGE_US {
             return self.begin();
         }

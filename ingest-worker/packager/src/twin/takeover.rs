@@ -17,6 +17,9 @@ const PATIENCE_SILENCES: i64 = 2;
 /// A source that is behind the log is waited for this long, before it counts as another one.
 const BEHIND_US: i64 = 4_000_000;
 
+/// A record of a part takes about so long to be made, written and found.
+const WRITE_US: i64 = 60_000;
+
 impl Twin {
     /// Whether it is time to write.
     pub(super) fn decide(&mut self) {
@@ -200,8 +203,8 @@ impl Twin {
 }
 
 /// How long a log may be still before its owner is taken to be gone: three parts of the pictures, since a share of sound that is a frame
-/// longer waits in no record.
+/// longer waits in no record, less what the record takes that ends the silence.
 pub(super) fn silence_us(timeline: &Timeline) -> i64 {
     let parts_us = timeline.session().renditions.iter().map(|rendition| i64::from(rendition.part_target_us)).min();
-    (3 * parts_us.unwrap_or(0)).max(SILENCE_US_MIN)
+    (3 * parts_us.unwrap_or(0) - WRITE_US).max(SILENCE_US_MIN)
 }

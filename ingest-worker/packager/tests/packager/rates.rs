@@ -1,6 +1,7 @@
 //! Sources of every rate keep exact time.
 
 use tidegate_packager::{Config, Event, Frame, Input};
+use tidegate_stream::{FrameRate, TrackKind};
 
 use crate::{
     bucket::{assert_all_found, run},
@@ -227,4 +228,16 @@ fn a_hint_that_is_a_little_wrong_loses_no_frame_and_no_time() {
         let n = i64::from_be_bytes(frame.data[..8].try_into().unwrap());
         assert!((frame.pts_us - 1_000_000 - n * 100_100 / 3).abs() <= 20_000, "{frame:?}");
     }
+}
+
+/// A worker that is not run for 5 s after the first picture has only not looked: what came meanwhile still says the rate.
+#[test]
+fn a_worker_that_was_not_run_after_the_first_picture_finds_the_rate_all_the_same() {
+    let (config, script) = with_audio(Video::new((25, 1), 150, 50), 48_000);
+    let woken = |(at, input): (i64, Input)| (if at > T0 + 20_000 { at.max(T0 + 5_000_000) } else { at }, input);
+    let bucket = run(Config { frame_rate_hint: None, ..config }, script.into_iter().map(woken).collect());
+    let timeline = bucket.timeline();
+    let track = timeline.periods().last().and_then(|period| period.tracks[0].clone()).unwrap();
+    let rate = FrameRate { numerator: 25, denominator: 1 };
+    assert!(matches!(track.kind, TrackKind::Video { frame_rate: Some(known), .. } if known == rate), "{:?}", track.kind);
 }

@@ -256,7 +256,7 @@ run "workers_run_on_machines_with_a_gpu_where_asked" {
     vpc_id     = "vpc-1"
     subnet_ids = ["subnet-1", "subnet-2"]
     image      = "registry.example.com/worker@sha256:00"
-    ec2        = { instance_type = "g4dn.xlarge", gpus = 1 }
+    ec2        = { instance_type = "g4dn.xlarge", gpus = 1, subnet_ids = ["private-1", "private-2"] }
   }
 
   assert {
@@ -265,7 +265,7 @@ run "workers_run_on_machines_with_a_gpu_where_asked" {
   }
 
   assert {
-    condition     = [for worker in ["1", "2"] : tolist(aws_autoscaling_group.machine[worker].vpc_zone_identifier)] == [tolist(["subnet-1"]), tolist(["subnet-2"])] && alltrue([for worker in ["1", "2"] : contains([for one in aws_ecs_service.worker[worker].capacity_provider_strategy : one.capacity_provider], "t-worker-${worker}")])
+    condition     = [for worker in ["1", "2"] : tolist(aws_autoscaling_group.machine[worker].vpc_zone_identifier)] == [tolist(["private-1"]), tolist(["private-2"])] && alltrue([for worker in ["1", "2"] : contains([for one in aws_ecs_service.worker[worker].capacity_provider_strategy : one.capacity_provider], "t-worker-${worker}")])
     error_message = "there is not one machine in each zone for the worker of that zone"
   }
 
@@ -273,6 +273,26 @@ run "workers_run_on_machines_with_a_gpu_where_asked" {
     condition     = strcontains(data.aws_ssm_parameter.image[0].name, "/gpu/") && aws_launch_template.machine[0].metadata_options[0].http_tokens == "required" && one(aws_launch_template.machine[0].block_device_mappings[0].ebs).encrypted == "true"
     error_message = "the machine has no driver, hands its keys to whoever asks, or writes in the clear"
   }
+}
+
+run "machines_without_a_private_subnet_each_are_refused" {
+  command = plan
+
+  module {
+    source = "../../modules/ingest"
+  }
+
+  variables {
+    name       = "t"
+    bucket     = "b"
+    bucket_arn = "arn:aws:s3:::b"
+    vpc_id     = "vpc-1"
+    subnet_ids = ["subnet-1", "subnet-2"]
+    image      = "registry.example.com/worker@sha256:00"
+    ec2        = { instance_type = "g4dn.xlarge", subnet_ids = ["private-1"] }
+  }
+
+  expect_failures = [var.ec2]
 }
 
 run "without_a_word_workers_run_on_fargate" {
