@@ -578,10 +578,11 @@ fn bounds(playlist: &Playlist) -> Bounds {
     }
 }
 
-/// Live: the last place to start that is the target before the end. Else the beginning. Or where somebody wishes, unless that is nearer to
-/// live. With it how far to go into the segment, and whether the playhead stays near live from there.
+/// Live: the last place to start that is the target before the end, or a part less: live goes on while the first part is on its way. Else
+/// the beginning. Or where somebody wishes, unless that is nearer to live. With it how far to go into the segment, and whether the playhead
+/// stays near live from there.
 fn start_place(playlist: &Playlist, latency: &Latency, wished: Option<Start>) -> Option<(Place, f64, bool)> {
-    let back_s = if playlist.ended { f64::MAX } else { latency.target_s()? };
+    let back_s = if playlist.ended { f64::MAX } else { latency.start_s()? };
     let place = playlist.start_before_end(back_s)?;
     match wished.and_then(|start| playlist.place_of(start)) {
         Some((own, into_s)) if playlist.ended || own < place => Some((own, into_s, playlist.ended)),

@@ -16,7 +16,7 @@ use crate::{
     fragment::Init,
     playlist::{Place, Playlist, Resource},
     ranges::Ranges,
-    schedule::{Next, Offer, next, segment_probably_starts},
+    schedule::{Grain, Next, Offer, next, next_in, segment_probably_starts},
     shared::Shared,
 };
 
@@ -30,6 +30,8 @@ const MAX_INITS: usize = 16;
 const MAX_STEPS: usize = 64;
 /// A fragment that the server refuses is given up after this many requests; one that the network loses never is.
 const MAX_REFUSALS: u32 = 3;
+/// With less than this ahead each part is waited for.
+const SHORT_S: f64 = 1.0;
 /// The shortest buffer that a full source buffer is taken to hold.
 const MIN_FORWARD_S: f64 = 4.0;
 
@@ -343,7 +345,9 @@ impl Lane {
                 }
             }
             let Some(playlist) = self.follower.playlist() else { break };
-            let offer = match next(playlist, cursor) {
+            // The first picture waits for the first part alone.
+            let grain = if self.loaded_end_s.is_none() { Grain::Parts } else { Grain::Whole };
+            let offer = match next_in(playlist, cursor, grain) {
                 Next::Skip(place) => {
                     self.cursor = Some(place);
                     continue;
@@ -385,10 +389,12 @@ impl Lane {
         }
         let loading =
             self.queue.iter().filter(|fragment| fragment.kind != MediaKind::Hint && !matches!(fragment.state, State::Here { .. }));
-        if self.queue.len() >= MAX_QUEUE || (!hint && loading.count() >= MAX_LOADING) {
+        let ahead_s = self.loaded_end_s.map_or(0.0, |end| (end - shared.position_s()).max(0.0));
+        // Pictures that are needed at once come one after another: two parts on their way together both come later.
+        let most = if self.main && ahead_s < SHORT_S { 1 } else { MAX_LOADING };
+        if self.queue.len() >= MAX_QUEUE || (!hint && loading.count() >= most) {
             return false;
         }
-        let ahead_s = self.loaded_end_s.map_or(0.0, |end| (end - shared.position_s()).max(0.0));
         ahead_s + self.queued_s() < self.forward_s
     }
 

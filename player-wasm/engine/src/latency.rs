@@ -112,6 +112,13 @@ impl Latency {
         Some(self.base_s()? + self.raise_s)
     }
 
+    /// How far before the end of the list to begin to load.
+    pub(crate) fn start_s(&self) -> Option<f64> {
+        let Bounds { step_s, parts, .. } = self.bounds?;
+        let target_s = self.target_s()?;
+        Some(if parts { (target_s - step_s).max(step_s) } else { target_s })
+    }
+
     /// The same where nothing has stalled.
     pub(crate) fn base_s(&self) -> Option<f64> {
         let Bounds { step_s, hold_back_s, parts } = self.bounds?;

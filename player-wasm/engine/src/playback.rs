@@ -21,6 +21,8 @@ const SEEKABLE_STEP_S: f64 = 1.0;
 const NEAR_LIVE_S: f64 = 2.0;
 /// A start that is further off is corrected by a seek, a smaller one by the speed.
 const START_OFF_S: f64 = 0.3;
+/// So much is to be there behind the first picture, while what follows comes.
+const PLAYS_ON_S: f64 = 1.0;
 /// No second jump to the live edge before the first one can have worked.
 const JUMP_PAUSE_MS: f64 = 3_000.0;
 
@@ -181,16 +183,19 @@ impl Engine {
         }
     }
 
-    /// Puts the playhead to where playback starts, once the first media is being appended.
+    /// Puts the playhead to where playback starts, once the first media is being appended. On a slow link live has gone on beyond what there
+    /// is by then: who waits for live there waits for media once more.
     fn place_playhead(&mut self) {
         let Some(start) = self.playback.start else { return };
-        let Some(start_s) = self.lanes.first().and_then(|main| main.time_of(start)) else { return };
+        let Some(main) = self.lanes.first() else { return };
+        let Some(start_s) = main.time_of(start) else { return };
+        let reach_s = start_s + main.ready_s(start_s);
         self.playback.placed = true;
         // A browser ignores a seek to where it cannot seek.
         self.say_seekable();
         let start_s = start_s + self.playback.start_into_s;
         let live_s = self.latency.live_s(self.shared.now_ms).filter(|_| self.is_live() && self.playback.keeps_live);
-        self.seek(live_s.map_or(start_s, |live| live.max(start_s)));
+        self.seek(live_s.map_or(start_s, |live| live.min(reach_s - PLAYS_ON_S).max(start_s)));
     }
 
     /// Loading the element took time in which the edge moved on: goes after it before anything is heard.

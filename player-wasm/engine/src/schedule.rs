@@ -32,8 +32,22 @@ pub(crate) struct Offer<'a> {
 /// Further ahead of the list than this, a place belongs to numbers that the list no longer counts by.
 const MAX_AHEAD: u64 = 2;
 
+/// How a segment is to be had of which both are listed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Grain {
+    /// One request for a whole segment is cheaper than one for each part.
+    Whole,
+    /// The first of its parts is there sooner.
+    Parts,
+}
+
 /// Looks up a place.
 pub(crate) fn next(playlist: &Playlist, place: Place) -> Next<'_> {
+    next_in(playlist, place, Grain::Whole)
+}
+
+/// The same with a choice.
+pub(crate) fn next_in(playlist: &Playlist, place: Place, grain: Grain) -> Next<'_> {
     let after = playlist.next_place();
     let hint = || match &playlist.hint {
         Some(resource) => {
@@ -53,9 +67,10 @@ pub(crate) fn next(playlist: &Playlist, place: Place) -> Next<'_> {
     if segment.gap {
         return Next::Gap(place.next_segment());
     }
+    // A whole segment has what its parts lack.
+    let by_parts = segment.is_parts_alone() || (grain == Grain::Parts && segment.parts.iter().all(|part| !part.gap));
     match (&segment.resource, segment.parts.get(place.part)) {
-        // One request for a whole segment is cheaper than one for each part.
-        (Some(resource), _) if (place.part == 0 && !segment.is_parts_alone()) || segment.parts.is_empty() => {
+        (Some(resource), _) if (place.part == 0 && !by_parts) || segment.parts.is_empty() => {
             Next::Load(Offer { place: Place::segment(place.msn), resource, kind: MediaKind::Segment, duration_s: segment.duration_s })
         }
         (_, Some(part)) if part.gap => Next::Gap(place.next_part()),
@@ -97,6 +112,25 @@ mod tests {
             Next::Wait => "wait".into(),
             Next::End => "end".into(),
         }
+    }
+
+    #[test]
+    fn to_begin_with_a_segment_is_had_by_its_parts() {
+        let list = list(&[CLOSED, OPEN]);
+        let at = |part| match next_in(&list, Place { msn: 5, part }, Grain::Parts) {
+            Next::Load(offer) => (offer.resource.uri.clone(), offer.kind),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(at(0), ("5.0".into(), MediaKind::Part));
+        assert_eq!(at(1), ("5.1".into(), MediaKind::Part));
+    }
+
+    #[test]
+    fn a_segment_of_which_a_part_is_missing_is_had_whole() {
+        let holed = CLOSED.replace("URI=\"5.1\"", "URI=\"5.1\",GAP=YES");
+        let list = list(&[&holed, OPEN]);
+        let Next::Load(offer) = next_in(&list, Place::segment(5), Grain::Parts) else { panic!() };
+        assert_eq!((offer.resource.uri.as_str(), offer.kind), ("5", MediaKind::Segment));
     }
 
     #[test]

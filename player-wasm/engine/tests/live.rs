@@ -33,6 +33,27 @@ fn playback_starts_at_the_target_and_stays_there() {
     assert_eq!(sim.engine.stats().stalls, 0);
 }
 
+/// Live goes on while the first media is on its way: who waits for all of a segment, and then for live, waits twice.
+#[test]
+fn on_a_slow_link_the_first_picture_waits_for_its_first_part_alone() {
+    let mut waits = 0;
+    for latency_s in [None, Some(2.5)] {
+        for place in 0..8 {
+            let mut sim = Sim::new(Origin::default(), Config { latency_s, ..Config::default() });
+            (sim.link_bps, sim.rtt_ms) = (Box::new(|_| 2e6), 60.0);
+            sim.now_ms += 250.0 * f64::from(place);
+            let began = sim.now_s();
+            sim.run(20.0, |_| {});
+            let (shown, _) = sim.events.iter().find(|(_, event)| *event == Event::Playing).expect("playing");
+            // Two playlists, then a part of 0.6 Mbit with sound beside it.
+            assert!(shown - began < 1.0, "{latency_s:?}, {place}: the first picture took {:.2} s", shown - began);
+            assert!(sim.element.waits <= 1, "{latency_s:?}, {place}: {} waits", sim.element.waits);
+            waits += sim.element.waits;
+        }
+    }
+    assert!(waits <= 5, "{waits} of 16 wait once more");
+}
+
 #[test]
 fn parts_are_asked_for_before_they_exist_and_playlists_as_deltas() {
     let mut sim = Sim::new(Origin::default(), Config { expected_bps: Some(1e9), ..Config::default() });
