@@ -18,6 +18,9 @@ const MEDIA_CHROME = `<!doctype html><html lang="en"><title>x</title>
 <media-control-bar><media-play-button></media-play-button><media-live-button></media-live-button><media-time-range></media-time-range>
 <media-mute-button></media-mute-button><media-captions-button></media-captions-button><media-rendition-menu hidden anchor="x"></media-rendition-menu><media-audio-track-menu hidden anchor="y"></media-audio-track-menu></media-control-bar></media-controller>`;
 
+/** What somebody calls the sound of a stream. */
+const NAMES = ["<img src=x onerror=alert(1)>", "</button><b>loud</b><script>alert(2)</script>"];
+
 let browser, site;
 let broken = () => 0;
 
@@ -41,6 +44,8 @@ before(async () => {
       "/grows.m4s": { type: "video/mp4", body: "", endless: "\0" },
       "/hostile": element('src="/hostile.m3u8" autoplay'),
       "/hostile.m3u8": { body: '#EXTM3U\n#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="<img src=x onerror=alert(1)>",LANGUAGE="<script>",URI="javascript:alert(2)"\n#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="s",NAME="</style><b id=in>",LANGUAGE="en",URI="data:text/html,<b>"\n#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="avc1.42c00d,mp4a.40.2\\"><b>",RESOLUTION=99999x99999,AUDIO="a",SUBTITLES="s"\nfile:///etc/passwd\n' },
+      "/named": element('src="/named.m3u8" autoplay controls'),
+      "/named.m3u8": { body: ["#EXTM3U", ...NAMES.map((name, at) => `#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="${name}",LANGUAGE="${["en", "de"][at]}",AUTOSELECT=YES,URI="/vod/${["en", "de"][at]}/index.m3u8"`), '#EXT-X-STREAM-INF:BANDWIDTH=260000,CODECS="avc1.42c00d,mp4a.40.2",RESOLUTION=320x180,AUDIO="a"', "/vod/low/index.m3u8", ""].join("\n") },
       "/sleepy": element('src="/live/sleepy/index.m3u8" autoplay'),
       "/mixed": element('src="/mixed.m3u8" autoplay'),
       "/mixed.m3u8": { body: '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=100000,CODECS="zzz1.1",RESOLUTION=64x36\n/none.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=300000,CODECS="avc1.42c00d",RESOLUTION=320x180\n/switch.m3u8\n#EXT-X-STREAM-INF:BANDWIDTH=9000000,CODECS="dvh1.05.06",RESOLUTION=3840x2160\n/none.m3u8\n' },
@@ -324,7 +329,18 @@ test("nothing that a playlist says becomes markup or runs", { timeout: 60_000 },
   await ask(page, "(p.setAttribute('controls', ''), undefined)");
   await until(page, "p.error || p.status === 'offline' || p.audioTracks.length", 45_000);
   await page.waitForTimeout(2_000);
-  assert.equal(await ask(page, "document.querySelectorAll('img, b, script:not([src])').length + p.shadowRoot.querySelectorAll('img, b, script').length"), 0);
+  const made = "document.querySelectorAll('img, b, script:not([src])').length + p.shadowRoot.querySelectorAll('img, b, script').length";
+  assert.equal(await ask(page, made), 0);
+  // The same where it is shown: in the menu of a stream that plays.
+  const named = await visit(t, "/named");
+  named.on("dialog", (dialog) => assert.fail(`a dialog: ${dialog.message()}`));
+  await until(named, "p.audioTracks.length === 2 && p.currentTime > .5");
+  const part = (name) => `p.shadowRoot.querySelector('[part~="${name}"]')`;
+  await ask(named, `${part("settings")}.click()`);
+  await until(named, part("menu"));
+  const shown = await ask(named, `${part("menu")}.textContent`);
+  for (const name of NAMES) assert.ok(shown.includes(name), `${name} in ${shown}`);
+  assert.equal(await ask(named, made), 0);
 });
 
 test("a server that fails for a while costs a wait and a word, and the picture goes on", { timeout: 120_000 }, async (t) => {
