@@ -1,15 +1,27 @@
-//! A few hundred worlds by chance, in every test run; more with `cargo run -p tidegate-world -- --seeds 10000`.
+#![allow(clippy::disallowed_methods, reason = "a test: it asks how many worlds it is to play, and on how many cores")]
+//! A few hundred worlds by chance in every test run, and as many as `TIDEGATE_SEEDS` says in CI; more with
+//! `cargo run -p tidegate-world -- --seeds 100000`.
+
+use std::thread;
 
 use tidegate_world::{Plan, play};
 
 #[test]
 fn whatever_goes_wrong_the_rules_hold() {
-    let failed: Vec<String> = (0..SEEDS)
-        .filter_map(|seed| {
-            Some(format!("seed {seed}: {}; cargo run -p tidegate-world -- --seed {seed}", play(seed, Plan::new(seed)).broken?))
-        })
-        .collect();
+    let seeds: u64 = std::env::var("TIDEGATE_SEEDS").map_or(SEEDS, |told| told.parse().expect("a number of seeds"));
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    let failed: Vec<String> = thread::scope(|scope| {
+        // Neighbours differ in how long they take, so that each core takes every so manieth.
+        let play_from = |first: u64| {
+            (first..seeds).step_by(cores as usize).filter_map(|seed| {
+                Some(format!("seed {seed}: {}; cargo run -p tidegate-world -- --seed {seed}", play(seed, Plan::new(seed)).broken?))
+            })
+        };
+        let shares: Vec<_> = (0..cores).map(|core| scope.spawn(move || play_from(core).collect::<Vec<_>>())).collect();
+        shares.into_iter().flat_map(|share| share.join().expect("a world that ends")).collect()
+    });
     assert!(failed.is_empty(), "{failed:#?}");
+    println!("{seeds} worlds");
 }
 
 #[test]

@@ -14,7 +14,6 @@ mod raw;
 mod reload;
 mod requests;
 mod setup;
-mod spin;
 mod tiers;
 mod viewers;
 mod waits;
