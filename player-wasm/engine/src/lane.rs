@@ -2,6 +2,7 @@
 
 mod feed;
 mod item;
+mod switch;
 
 use alloc::{collections::VecDeque, string::String, vec::Vec};
 
@@ -34,11 +35,6 @@ const MAX_REFUSALS: u32 = 3;
 const SHORT_S: f64 = 1.0;
 /// The shortest buffer that a full source buffer is taken to hold.
 const MIN_FORWARD_S: f64 = 4.0;
-
-/// The start of a segment waits this long for the playlist of the rung to go over to; then the switch is put off. A rung
-/// that is too high for the link is not gone on with so easily.
-const SWITCH_UP_WAIT_MS: f64 = 250.0;
-const SWITCH_DOWN_WAIT_MS: f64 = 2_000.0;
 
 /// One track.
 #[derive(Debug)]
@@ -156,49 +152,6 @@ impl Lane {
         self.busy = lane.busy.take();
     }
 
-    /// The rung that will be loaded once its playlist is there, else the one that is loaded.
-    pub(crate) fn wanted_rung(&self) -> usize {
-        self.candidate.as_ref().map_or(self.rung, |(rung, _)| *rung)
-    }
-
-    /// Goes over to another rung at the next start of a segment.
-    pub(crate) fn want(&mut self, shared: &mut Shared, rung: usize, url: &str) {
-        if rung == self.wanted_rung() {
-            return;
-        }
-        if let Some((_, mut follower)) = self.candidate.take() {
-            shared.drop_request(follower.abandon());
-        }
-        if rung != self.rung {
-            self.candidate = Some((rung, Follower::new(url.into(), shared.now_ms)));
-        }
-    }
-
-    /// The segment that comes next, once nothing is under way any more and its rung is not chosen yet.
-    pub(crate) fn undecided(&self) -> Option<u64> {
-        let cursor = self.cursor?;
-        let waits =
-            self.main && self.undecided_at(cursor) && !self.queue.iter().any(|fragment| fragment.id().is_none() || fragment.is_asked());
-        waits.then(|| self.starts(cursor)).flatten()
-    }
-
-    fn undecided_at(&self, cursor: Place) -> bool {
-        self.starts(cursor).is_some_and(|msn| self.chosen != Some(msn))
-    }
-
-    /// The segment that a place is, or probably is, the start of.
-    fn starts(&self, place: Place) -> Option<u64> {
-        match place.part {
-            0 => Some(place.msn),
-            _ => self.playlist().filter(|list| segment_probably_starts(list, place)).map(|_| place.msn.saturating_add(1)),
-        }
-    }
-
-    /// The rung of a segment has been chosen.
-    pub(crate) fn chose(&mut self, msn: u64) {
-        self.chosen = Some(msn);
-    }
-
     /// The fragment that a request brings.
     pub(crate) fn running(&self, id: u32) -> Option<Running> {
         let fragment = self.queue.iter().find(|fragment| fragment.state == State::Asked { id })?;
@@ -208,30 +161,6 @@ impl Lane {
         let buffered = if whole { 0 } else { part.max(again) };
         let listed_ms = fragment.listed.then_some(self.follower.changed_ms());
         Some(Running { msn, part, buffered, whole, listed_ms, segment_s: self.time_of(Place::segment(msn)) })
-    }
-
-    /// Gives up what is being loaded of a segment, and begins it again in another rung. What has arrived is kept.
-    pub(crate) fn begin_again(&mut self, shared: &mut Shared, running: Running, rung: usize, url: &str) {
-        let from = self.queue.iter().position(|fragment| fragment.is_asked() || matches!(fragment.state, State::Again { .. }));
-        if let Some(from) = from {
-            self.rewind(shared, from, Place::segment(running.msn));
-        }
-        self.want(shared, rung, url);
-        self.chosen = Some(running.msn);
-        self.again = Some((running.msn, running.buffered));
-        self.boundary_ms = None;
-    }
-
-    /// The rung that has nothing to load at the moment, if that has just been found.
-    pub(crate) fn take_gone_rung(&mut self) -> Option<usize> {
-        let own = (self.gap && self.candidate.is_none()).then_some(self.rung);
-        self.gone_rung.take().or(own)
-    }
-
-    /// Goes over the gap, since no rung has anything there.
-    pub(crate) fn skip_gap(&mut self) {
-        self.gap = false;
-        self.skips_gaps = true;
     }
 
     /// Asks for whatever is due. Returns the rung if it has changed.
@@ -335,12 +264,7 @@ impl Lane {
                     switched = Some(self.rung);
                     continue;
                 }
-                if self.gap {
-                    break;
-                }
-                let since_ms = *self.boundary_ms.get_or_insert(shared.now_ms);
-                let wait_ms = if self.wanted_rung() < self.rung { SWITCH_DOWN_WAIT_MS } else { SWITCH_UP_WAIT_MS };
-                if shared.now_ms - since_ms < wait_ms {
+                if self.gap || self.waits_to_switch(shared.now_ms) {
                     break;
                 }
             }
@@ -406,50 +330,6 @@ impl Lane {
 
     fn queued_s(&self) -> f64 {
         self.queue.iter().map(|fragment| fragment.duration_s).sum()
-    }
-
-    /// A rung whose playlist cannot be had is not gone over to.
-    pub(crate) fn candidate_failed(&mut self, shared: &mut Shared) {
-        if let Some((_, mut follower)) = self.candidate.take_if(|(_, follower)| follower.failures() > MAX_REFUSALS) {
-            shared.drop_request(follower.abandon());
-        }
-    }
-
-    /// Goes over to the candidate, if its playlist reaches to where the next segment starts.
-    fn switch(&mut self, shared: &mut Shared, cursor: Place) -> bool {
-        let Some((_, candidate)) = &self.candidate else { return false };
-        let (Some(new), Some(old)) = (candidate.playlist(), self.follower.playlist()) else { return false };
-        if new.next_place() < old.next_place() && !new.ended {
-            return false;
-        }
-        let msn = new.aligned_msn(old, cursor.msn);
-        if msn > new.next_place().msn {
-            return false;
-        }
-        if new.ends_in_gap() || matches!(next(new, Place::segment(msn)), Next::Gap(_)) {
-            let gone = self.candidate.take();
-            self.gone_rung = gone.map(|(rung, mut follower)| {
-                shared.drop_request(follower.abandon());
-                rung
-            });
-            return false;
-        }
-        if self.chosen == Some(cursor.msn) {
-            self.chosen = Some(msn);
-        }
-        if let (Some((anchor, time_s)), true) = (self.anchor, msn != cursor.msn) {
-            self.anchor = Some((anchor.wrapping_add(msn).wrapping_sub(cursor.msn), time_s));
-        }
-        let Some((rung, follower)) = self.candidate.take() else { return false };
-        shared.drop_request(self.follower.abandon());
-        self.follower = follower;
-        self.rung = rung;
-        self.gap = false;
-        self.boundary_ms = None;
-        self.cursor = Some(Place::segment(msn));
-        self.unlisted = None;
-        self.refused_hint = None;
-        true
     }
 
     fn push(&mut self, shared: &mut Shared, mut fragment: Fragment) {
