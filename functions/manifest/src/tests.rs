@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use proptest::prelude::*;
 use tidegate_function::{Answer, Input, Job as _, Output, Piece, Reach, Request, Waited};
 use tidegate_hls::read::{Media, Playlist, parse};
 use tidegate_stream::{Msn, SessionId};
@@ -10,6 +9,8 @@ use tidegate_stream::{Msn, SessionId};
 use self::world::{START_MS, World};
 use super::*;
 
+mod arbitrary;
+mod recordings;
 mod rules;
 mod world;
 
@@ -296,90 +297,6 @@ fn key_frames_have_a_playlist_of_their_own() {
 }
 
 #[test]
-fn a_clip_is_a_recording_once_it_is_complete_and_the_same_for_everybody() {
-    let mut world = World::after(4 * 10 + 2);
-    let mut state = State::new();
-    let multivariant = world.get(&mut state, "~/index.m3u8?start=5&end=11.5");
-    let query = "start=2026-09-21T14:13:25.000Z&end=2026-09-21T14:13:31.500Z";
-    assert!(text(&multivariant).contains(&format!("\nsource.m3u8?{query}\n")), "{}", text(&multivariant));
-    let clip = world.get(&mut state, &format!("~/source.m3u8?{query}"));
-    let list = media(&clip);
-    assert!(list.ended && list.playlist_type == Some(tidegate_hls::read::PlaylistType::Vod) && list.open.is_none());
-    let numbers: Vec<u64> = list.segments.iter().map(|segment| segment.msn.0).collect();
-    assert_eq!((numbers, list.start), (vec![2, 3, 4, 5], Some((1_000_000, true))));
-    assert_eq!(header(&clip, "cache-control"), "public, max-age=3600");
-    (0..40).for_each(|_| world.write_part(false));
-    assert_eq!(text(&world.get(&mut State::new(), &format!("~/source.m3u8?{query}&_HLS_msn=7"))), text(&clip));
-    world.write_end();
-    assert_eq!(text(&world.get(&mut State::new(), &format!("~/source.m3u8?{query}"))), text(&clip));
-}
-
-#[test]
-fn a_clip_without_an_end_grows_and_can_be_waited_for() {
-    let mut world = World::after(4 * 4 + 2);
-    let mut state = State::new();
-    let answer = world.get(&mut state, "~/source.m3u8?start=4");
-    let list = media(&answer);
-    assert!(!list.ended && list.playlist_type == Some(tidegate_hls::read::PlaylistType::Event));
-    assert_eq!((list.media_sequence, end(&answer)), (Msn(2), (4, 2)));
-    let request = get(&world.full("~/source.m3u8?start=4&_HLS_msn=4&_HLS_part=2"));
-    assert!(matches!(world.run(&mut state, request.clone(), world.now_ms()).0, Answer::Wait { .. }));
-    world.write_part(false);
-    let there = Request { waited: Some(Waited::There), ..request };
-    assert_eq!(end(&world.run(&mut state, there, world.now_ms()).0), (4, 3));
-    // With an end that has not come yet it grows up to there.
-    assert!(!media(&world.get(&mut state, "~/source.m3u8?start=4&end=11")).ended);
-    (0..6).for_each(|_| world.write_part(false));
-    let list = media(&world.get(&mut state, "~/source.m3u8?start=4&end=11"));
-    assert!(list.ended && list.segments.last().is_some_and(|last| last.msn == Msn(5)));
-}
-
-#[test]
-fn a_stretch_that_is_not_there_is_404_and_one_that_makes_no_sense_400() {
-    let world = World::after(4 * 4 + 2);
-    for (query, expected) in [("start=99", 404), ("start=5&end=4", 400), ("start=x", 400), ("end=1&end=2", 400), ("start=", 400)] {
-        assert_eq!(status(&world.get(&mut State::new(), &format!("~/source.m3u8?{query}"))), expected, "{query}");
-    }
-    // Only the session tells that this ends before it begins.
-    for playlist in ["~/index.m3u8", "~/source.m3u8"] {
-        assert_eq!(status(&world.get(&mut State::new(), &format!("{playlist}?start=2026-09-21T14:13:25Z&end=3.5"))), 400);
-    }
-}
-
-#[test]
-fn dash_players_get_the_same_session() {
-    let mut world = World::after(4 * 3 + 2);
-    let mut state = State::new();
-    let session = world.timeline.session().id.to_string();
-    let answer = world.get(&mut state, "/live/demo/manifest.mpd");
-    assert!(text(&answer).contains(&format!("<BaseURL>{session}/</BaseURL>")) && text(&answer).contains("r=\"2\""));
-    assert_eq!((header(&answer, "content-type"), header(&answer, "cache-control")), ("application/dash+xml", "public, max-age=1"));
-    assert!(text(&world.get(&mut state, "~/low-latency.mpd")).contains("$SubNumber$"));
-    world.write_end();
-    let answer = world.get(&mut State::new(), "~/manifest.mpd");
-    assert!(text(&answer).contains("type=\"static\""));
-    assert_eq!(header(&answer, "cache-control"), "public, max-age=3600");
-    let time = world.get(&mut state, "/time");
-    assert!(text(&time).starts_with("2026-09-21T14:13:") && header(&time, "cache-control") == "no-store");
-}
-
-#[test]
-fn a_clip_is_a_presentation_too() {
-    let mut world = World::after(4 * 10 + 2);
-    let mut state = State::new();
-    let clip = world.get(&mut state, "~/manifest.mpd?start=5&end=11.5");
-    assert!(text(&clip).contains("type=\"static\" mediaPresentationDuration=\"PT8S\""), "{}", text(&clip));
-    assert!(text(&clip).contains("startNumber=\"2\"") && header(&clip, "cache-control") == "public, max-age=3600");
-    let growing = world.get(&mut state, "/live/demo/low-latency.mpd?start=5");
-    assert!(text(&growing).contains("type=\"dynamic\"") && header(&growing, "cache-control") == "public, max-age=1");
-    (0..40).for_each(|_| world.write_part(false));
-    assert_eq!(text(&world.get(&mut State::new(), "~/manifest.mpd?start=5&end=11.5")), text(&clip));
-    for (query, expected) in [("start=99", 404), ("start=5&end=4", 400), ("start=x", 400), ("start=2026-09-21T14:13:25Z&end=3.5", 400)] {
-        assert_eq!(status(&world.get(&mut State::new(), &format!("~/manifest.mpd?{query}"))), expected, "{query}");
-    }
-}
-
-#[test]
 fn init_segments_are_sent_as_they_are() {
     let world = World::after(1);
     let (answer, reads) = world.run(&mut State::new(), get(&world.full("~/init/source/0101010101010101.mp4")), 0);
@@ -625,79 +542,4 @@ fn a_viewer_that_follows_the_hints_misses_nothing() {
     }
     let written: Vec<String> = world.media.values().map(|tracks| String::from_utf8(tracks[0].clone()).unwrap()).collect();
     assert!(written.concat().ends_with(&seen.concat()));
-}
-
-fn address() -> impl Strategy<Value = String> {
-    let session = SessionId::new(START_MS, 7);
-    let word = prop_oneof![
-        Just("live".to_owned()),
-        Just("demo".to_owned()),
-        Just(session.to_string()),
-        Just("source".to_owned()),
-        Just("index.m3u8".to_owned()),
-        Just("source.m3u8".to_owned()),
-        Just("init".to_owned()),
-        Just("0101010101010101.mp4".to_owned()),
-        "[0-9]{1,20}\\.m4s",
-        "[0-9]{1,20}\\.[0-9]{1,11}\\.m4s",
-        "\\PC{0,12}",
-        Just("..".to_owned()),
-    ];
-    let known = prop_oneof![
-        Just(format!("/live/demo/{session}/source.m3u8")),
-        (0u64..9, 0u32..9).prop_map(move |(msn, part)| format!("/live/demo/{}/audio/{msn}.{part}.m4s", SessionId::new(START_MS, 7))),
-        (0u64..9).prop_map(|msn| format!("/live/demo/{}/audio/{msn}.m4s", SessionId::new(START_MS, 7))),
-        Just("/live/demo/index.m3u8".to_owned()),
-    ];
-    prop_oneof![prop::collection::vec(word, 0..7).prop_map(|words| format!("/{}", words.join("/"))), known, "\\PC{0,40}"]
-}
-
-fn query() -> impl Strategy<Value = String> {
-    let directive = prop_oneof![
-        (0u64..9).prop_map(|n| format!("_HLS_msn={n}")),
-        (0u64..15).prop_map(|n| format!("_HLS_part={n}")),
-        "_HLS_(msn|part|skip)=[0-9a-zA-Z+-]{0,22}",
-        Just("_HLS_skip=YES".to_owned()),
-        "[a-z]{0,3}=\\PC{0,6}",
-    ];
-    prop::collection::vec(directive, 0..4).prop_map(|directives| directives.join("&"))
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 1024, ..ProptestConfig::default() })]
-
-    #[test]
-    fn whatever_a_client_sends_it_gets_no_5xx(path in address(), query in query(), method in "GET|HEAD|OPTIONS|[A-Z]{0,6}", records in 1u64..14, end: bool) {
-        let mut world = World::after(records);
-        if end {
-            world.write_end();
-        }
-        let (answer, _) = world.run(&mut State::new(), Request { method, path, query, ..Request::default() }, world.now_ms());
-        prop_assert!(status(&answer) < 500, "{:?}", answer);
-        if let Answer::Respond { status: 400.., body, .. } = &answer {
-            prop_assert_eq!(std::str::from_utf8(body).unwrap().lines().count(), 1);
-        }
-    }
-
-    #[test]
-    fn whatever_lies_in_the_bucket_no_job_panics_or_hangs(
-        damage in prop::collection::vec((any::<prop::sample::Index>(), prop::collection::vec(any::<u8>(), 0..60), any::<bool>()), 0..4),
-        path in address(), query in query(),
-    ) {
-        let mut world = World::after(9);
-        for (which, bytes, cut) in damage {
-            let key = world.objects.keys().nth(which.index(world.objects.len())).unwrap().clone();
-            let object = world.objects.get_mut(&key).unwrap();
-            if cut {
-                object.truncate(bytes.len());
-            } else {
-                *object = bytes;
-            }
-        }
-        let mut state = State::new();
-        for waited in [None, Some(Waited::There), Some(Waited::Timeout)] {
-            let request = Request { waited, ..get(&format!("{path}?{query}")) };
-            world.run(&mut state, request, world.now_ms());
-        }
-    }
 }
