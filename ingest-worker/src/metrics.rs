@@ -11,7 +11,7 @@ use std::{
 use tidegate_beacon::Audience;
 use tidegate_stream::StreamId;
 
-use crate::store::Stats;
+use crate::store::{Quantiles, Stats, Window};
 
 /// What the worker has done since it started.
 #[derive(Debug, Default)]
@@ -55,15 +55,12 @@ pub struct StreamMetrics {
     store: Mutex<Stats>,
 }
 
-/// The labels of a quantile, and its value where one is known.
-type Quantile = (&'static str, Option<Duration>);
+/// What a summary says of one thing: its labels beside the stream, the quantiles that are told, and the figures.
+type Summary = (&'static str, &'static [(&'static str, fn(&Quantiles) -> Duration)], Quantiles);
 
-/// How long something takes: the newest measurements, for percentiles.
+/// How long something takes.
 #[derive(Debug, Default)]
-pub struct Times(Mutex<Vec<u32>>);
-
-/// Measurements kept: some minutes of parts.
-const TIMES_KEPT: usize = 512;
+pub struct Times(Mutex<Window>);
 
 impl Metrics {
     /// The numbers of a stream.
@@ -126,28 +123,28 @@ impl Metrics {
             m.mirror_waiting_bytes.load(Relaxed)
         });
         family("mirror_lost", "gauge", "Objects of the newest session that the second bucket lacks.", &|m| m.mirror_lost.load(Relaxed));
-        let mut summary = |name: &str, help: &str, values: &dyn Fn(&StreamMetrics) -> Vec<Quantile>| {
+        // With their sums and counts, without which readers of summaries (OpenTelemetry's) take nothing.
+        let mut summary = |name: &str, help: &str, values: &dyn Fn(&StreamMetrics) -> Vec<Summary>| {
             let _ = writeln!(text, "# HELP tidegate_ingest_{name} {help}\n# TYPE tidegate_ingest_{name} summary");
             for (stream, metrics) in streams.iter() {
-                for (labels, value) in values(metrics) {
-                    let Some(value) = value else { continue };
-                    let _ = writeln!(text, "tidegate_ingest_{name}{{stream=\"{stream}\",{labels}}} {}", value.as_secs_f64());
+                for (labels, told, values) in values(metrics).into_iter().filter(|(_, _, values)| values.count > 0) {
+                    for (quantile, value) in told {
+                        let seconds = value(&values).as_secs_f64();
+                        let _ = writeln!(text, "tidegate_ingest_{name}{{stream=\"{stream}\"{labels},quantile=\"{quantile}\"}} {seconds}");
+                    }
+                    let (sum, count) = (values.sum.as_secs_f64(), values.seen);
+                    let _ = writeln!(text, "tidegate_ingest_{name}_sum{{stream=\"{stream}\"{labels}}} {sum}");
+                    let _ = writeln!(text, "tidegate_ingest_{name}_count{{stream=\"{stream}\"{labels}}} {count}");
                 }
             }
         };
         summary("part_seconds", "From the arrival of a part's last frame to the part.", &|m| {
-            let at = |percent| m.part_time.percentile(percent);
-            vec![("quantile=\"0.5\"", at(50)), ("quantile=\"0.95\"", at(95)), ("quantile=\"0.99\"", at(99))]
+            vec![("", &[("0.5", |q| q.p50), ("0.95", |q| q.p95), ("0.99", |q| q.p99)], m.part_time.quantiles())]
         });
         summary("put_seconds", "From the submission of an object to its being durable; `log` is what viewers wait for.", &|m| {
             let Stats { log, index, .. } = m.store();
-            let known = |count: usize, value: Duration| (count > 0).then_some(value);
-            vec![
-                ("lane=\"log\",quantile=\"0.5\"", known(log.count, log.p50)),
-                ("lane=\"log\",quantile=\"0.99\"", known(log.count, log.p99)),
-                ("lane=\"index\",quantile=\"0.5\"", known(index.count, index.p50)),
-                ("lane=\"index\",quantile=\"0.99\"", known(index.count, index.p99)),
-            ]
+            let told: &[(_, fn(&Quantiles) -> Duration)] = &[("0.5", |q| q.p50), ("0.99", |q| q.p99)];
+            vec![(",lane=\"log\"", told, log), (",lane=\"index\"", told, index)]
         });
         text + &self.audience().text()
     }
@@ -174,27 +171,19 @@ impl StreamMetrics {
 impl Times {
     /// Adds a measurement.
     pub fn add(&self, time: Duration) {
-        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if times.len() >= TIMES_KEPT {
-            times.remove(0);
-        }
-        times.push(u32::try_from(time.as_micros()).unwrap_or(u32::MAX));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).add(time);
     }
 
-    /// The time that `percent` of the measurements do not exceed.
+    /// The measurements as far as they are kept.
     #[must_use]
-    pub fn percentile(&self, percent: usize) -> Option<Duration> {
-        let mut times = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        times.sort_unstable();
-        let at = (times.len() * percent).div_ceil(100).saturating_sub(1);
-        times.get(at).map(|micros| Duration::from_micros(u64::from(*micros)))
+    pub fn quantiles(&self) -> Quantiles {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).quantiles()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Quantiles;
 
     #[test]
     fn the_text_names_each_stream() {
@@ -202,24 +191,22 @@ mod tests {
         let stream = metrics.stream(&StreamId::parse("demo").unwrap());
         stream.parts.store(3, Relaxed);
         stream.part_time.add(Duration::from_millis(2));
-        let log = Quantiles { count: 9, p50: Duration::from_millis(7), p95: Duration::from_millis(11), p99: Duration::from_millis(20) };
-        stream.set_store(Stats { puts: 12, log, ..Stats::default() });
+        let mut log = Window::default();
+        [7, 20].into_iter().for_each(|ms| log.add(Duration::from_millis(ms)));
+        stream.set_store(Stats { puts: 12, log: log.quantiles(), ..Stats::default() });
         let text = metrics.text();
         assert!(text.contains("tidegate_ingest_parts_total{stream=\"demo\"} 3\n"));
         assert!(text.contains("tidegate_ingest_part_seconds{stream=\"demo\",quantile=\"0.99\"} 0.002\n"));
         assert!(text.contains("tidegate_ingest_session_puts{stream=\"demo\"} 12\n"));
-        assert!(text.contains("tidegate_ingest_put_seconds{stream=\"demo\",lane=\"log\",quantile=\"0.99\"} 0.02\n"));
-        assert!(!text.contains("lane=\"index\""), "nothing is said of what was not measured: {text}");
-    }
-
-    #[test]
-    fn percentiles_are_of_the_newest_measurements() {
-        let times = Times::default();
-        assert_eq!(times.percentile(50), None);
-        for ms in 1..=1000 {
-            times.add(Duration::from_millis(ms));
+        for line in [
+            "put_seconds{stream=\"demo\",lane=\"log\",quantile=\"0.99\"} 0.02",
+            "put_seconds_sum{stream=\"demo\",lane=\"log\"} 0.027",
+            "put_seconds_count{stream=\"demo\",lane=\"log\"} 2",
+            "part_seconds_sum{stream=\"demo\"} 0.002",
+            "part_seconds_count{stream=\"demo\"} 1",
+        ] {
+            assert!(text.contains(&format!("tidegate_ingest_{line}\n")), "{line}: {text}");
         }
-        assert_eq!(times.percentile(100), Some(Duration::from_millis(1000)));
-        assert_eq!(times.percentile(0), Some(Duration::from_millis(489)));
+        assert!(!text.contains("lane=\"index\""), "nothing is said of what was not measured: {text}");
     }
 }

@@ -91,16 +91,15 @@ impl Seen {
 
     fn since(self, before: Self, metrics: &StreamMetrics) -> Ingest {
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let log = metrics.store().log;
-        let part_ms = |percent| metrics.part_time.percentile(percent).map_or(0, ms);
+        let (log, part) = (metrics.store().log, metrics.part_time.quantiles());
         Ingest {
             time_ms: ms(self.at.duration_since(before.at)),
             bytes: self.bytes.saturating_sub(before.bytes),
             frames: self.frames.saturating_sub(before.frames),
             late_parts: self.late_parts.saturating_sub(before.late_parts),
             drift_ms: self.clock_us.saturating_sub(before.clock_us).div_ceil(1000),
-            part_p50_ms: part_ms(50),
-            part_p99_ms: part_ms(99),
+            part_p50_ms: ms(part.p50),
+            part_p99_ms: ms(part.p99),
             put_p50_ms: ms(log.p50),
             put_p99_ms: ms(log.p99),
         }

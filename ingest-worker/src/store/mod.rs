@@ -18,6 +18,7 @@ pub(crate) use any::{AnyBucket, AnyListing};
 pub use bucket::{Bucket, Condition, Etag, Listing, MAX_OBJECT_BYTES, Object, PutError, StoreError};
 pub use drive::drive;
 pub use latency::Quantiles;
+pub(crate) use latency::Window;
 pub use mirror::Mirror;
 pub use s3::{Keys, Store, StoreConfig};
 pub use submission::{Lane, Put, PutCondition, Submission};
