@@ -55,8 +55,11 @@ pub struct StreamMetrics {
     store: Mutex<Stats>,
 }
 
-/// What a summary says of one thing: its labels beside the stream, the quantiles that are told, and the figures.
-type Summary = (&'static str, &'static [(&'static str, fn(&Quantiles) -> Duration)], Quantiles);
+/// A quantile that is told: its name, and where it is.
+type Told = (&'static str, fn(&Quantiles) -> Duration);
+
+/// What a summary says of one thing: its labels beside the stream, the quantiles, and the figures.
+type Summary = (&'static str, &'static [Told], Quantiles);
 
 /// How long something takes.
 #[derive(Debug, Default)]
@@ -143,7 +146,7 @@ impl Metrics {
         });
         summary("put_seconds", "From the submission of an object to its being durable; `log` is what viewers wait for.", &|m| {
             let Stats { log, index, .. } = m.store();
-            let told: &[(_, fn(&Quantiles) -> Duration)] = &[("0.5", |q| q.p50), ("0.99", |q| q.p99)];
+            let told: &[Told] = &[("0.5", |q| q.p50), ("0.99", |q| q.p99)];
             vec![(",lane=\"log\"", told, log), (",lane=\"index\"", told, index)]
         });
         text + &self.audience().text()
