@@ -136,7 +136,7 @@ test("sequences of parts become parts, as far as the clock says that they are th
     const { Mpd } = await import("/player/npm/mpd.js");
     Date.now = () => now;
     const began = performance.now();
-    const list = await new Mpd(false).playlist(asked, "https://media.example/a/low-latency.mpd", text);
+    const list = await new Mpd(false, String).playlist(asked, "https://media.example/a/low-latency.mpd", text);
     return { list, lines: list.split("\n"), ms: performance.now() - began };
   }, [Date.parse("2026-09-21T14:13:20Z") + s * 1000, text, asked]);
   const newest = ({ lines }) => lines.slice(-5).filter((line) => line && !line.includes("DATE-TIME")).map((line) => line.replace("https://media.example/a/source/", ""));
@@ -158,6 +158,23 @@ test("sequences of parts become parts, as far as the clock says that they are th
   }
 });
 
+test("an MPD that is asked for anew tells what other requests tell", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/world");
+  const text = readFileSync(new URL("../../functions/core/dash/src/golden/low_latency.mpd", import.meta.url), "utf8").replace(/<UTCTiming[^>]*>/, "");
+  const asked = await page.evaluate(async ([now, text]) => {
+    const { Mpd } = await import("/player/npm/mpd.js");
+    const asked = [];
+    globalThis.fetch = (url) => (asked.push(String(url)), Promise.reject(new Error("away")));
+    Date.now = () => now;
+    const url = "https://media.example/a/low-latency.mpd";
+    const reader = new Mpd(false, (address) => `${address}?CMCD=ot%3Dm`);
+    await reader.playlist(`${url}#video 0 source`, url, text);
+    await reader.ahead(`${url}?_HLS_msn=21&_HLS_part=0#video 0 source`, new AbortController().signal);
+    return asked;
+  }, [Date.parse("2026-09-21T14:13:20Z") + 42_300, text]);
+  assert.deepEqual(asked, ["https://media.example/a/low-latency.mpd?CMCD=ot%3Dm"]);
+});
+
 test("manifests of the world become lists with rungs and segments", { timeout: 60_000 }, async (t) => {
   const files = existsSync(world) ? readdirSync(world, { recursive: true }).filter((name) => name.endsWith(".mpd")) : [];
   if (files.length === 0) return t.skip("shared/playlists is not here");
@@ -168,7 +185,7 @@ test("manifests of the world become lists with rungs and segments", { timeout: 6
   for (const name of files) {
     const { refused, rungs, segments, dynamic } = await page.evaluate(async (text) => {
       const { Mpd } = await import("/player/npm/mpd.js");
-      const reader = new Mpd(false);
+      const reader = new Mpd(false, String);
       const url = "https://media.example/a/manifest.mpd";
       // Two of them are broken on purpose, and one is cut off.
       if (new DOMParser().parseFromString(text, "application/xml").querySelector("parsererror")) return { refused: await reader.playlist(url, url, text) };

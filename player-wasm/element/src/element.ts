@@ -50,7 +50,7 @@ export class TidegatePlayer extends Base {
   static makeControls: ((player: TidegatePlayer, root: ShadowRoot) => Controls) | undefined;
 
   /** Makes what reads DASH; without it only HLS is played. */
-  static makeMpd: ((credentials: boolean) => MpdReader) | undefined;
+  static makeMpd: ((credentials: boolean, address: (url: string) => string) => MpdReader) | undefined;
   /** Makes what asks for licences of encrypted streams; without it there are none. */
   static makeLicenses: ((video: HTMLVideoElement, systems: KeySystems, failed: (cause: unknown) => void) => Licenses) | undefined;
 

@@ -21,7 +21,7 @@ export function extras(): Promise<Extras> {
 }
 
 /** Reads DASH once there is some. */
-export function laterMpd(credentials: boolean): MpdReader {
+export function laterMpd(credentials: boolean, address: (url: string) => string): MpdReader {
   let reader: MpdReader | undefined;
   return {
     reads: isMpd,
@@ -29,7 +29,7 @@ export function laterMpd(credentials: boolean): MpdReader {
     ahead: (...about) => reader?.ahead(...about),
     async playlist(...about) {
       const { makeMpd } = await extras();
-      reader ??= makeMpd(credentials);
+      reader ??= makeMpd(credentials, address);
       return reader.playlist(...about);
     },
   };

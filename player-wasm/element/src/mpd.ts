@@ -95,6 +95,7 @@ export type MpdReader = Pick<Mpd, "reads" | "playlist"> & { readonly undated: bo
 
 export class Mpd {
   #credentials: RequestCredentials;
+  #address: (url: string) => string;
   /** Media sequence numbers of the last list of each representation, by start of segment. */
   #numbers = new Map<string, { start: number; number: number }[]>();
   /** Periods are counted as they are first seen, which is what discontinuities are counted by. */
@@ -107,8 +108,10 @@ export class Mpd {
   /** Nothing says when it was made: dates in the lists count from 1970. */
   undated = false;
 
-  constructor(credentials: boolean) {
+  /** `address` adds to an address what its request tells. */
+  constructor(credentials: boolean, address: (url: string) => string) {
     this.#credentials = credentials ? "include" : "same-origin";
+    this.#address = address;
   }
 
   reads = isMpd;
@@ -151,7 +154,7 @@ export class Mpd {
   /** Gets the MPD anew, once for all who wait for it. */
   #again(known: Known): Promise<boolean> {
     const get = async () => {
-      const response = await fetch(known.url, { credentials: this.#credentials, cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
+      const response = await fetch(this.#address(known.url), { credentials: this.#credentials, cache: "no-cache", signal: AbortSignal.timeout(PATIENCE_MS) });
       if (!response.ok) return false;
       const root = parsed(new TextDecoder().decode(await readAll(response, () => undefined, { first: 0, length: 0 }, MAX_PLAYLIST)));
       if (!root) return false;
@@ -531,6 +534,6 @@ function seconds(text: string | null): number | undefined {
   return ((years * 365 + months * 30 + days) * 24 + hours) * 3600 + minutes * 60 + s;
 }
 
-export function makeMpd(credentials: boolean): Mpd {
-  return new Mpd(credentials);
+export function makeMpd(credentials: boolean, address: (url: string) => string): Mpd {
+  return new Mpd(credentials, address);
 }

@@ -35,7 +35,7 @@ export interface Options {
   /** What is told to CDN and operator, where anything is. */
   cmcd: CmcdOptions | undefined;
   /** Makes what reads DASH. */
-  mpd: ((credentials: boolean) => MpdReader) | undefined;
+  mpd: ((credentials: boolean, address: (url: string) => string) => MpdReader) | undefined;
   /** Makes what asks for licences, where the page has said how they are had. */
   licenses: ((video: HTMLVideoElement, failed: (cause: unknown) => void) => Licenses) | undefined;
 }
@@ -88,7 +88,7 @@ export class Playback {
     this.#licenses = options.licenses?.(this.#video, (cause) => this.#said({ name: "error", reason: "license", cause }));
     if (!isPlayableByParts() && this.#playNatively(url, options.start)) return;
     this.#net = new Net(options.credentials, (header) => this.#tell(Told.Advised, ...readCmsd(header)));
-    this.#mpd = options.mpd?.(options.credentials);
+    this.#mpd = options.mpd?.(options.credentials, (url) => this.#address(url));
     if (!options.cmcd?.requests) this.#net.begin(url);
     let make;
     try {
