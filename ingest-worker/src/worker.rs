@@ -169,7 +169,7 @@ impl Worker {
     async fn listen_for_srt(&self, port: SrtPort, passphrase: Passphrase) -> Result<(), WorkerError> {
         let ffmpeg = self.shared.ffmpeg.clone().ok_or(FfmpegError::Missing)?;
         knows_srt(&ffmpeg).await?;
-        port.check().map_err(|error| cannot_listen(port.listen, "SRT", &error))?;
+        port.check().await.map_err(|error| cannot_listen(port.listen, "SRT", &error))?;
         let (shared, stop, reserve) = (Arc::clone(&self.shared), self.stop.clone(), self.rtmp.reserver());
         let rtmp = &self.shared.config.rtmp;
         let (silence, window) = (Duration::from_secs(rtmp.silence_s), Duration::from_secs(rtmp.reconnect_window_s));

@@ -21,7 +21,7 @@ use tracing::{debug, info};
 use super::{Item, Source};
 use crate::{
     flv::{Splitter, Tag},
-    transcode::Ffmpeg,
+    transcode::{Ffmpeg, start_tied, terminate},
 };
 
 /// A stream and the port at which its encoder calls: `demo=0.0.0.0:9000`.
@@ -77,10 +77,18 @@ const PASSPHRASE_MAX: usize = 79;
 const READ_BYTES: usize = 64 * 1024;
 /// Between two starts of an ffmpeg that ends at once: somebody else may have its port.
 const AGAIN: Duration = Duration::from_secs(1);
+/// What is taken of it.
+const TAKE: &str = "-map 0:V:0? -map 0:a:0? -c copy -sn -dn -f flv -flvflags no_duration_filesize -flush_packets 1 pipe:1";
+/// A second or two on a machine that has nothing else to do.
+const GOOD_BYE_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long an ffmpeg waits for a caller; then it is started anew.
 const LISTEN_TIME_MAX: Duration = Duration::from_secs(20);
 /// What it says then.
 const NOBODY: &str = "Connection timed out";
+/// Who comes back, or is the second of two, begins anywhere in a GOP, and what a picture is stands in its key frames: they are waited for, so long and within
+/// so many bytes (5 s at 32 Mbit/s), and not for longer than it takes to see one. For that, one programme's table is enough (with all of them to be looked for
+/// the whole time is waited), and packets of a kind that nobody knows hold up the others for ten of them, not for 2,500. What came meanwhile is not lost.
+const PROBE: &str = "-scan_all_pmts 0 -max_probe_packets 10 -analyzeduration 5000000 -probesize 20000000";
 /// How long an ffmpeg may take to say what it can.
 const ASK_TIME_MAX: Duration = Duration::from_secs(10);
 
@@ -109,22 +117,28 @@ impl fmt::Debug for Passphrase {
 }
 
 impl SrtPort {
-    /// Whether the port can be had; a listener of ffmpeg's says that to nobody.
-    pub(crate) fn check(&self) -> io::Result<()> {
-        UdpSocket::bind(self.listen).map(drop)
+    /// Whether the port can be had, which a listener of ffmpeg's says to nobody. That of a worker that was killed a moment ago is still saying good-bye.
+    pub(crate) async fn check(&self) -> io::Result<()> {
+        let until = Instant::now() + GOOD_BYE_TIME_MAX;
+        loop {
+            match UdpSocket::bind(self.listen) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && Instant::now() < until => sleep(AGAIN / 10).await,
+                bound => return bound.map(drop),
+            }
+        }
     }
 
     fn args(&self, passphrase: &Passphrase) -> Vec<String> {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         let mut args = words("-hide_banner -nostats -nostdin -loglevel error -protocol_whitelist srt,udp");
-        // A worker that is killed leaves its listener behind, and with it the port: not for longer than this.
+        // Where nothing ties it to the worker, one that is killed leaves it behind, and with it the port: not for longer than this.
         args.extend(["-listen_timeout".to_owned(), LISTEN_TIME_MAX.as_micros().to_string()]);
         args.extend(words("-mode listener -pbkeylen 16 -passphrase"));
         args.push(passphrase.0.clone());
-        // A second says what is in it; what came meanwhile is not lost.
-        args.extend(words("-analyzeduration 1000000 -probesize 2000000 -f mpegts -i"));
+        args.extend(words(PROBE));
+        args.extend(words("-f mpegts -i"));
         args.push(format!("srt://{}", self.listen));
-        args.extend(words("-map 0:V:0? -map 0:a:0? -c copy -sn -dn -f flv -flvflags no_duration_filesize -flush_packets 1 pipe:1"));
+        args.extend(words(TAKE));
         args
     }
 }
@@ -151,7 +165,7 @@ impl SrtSource {
     /// Listens until bytes come; whether they did.
     async fn called(&mut self) -> bool {
         if self.running.is_none() {
-            match self.start() {
+            match self.start().await {
                 Ok(running) => self.running = Some(running),
                 Err(error) => {
                     debug!(stream = %self.port.stream, %error, "ffmpeg does not start");
@@ -180,12 +194,12 @@ impl SrtSource {
         }
     }
 
-    fn start(&self) -> io::Result<Running> {
+    async fn start(&self) -> io::Result<Running> {
         let mut command = Command::new(&self.ffmpeg.path);
         command.args(self.port.args(&self.passphrase)).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // As for encoders: who presses Ctrl-C ends the worker, which ends this.
-        command.kill_on_drop(true).process_group(0);
-        let mut child = command.spawn()?;
+        command.process_group(0);
+        let mut child = start_tied(command).await?;
         let stdout = child.stdout.take().ok_or_else(|| io::Error::other("ffmpeg has no stdout"))?;
         let stderr = child.stderr.take().ok_or_else(|| io::Error::other("ffmpeg has no stderr"))?;
         let (say, last_words) = mpsc::channel(1);
@@ -223,6 +237,13 @@ impl Running {
     }
 }
 
+impl Drop for Running {
+    /// The caller is told that this is over and calls again at once; of one that was killed it would learn when it had heard nothing for 5 s.
+    fn drop(&mut self) {
+        terminate(&self.child);
+    }
+}
+
 impl Source for SrtSource {
     async fn next(&mut self) -> Item {
         loop {
@@ -251,7 +272,10 @@ impl Source for SrtSource {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+
     use super::*;
+    use crate::flv::TagKind;
 
     #[test]
     fn a_port_is_a_stream_and_an_address() {
@@ -278,5 +302,49 @@ mod tests {
         assert!(args.contains("-listen_timeout 20000000 "), "{args}");
         assert!(args.contains("-mode listener -pbkeylen 16 -passphrase 0123456789 "), "{args}");
         assert!(args.contains("-i srt://[::]:9000 ") && args.contains("-c copy"), "{args}");
+    }
+
+    /// 5.8 s with a key frame every 4 s, and a stream of a kind that nobody knows beside it.
+    async fn media(ffmpeg: &Ffmpeg) -> Vec<u8> {
+        let folder = tempfile::tempdir().unwrap();
+        let unknown = folder.path().join("unknown");
+        std::fs::write(&unknown, [1; 50_000]).unwrap();
+        let mut command = Command::new(&ffmpeg.path);
+        command.args("-loglevel error -f lavfi -i testsrc2=size=320x180:rate=30 -f lavfi -i sine=sample_rate=48000 -f data -i".split(' '));
+        command.arg(unknown).args("-map 0 -map 1 -map 2 -t 5.8 -c:v libx264 -preset ultrafast -g 120 -keyint_min 120".split(' '));
+        command.args("-sc_threshold 0 -pix_fmt yuv420p -c:a aac -c:d copy -f mpegts pipe:1".split(' ')).stdin(Stdio::null());
+        command.output().await.unwrap().stdout
+    }
+
+    #[tokio::test]
+    async fn who_begins_inside_a_gop_is_taken_from_the_next_key_frame_on_and_not_later() {
+        let ffmpeg = Ffmpeg::find(None).await.unwrap();
+        let media = media(&ffmpeg).await;
+        assert!(media.len() > 100_000);
+        // Some of the GOP is over; each packet has 188 bytes.
+        let rest = media.get(media.len() / 6 / 188 * 188..).unwrap().to_vec();
+        let mut command = Command::new(&ffmpeg.path);
+        command.args("-hide_banner -loglevel quiet".split(' ')).args(PROBE.split(' ')).args("-f mpegts -i pipe:0".split(' '));
+        command.args(TAKE.split(' ')).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().unwrap();
+        let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        // The caller has not gone: nothing but what it has sent so far says that this is enough.
+        let sends = tokio::spawn(async move {
+            let _ = stdin.write_all(&rest).await;
+            std::future::pending::<()>().await;
+        });
+        let mut tags = Splitter::default();
+        let first = async {
+            loop {
+                match tags.next_tag().unwrap() {
+                    Some(tag) if tag.kind == TagKind::Video && tag.body.get(1) == Some(&1) => break tag,
+                    Some(_) => {}
+                    None => assert!(stdout.read_buf(tags.buffer()).await.unwrap() > 0, "it has ended"),
+                }
+            }
+        };
+        let first = timeout(Duration::from_secs(60), first).await.unwrap();
+        assert_eq!(first.body.first(), Some(&0x17), "it begins with a key frame");
+        sends.abort();
     }
 }

@@ -27,6 +27,7 @@ use process::{Process, ProcessEvent, ProcessEventKind};
 pub(crate) use command::KeyFrames;
 pub use ffmpeg::{Ffmpeg, FfmpegError};
 pub(crate) use lag::Lag;
+pub(crate) use process::{start_tied, terminate};
 
 /// Encodes the rungs of one session.
 pub(crate) struct Transcoder {

@@ -16,6 +16,8 @@ use ffmpeg_sidecar::{child::FfmpegChild, command::FfmpegCommand};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::unix::pipe,
+    process::Command,
+    runtime::Handle,
     sync::mpsc,
 };
 
@@ -259,7 +261,7 @@ fn spawn(ffmpeg: &Path, args: &[String], outputs: usize) -> io::Result<(FfmpegCh
     // SAFETY: between fork and exec only dup, fcntl and prctl are called, which are async-signal-safe; nothing allocates.
     unsafe {
         command.as_inner_mut().pre_exec(move || {
-            die_with_parent()?;
+            die_with_parent(libc::SIGKILL)?;
             place(&sources)
         });
     }
@@ -283,14 +285,37 @@ fn place(sources: &[RawFd]) -> io::Result<()> {
     Ok(())
 }
 
-/// A worker that is killed takes its encoders with it.
-fn die_with_parent() -> io::Result<()> {
+/// A worker that is killed takes what it has started with it.
+fn die_with_parent(signal: libc::c_int) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     // SAFETY: a plain system call about this process.
-    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) } < 0 {
+    if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) } < 0 {
         return Err(io::Error::last_os_error());
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = signal;
     Ok(())
+}
+
+/// Starts an ffmpeg that ends with the worker, however that one ends: with SIGTERM, so that it still says good-bye to whoever sends to it.
+pub(crate) async fn start_tied(mut command: Command) -> io::Result<tokio::process::Child> {
+    // SAFETY: between fork and exec only prctl is called, which is async-signal-safe; nothing allocates.
+    unsafe { command.pre_exec(|| die_with_parent(libc::SIGTERM)) };
+    let runtime = Handle::current();
+    on_spawner(move || {
+        let _entered = runtime.enter();
+        command.spawn()
+    })
+    .await?
+}
+
+/// Asks such a one to end.
+pub(crate) fn terminate(child: &tokio::process::Child) {
+    // One that has been waited for has no id any more.
+    if let Some(pid) = child.id().and_then(|id| libc::pid_t::try_from(id).ok()) {
+        // SAFETY: a plain system call about a child that has not been waited for.
+        unsafe { libc::kill(pid, libc::SIGTERM) };
+    }
 }
 
 /// A pipe that stays narrow is slower, nothing else.

@@ -1,6 +1,6 @@
 #![allow(clippy::disallowed_methods, reason = "a program: it starts processes and reads the clock")]
 #![allow(clippy::print_stdout, reason = "its figures are for a person")]
-//! Kills workers and says what it cost: `cargo run -p tidegate-integration --example chaos -- [kills] [drains] [pauses] [ladder]`; or takes the
+//! Kills workers and says what it cost: `cargo run -p tidegate-integration --example chaos -- [kills] [drains] [pauses] [ladder] [srt]`; or takes the
 //! store away for a minute and is rough with it for another: `… --example chaos -- store [times]`; or lets everything go wrong by a seed, with
 //! edges and viewers as processes too: `… --example chaos -- parts [seed] [rounds] [ladder]`.
 
@@ -37,9 +37,10 @@ fn main() {
         _ => {}
     }
     let (kills, drains, pauses) = (count(1, 50), count(2, 50), count(3, 5));
-    let ladder = arguments.iter().any(|argument| argument == "ladder");
+    let said = |word: &str| arguments.iter().any(|argument| argument == word);
     let Some(minio) = Minio::start("chaos") else { return };
-    let mut twins = Twins::start(minio.s3.clone(), ladder);
+    let start = if said("srt") { Twins::over_srt } else { Twins::start };
+    let mut twins = start(minio.s3.clone(), said("ladder"));
     twins.settle(6);
     let mut gaps_said = 0;
     for (what, signal, times) in [("kill -9", KILL, kills), ("planned drain", TERMINATE, drains), ("SIGSTOP for 8 s", STOP, pauses)] {

@@ -5,6 +5,7 @@
 
 pub mod edges;
 pub mod embedded;
+mod encoder;
 pub mod flaky;
 pub mod minio;
 pub mod platform;

@@ -1,15 +1,11 @@
-//! Two real workers as processes over a real store, one encoder that pushes to both, and somebody who kills them.
+//! Two real workers as processes over a real store, one encoder that sends to both, and somebody who kills them.
 
 use std::{
     env, fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::{JoinHandle, sleep},
+    thread::sleep,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -20,18 +16,17 @@ use tidegate_stream::{
 };
 use tokio::runtime::Runtime;
 
-use crate::{
-    Child, S3, ffmpeg,
-    publisher::{Publisher, Style, Tag, TagKind, read_flv},
-};
+use crate::{Child, S3, encoder::Encoder, ffmpeg};
 
 /// Two workers and their encoder.
 pub struct Twins {
     workers: [Option<Process>; 2],
     addresses: [SocketAddr; 2],
+    /// Where they are called over SRT, if they are.
+    srt: Option<[u16; 2]>,
     folder: tempfile::TempDir,
     s3: S3,
-    encoder: Encoder,
+    encoder: Option<Encoder>,
     /// Reads the log as it is written.
     pub reader: Reader,
     ladder: bool,
@@ -40,11 +35,6 @@ pub struct Twins {
 struct Process {
     child: Child,
     log: PathBuf,
-}
-
-struct Encoder {
-    stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<()>>,
 }
 
 /// Somebody who reads every record as soon as it is there, and keeps what it was.
@@ -86,6 +76,7 @@ pub struct Gap {
 /// What they publish.
 pub const STREAM: &str = "twins";
 const STREAM_KEY: &str = "key-of-twins";
+const SRT_PASSPHRASE: &str = "passphrase-of-twins";
 const STOP: i32 = 19;
 const CONTINUE: i32 = 18;
 /// Longer than any takeover may take.
@@ -100,50 +91,38 @@ impl Twins {
 
     /// As [`Self::start`]: they reach the store at another address than who reads.
     pub fn between(s3: S3, readers: &S3, ladder: bool) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let reader = Reader::new(readers);
-        reader.admit();
-        let addresses = [free_address(), free_address()];
-        let flv = folder.path().join("source.flv");
-        let input =
-            ["-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30:duration=60", "-f", "lavfi", "-i", "sine=frequency=440:duration=60"];
-        let codecs = [
-            "-c:v",
-            "libx264",
-            "-preset",
-            "ultrafast",
-            "-g",
-            "60",
-            "-keyint_min",
-            "60",
-            "-sc_threshold",
-            "0",
-            "-bf",
-            "0",
-            "-c:a",
-            "aac",
-            "-ar",
-            "48000",
-        ];
-        ffmpeg::make(&flv, &[input.as_slice(), codecs.as_slice()].concat());
-        let tags = Arc::new(read_flv(&fs::read(&flv).unwrap()));
-        let mut twins = Self {
-            workers: [None, None],
-            addresses,
-            folder,
-            s3,
-            encoder: Encoder { stop: Arc::default(), threads: Vec::new() },
-            reader,
-            ladder,
-        };
+        let mut twins = Self::alone(s3, readers, ladder);
         twins.launch(0);
         twins.launch(1);
-        let began = Instant::now();
-        for address in addresses {
-            let (stop, tags) = (Arc::clone(&twins.encoder.stop), Arc::clone(&tags));
-            twins.encoder.threads.push(std::thread::spawn(move || push(address, &tags, began, &stop)));
-        }
+        twins.encoder = Some(Encoder::rtmp(twins.addresses, STREAM_KEY, twins.folder.path()));
         twins
+    }
+
+    /// As [`Self::start`], with an encoder that calls both over SRT.
+    pub fn over_srt(s3: S3, ladder: bool) -> Self {
+        let mut twins = Self::alone(s3.clone(), &s3, ladder);
+        let ports = free_udp_ports();
+        twins.srt = Some(ports);
+        twins.launch(0);
+        twins.launch(1);
+        twins.encoder = Some(Encoder::srt(ports, SRT_PASSPHRASE));
+        twins
+    }
+
+    /// Nobody runs yet.
+    fn alone(s3: S3, readers: &S3, ladder: bool) -> Self {
+        let reader = Reader::new(readers);
+        reader.admit();
+        Self {
+            workers: [None, None],
+            addresses: [free_address(), free_address()],
+            srt: None,
+            folder: tempfile::tempdir().unwrap(),
+            s3,
+            encoder: None,
+            reader,
+            ladder,
+        }
     }
 
     /// Starts a worker that is not there.
@@ -171,6 +150,9 @@ impl Twins {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(output);
+        if let Some(port) = self.srt.map(|ports| ports[place]) {
+            command.arg("--srt").arg(format!("{STREAM}=127.0.0.1:{port}")).env("TIDEGATE_SRT_PASSPHRASE", SRT_PASSPHRASE);
+        }
         let child = Child::start(command).unwrap();
         self.workers[place] = Some(Process { child, log });
     }
@@ -278,10 +260,8 @@ impl Twins {
 
 impl Drop for Twins {
     fn drop(&mut self) {
-        self.encoder.stop.store(true, Ordering::Relaxed);
-        for thread in self.encoder.threads.drain(..) {
-            let _ = thread.join();
-        }
+        // Before the workers: an encoder without them only knocks in vain.
+        self.encoder = None;
     }
 }
 
@@ -381,41 +361,6 @@ impl Reader {
     }
 }
 
-/// Pushes an endless loop of tags to one worker, at their own pace, and connects again where it breaks.
-fn push(address: SocketAddr, tags: &[Tag], began: Instant, stop: &AtomicBool) {
-    let length_ms = u64::from(tags.last().map_or(0, |tag| tag.timestamp_ms)) + 33;
-    let is_config = |tag: &Tag| tag.kind == TagKind::Script || tag.body.get(1) == Some(&0);
-    let is_key = |tag: &Tag| tag.kind == TagKind::Video && tag.body.first().is_some_and(|byte| byte >> 4 == 1);
-    while !stop.load(Ordering::Relaxed) {
-        let Ok(mut publisher) = Publisher::connect(address, STREAM_KEY, Style::default()) else {
-            sleep(Duration::from_millis(200));
-            continue;
-        };
-        for tag in tags.iter().filter(|tag| is_config(tag)) {
-            let _ = publisher.send(&Tag { timestamp_ms: 0, ..tag.clone() });
-        }
-        let mut zero: Option<u64> = None;
-        let from_ms = began.elapsed().as_millis() as u64;
-        let mut round = from_ms / length_ms;
-        'rounds: loop {
-            for tag in tags.iter().filter(|tag| !is_config(tag)) {
-                let at_ms = round * length_ms + u64::from(tag.timestamp_ms);
-                if at_ms < from_ms || (zero.is_none() && !is_key(tag)) {
-                    continue;
-                }
-                let zero = *zero.get_or_insert(at_ms);
-                let due = began + Duration::from_millis(at_ms);
-                sleep(due.saturating_duration_since(Instant::now()));
-                let stamped = Tag { timestamp_ms: (at_ms - zero) as u32, ..tag.clone() };
-                if stop.load(Ordering::Relaxed) || publisher.send(&stamped).is_err() {
-                    break 'rounds;
-                }
-            }
-            round += 1;
-        }
-    }
-}
-
 /// The worker's program, which `cargo build` makes.
 pub fn program() -> PathBuf {
     let named = env::var_os("TIDEGATE_WORKER").map(PathBuf::from);
@@ -432,4 +377,10 @@ pub(crate) fn signal(pid: u32, number: i32) {
 
 pub(crate) fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr()).unwrap()
+}
+
+/// Two, which are not the same.
+fn free_udp_ports() -> [u16; 2] {
+    let sockets = [(); 2].map(|()| UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+    sockets.each_ref().map(|socket| socket.local_addr().unwrap().port())
 }

@@ -17,6 +17,12 @@ pub fn program() -> PathBuf {
     ours.unwrap_or_else(|| "ffmpeg".into())
 }
 
+/// Whether it was built with SRT.
+pub fn knows_srt() -> bool {
+    let said = Command::new(program()).args(["-hide_banner", "-protocols"]).output();
+    said.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).lines().any(|line| line.trim() == "srt"))
+}
+
 /// An ffmpeg that pushes; killed when it is dropped.
 pub struct Push(Child);
 
