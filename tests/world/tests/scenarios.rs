@@ -258,6 +258,7 @@ fn two_publishers_of_one_key_with_different_content_are_never_mixed() {
     for event in [Event::KillOwner(4 * SECOND), Event::Leave(4 * SECOND)] {
         let report = with(Mode::Rivals, &[(6_300_000, event)], &[]);
         assert_eq!((report.sessions, report.handovers, report.periods), (1, 1, 2), "{event:?}: {:#?}", report.said);
+        assert_eq!(report.parts.1, 0, "{event:?}: {report:?}");
     }
 }
 

@@ -167,8 +167,9 @@ impl Held {
                     known.insert(*rendition, Known { config: Some(config.clone()), absent: false });
                 }
                 Input::Absent { rendition } => known.entry(*rendition).or_default().absent = true,
+                // Sound from long before would be waited with for pictures, and then lead without them.
                 Input::Frame { rendition, .. } if *rendition != self.lead && self.lead_is_video => {
-                    inputs.push((*came_us, input.clone()));
+                    inputs.extend((came_us.saturating_add(BEFORE_KEY_US) >= key.came_us).then(|| (*came_us, input.clone())));
                 }
                 Input::Forget { rendition } => {
                     known.insert(*rendition, Known::default());
