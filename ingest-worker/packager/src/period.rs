@@ -516,7 +516,8 @@ impl Period {
             let piece = audio.and_then(|config| {
                 let limit = config.ticks(until_us + AUDIO_TRAIL_US);
                 let most = most_audio(self.plan.targets.audio_us, config.audio_frame, i64::from(config.track.timescale));
-                let frames = track.take_audio(limit, most, None, &mut left_out);
+                let after = (track.written_us > self.base_us).then(|| config.ticks(track.written_us));
+                let frames = track.take_audio(limit, most, after, &mut left_out);
                 let end = frames.last()?.tick + config.audio_frame;
                 longest_us = longest_us.max(config.us(end) - until_us);
                 track.written_us = config.us(end);
