@@ -245,8 +245,9 @@ impl Engine {
         }
         let playable = self.playable();
         let time_s = self.shared.playhead.time_s;
-        // Browsers stop a frame or more before the end of what they have: that is at the hole, not before it.
-        let is_inside = playable.at(time_s).is_some_and(|(start, _)| start <= time_s) && playable.ahead_s(time_s) > TOLERANCE_S;
+        // Browsers stop a frame or more before the end of what they have: that is at the hole, not before it. And who waits before one that
+        // browsers play over has not played over it.
+        let is_inside = playable.at(time_s).is_some_and(|(start, end)| start <= time_s && end - time_s > TOLERANCE_S);
         if is_inside {
             // It has what it waits for: media was put over the picture it was about to decode. A seek makes it look again.
             let waited_ms = self.playback.waiting_since_ms.map_or(0.0, |since| now_ms - since);
