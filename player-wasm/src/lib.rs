@@ -144,7 +144,7 @@ pub fn poll() -> u32 {
     code
 }
 
-/// Works on the policy's tables, at most so many slices of about 0.1 ms; 1 when there is nothing to work on.
+/// Works on the policy's tables, at most so many slices of less than 0.1 ms; 1 when there is nothing to work on.
 #[wasm_bindgen]
 pub fn idle(slices: u32) -> u32 {
     STATE.0.borrow_mut().engine.as_mut().is_none_or(|engine| engine.idle(slices)).into()

@@ -120,7 +120,11 @@ function told(made) {
   const text = (value) => Buffer.from(`${value}\0`);
   const list = readFileSync(join(made, "low", "index.m3u8"), "utf8");
   for (let at = 0; existsSync(join(made, "low", `${at}.m4s`)); at++) {
-    const frame = Buffer.concat([Buffer.from([3]), text("where"), Buffer.from(`<b>segment</b> ${at}`)]);
+    // ID3 has texts in UTF-8, and in UTF-16 that says its own order of bytes.
+    const wide = (value) => Buffer.from(`\ufeff${value}`, "utf16le").swap16();
+    const frame = at % 2 === 0
+      ? Buffer.concat([Buffer.from([3]), text("where"), Buffer.from(`<b>segment</b> ${at}`)])
+      : Buffer.concat([Buffer.from([1]), wide("where\0"), wide(`<b>segment</b> ${at}`)]);
     const tag = Buffer.concat([Buffer.from("ID3\x04\0\0\0\0\0"), Buffer.from([frame.length + 10]), Buffer.from("TXXX"), number(frame.length), number(0, 2), frame]);
     const names = [text("https://aomedia.org/emsg/ID3"), text("test")];
     const fields = at % 2 === 0

@@ -14,7 +14,7 @@ use crate::{
     soda::Soda,
     step::{After, Moment, Stage},
     table::{Builder, STALL_PRICE, Tables},
-    value::{look_up, utilities},
+    value::{BUFFER_POINTS, look_up, utilities},
 };
 
 /// The policy of one session.
@@ -122,7 +122,7 @@ impl Abr {
         self.why(Rule::Value, &self.belief.forecasts(self.parameters, 0.0), Vec::new())
     }
 
-    /// Builds the tables, at most `slices` slices of about 0.1 ms; true when they are ready. A single rung needs none.
+    /// Builds the tables, at most `slices` slices of less than 0.1 ms; true when they are ready. A single rung needs none.
     pub fn idle(&mut self, slices: u32) -> bool {
         if self.config.ladder_bps.len() < 2 {
             return true;
@@ -279,7 +279,7 @@ impl Abr {
                 let after = step(1000.0 * exp(x));
                 let (slow, fast) = (f.slow + own.slow * (x - f.slow), f.fast + own.fast * (x - f.fast));
                 let place = tables.axes.place(slow - choice.shift, fast - slow);
-                let buffer = grid(after.buffer, 0.0, tables.axes.buffer_step, tables.axes.buffer_points);
+                let buffer = grid(after.buffer, 0.0, tables.axes.buffer_step, BUFFER_POINTS);
                 let next = look_up(&tables.axes, low, place, buffer) * (1.0 - upper) + look_up(&tables.axes, high, place, buffer) * upper;
                 let weight = f.weight * probability;
                 sum.value += weight * (p.discount * next - choice.stall_price * after.stall);

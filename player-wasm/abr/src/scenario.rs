@@ -1,4 +1,4 @@
-//! How a transfer may turn out: ten residuals around a forecast, and the rate that each one amounts to.
+//! How a transfer may turn out: residuals around a forecast, and the rate that each one amounts to.
 
 use crate::{
     belief::Forecast,
@@ -7,7 +7,7 @@ use crate::{
     residuals::{CLASSES, LEANS, POINTS, Residuals},
 };
 
-/// Ten errors around a forecast, as differences of natural logarithms.
+/// Errors around a forecast, as differences of natural logarithms.
 pub(crate) type Errors = [f64; POINTS];
 
 /// Place of a mean error between the class centres: lower class and share of the upper one.

@@ -5,7 +5,7 @@
 //! `V[q] = max(Q[q], max_k Q[k] - change)`. The previous rung enters through the price of a change alone, so one Q per choice
 //! serves every previous rung. The number of sweeps bounds the horizon and belongs to the fitted parameters.
 //!
-//! A [`Builder`] does this in slices of about 0.1 ms.
+//! A [`Builder`] does this in slices of less than 0.1 ms.
 
 use alloc::{vec, vec::Vec};
 
@@ -16,7 +16,7 @@ use crate::{
     residuals::{CLASSES, POINTS, Residuals, WEIGHTS},
     scenario::{effective_rate, errors},
     step::{Moment, Stage},
-    value::{Axes, LEAN_FIRST, LEAN_POINTS, LEAN_STEP, Place, SLOW_STEP, TABLES, utilities},
+    value::{Axes, BUFFER_POINTS, LEAN_FIRST, LEAN_POINTS, LEAN_STEP, Place, SLOW_STEP, TABLES, utilities},
 };
 
 /// Finished value tables of a ladder and setting; sessions of the same configuration can share them.
@@ -92,9 +92,9 @@ impl Builder {
             sweep: 0,
             rung: 0,
             places: vec![nowhere; states * POINTS],
-            buffers: vec![0.0; states * POINTS * axes.buffer_points],
-            gains: vec![0.0; states * axes.buffer_points],
-            choices: vec![0.0; states * axes.buffer_points],
+            buffers: vec![0.0; states * POINTS * BUFFER_POINTS],
+            gains: vec![0.0; states * BUFFER_POINTS],
+            choices: vec![0.0; states * BUFFER_POINTS],
             parameters,
             axes,
             config,
@@ -141,8 +141,8 @@ impl Builder {
         let table = Residuals::of(self.config.mode());
         let own = &p.regimes[regime.min(REGIMES - 1)];
         let bits = self.config.ladder_bps[q] * self.config.segment_s;
-        let moments: Vec<(Moment, f64)> = (0..self.axes.buffer_points).map(|b| self.moment(b as f64 * self.axes.buffer_step)).collect();
-        let (last, per_step) = ((self.axes.buffer_points - 1) as f64, 1.0 / self.axes.buffer_step);
+        let moments: Vec<(Moment, f64)> = (0..BUFFER_POINTS).map(|b| self.moment(b as f64 * self.axes.buffer_step)).collect();
+        let (last, per_step) = ((BUFFER_POINTS - 1) as f64, 1.0 / self.axes.buffer_step);
         for lean in 0..LEAN_POINTS {
             let delta = LEAN_FIRST + lean as f64 * LEAN_STEP;
             let errors = errors(table, own, regime, table.centres[regime][class], delta);
@@ -151,14 +151,14 @@ impl Builder {
                 let fast = slow + delta;
                 let rate = slow + own.persistence * delta;
                 let state = (q * LEAN_POINTS + lean) * self.axes.slow_points + s;
-                let gains = state * self.axes.buffer_points;
-                self.gains[gains..gains + self.axes.buffer_points].fill(self.utilities[q] as f32);
+                let gains = state * BUFFER_POINTS;
+                self.gains[gains..gains + BUFFER_POINTS].fill(self.utilities[q] as f32);
                 for (j, &error) in errors.iter().enumerate() {
                     let x = effective_rate(p, rate, error, bits);
                     let (slow, fast) = (slow + own.slow * (x - slow), fast + own.fast * (x - fast));
                     self.places[state * POINTS + j] = self.axes.place(slow, fast - slow);
                     let bps = 1000.0 * exp(x);
-                    let start = (state * POINTS + j) * self.axes.buffer_points;
+                    let start = (state * POINTS + j) * BUFFER_POINTS;
                     let places = &mut self.buffers[start..][..moments.len()];
                     let gains = &mut self.gains[gains..][..moments.len()];
                     for ((place, gain), &(at, lateness)) in places.iter_mut().zip(gains).zip(&moments) {
@@ -199,7 +199,7 @@ impl Builder {
                 let value = 0.9 * self.utilities[best] / (1.0 - self.parameters.discount) - change;
                 for lean in 0..LEAN_POINTS {
                     let row = at + q * self.axes.rung_len() + self.axes.row(lean, s);
-                    self.values[row..row + self.axes.buffer_points].fill(value as f32);
+                    self.values[row..row + BUFFER_POINTS].fill(value as f32);
                 }
             }
         }
@@ -207,30 +207,28 @@ impl Builder {
 
     /// Values the choice of `self.rung` in every state.
     fn choose(&mut self) {
-        let (q, points) = (self.rung, self.axes.buffer_points);
-        let discount = self.parameters.discount;
+        let (q, discount) = (self.rung, self.parameters.discount);
         let start = self.table * self.axes.len() + q * self.axes.rung_len();
         let values = &self.values[start..start + self.axes.rung_len()];
-        let mut row = [0.0f32; BUFFER_POINTS_MOST];
-        let row = &mut row[..points];
+        let mut row = [0.0f32; BUFFER_POINTS];
         for state in q * LEAN_POINTS * self.axes.slow_points..(q + 1) * LEAN_POINTS * self.axes.slow_points {
-            let choices = &mut self.choices[state * points..][..points];
-            choices.copy_from_slice(&self.gains[state * points..][..points]);
+            let choices = &mut self.choices[state * BUFFER_POINTS..][..BUFFER_POINTS];
+            choices.copy_from_slice(&self.gains[state * BUFFER_POINTS..][..BUFFER_POINTS]);
             for (j, &probability) in WEIGHTS.iter().enumerate() {
                 let Place { lean: (lean, more_lean), slow: (slow, more_slow) } = self.places[state * POINTS + j];
                 let scale = (discount * probability) as f32;
                 let (more_lean, more_slow) = (more_lean as f32, more_slow as f32);
-                let corner = |lean, slow| &values[self.axes.row(lean, slow)..][..points];
+                let corner = |lean, slow| &values[self.axes.row(lean, slow)..][..BUFFER_POINTS];
                 let (v00, v01) = (corner(lean, slow), corner(lean, slow + 1));
                 let (v10, v11) = (corner(lean + 1, slow), corner(lean + 1, slow + 1));
                 let (s00, s01) = (scale * (1.0 - more_lean) * (1.0 - more_slow), scale * (1.0 - more_lean) * more_slow);
                 let (s10, s11) = (scale * more_lean * (1.0 - more_slow), scale * more_lean * more_slow);
-                for b in 0..points {
+                for b in 0..BUFFER_POINTS {
                     row[b] = v00[b] * s00 + v01[b] * s01 + v10[b] * s10 + v11[b] * s11;
                 }
-                let buffers = &self.buffers[(state * POINTS + j) * points..][..points];
+                let buffers = &self.buffers[(state * POINTS + j) * BUFFER_POINTS..][..BUFFER_POINTS];
                 for (choice, &place) in choices.iter_mut().zip(buffers) {
-                    let low = (place as usize).min(points - 2);
+                    let low = (place as usize).min(BUFFER_POINTS - 2);
                     let more = place - low as f32;
                     *choice += row[low] + (row[low + 1] - row[low]) * more;
                 }
@@ -256,6 +254,5 @@ pub(crate) const STALL_PRICE: f64 = 5.0;
 const LATENESS_PRICE: f64 = 0.1;
 const CATCH_UP_PRICE: f64 = 0.05;
 const PLANNED_RTT_S: f64 = 0.04;
-const FIRST_SWEEPS: u32 = 15;
-const LATER_SWEEPS: u32 = 5;
-const BUFFER_POINTS_MOST: usize = 17;
+const FIRST_SWEEPS: u32 = 12;
+const LATER_SWEEPS: u32 = 4;

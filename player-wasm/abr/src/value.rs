@@ -16,7 +16,6 @@ pub(crate) struct Axes {
     pub(crate) slow_first: f64,
     pub(crate) slow_points: usize,
     pub(crate) buffer_step: f64,
-    pub(crate) buffer_points: usize,
 }
 
 /// A place between grid points, without the rung.
@@ -32,12 +31,13 @@ impl Axes {
         let top = ln(config.ladder_bps[config.ladder_bps.len() - 1] / 1000.0);
         let slow_first = first - 1.0;
         let slow_points = (((top + 1.3 - slow_first) / SLOW_STEP) as usize + 2).min(SLOW_POINTS_MOST);
-        let (buffer_points, buffer_step) = match config.mode() {
-            Mode::Vod => (17, config.max_buffer_s / 16.0),
-            Mode::Live => (16, config.target_latency_s / 16.0),
-            Mode::LowLatency => (16, config.target_latency_s / 12.5),
+        // Recorded media fills its buffer. Live buffers less than the distance to live; parts at the live edge may for a moment hold more.
+        let buffer_step = match config.mode() {
+            Mode::Vod => config.max_buffer_s / 12.0,
+            Mode::Live => config.target_latency_s / 13.0,
+            Mode::LowLatency => config.target_latency_s / 10.0,
         };
-        Self { rungs: config.ladder_bps.len(), slow_first, slow_points, buffer_step, buffer_points }
+        Self { rungs: config.ladder_bps.len(), slow_first, slow_points, buffer_step }
     }
 
     pub(crate) fn place(&self, slow: f64, lean: f64) -> Place {
@@ -46,7 +46,7 @@ impl Axes {
 
     /// Values of one rung.
     pub(crate) fn rung_len(&self) -> usize {
-        LEAN_POINTS * self.slow_points * self.buffer_points
+        LEAN_POINTS * self.slow_points * BUFFER_POINTS
     }
 
     /// Values of one table.
@@ -56,7 +56,7 @@ impl Axes {
 
     /// Where the buffers of one rung, lean and slow level begin, counted from the start of the rung.
     pub(crate) fn row(&self, lean: usize, slow: usize) -> usize {
-        (lean * self.slow_points + slow) * self.buffer_points
+        (lean * self.slow_points + slow) * BUFFER_POINTS
     }
 }
 
@@ -85,9 +85,10 @@ pub(crate) fn utilities(ladder_bps: &[f64]) -> Vec<f64> {
 /// Tables in all: one per regime and class of the mean error.
 pub(crate) const TABLES: usize = REGIMES * CLASSES;
 
-pub(crate) const LEAN_POINTS: usize = 5;
-pub(crate) const LEAN_FIRST: f64 = -1.5;
-pub(crate) const LEAN_STEP: f64 = 0.75;
-pub(crate) const SLOW_STEP: f64 = 0.3;
+pub(crate) const BUFFER_POINTS: usize = 13;
+pub(crate) const LEAN_POINTS: usize = 3;
+pub(crate) const LEAN_FIRST: f64 = -1.0;
+pub(crate) const LEAN_STEP: f64 = 1.0;
+pub(crate) const SLOW_STEP: f64 = 0.4;
 /// Enough for a ladder that spans a factor of 8 000.
 const SLOW_POINTS_MOST: usize = 40;

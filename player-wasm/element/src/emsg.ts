@@ -62,7 +62,9 @@ function frames(tag: Uint8Array): Message["frames"] {
     const [id, length] = [name(at, 4), size(at + 4, four ? 7 : 8)];
     const body = tag.subarray(at + 10, Math.min(at + 10 + length, end));
     if (id.startsWith("T")) {
-      const kind = ["latin1", "utf-16", "utf-16be", "utf-8"][body[0] ?? 0] ?? "utf-8";
+      // 1 begins with a mark that says in which order its bytes are.
+      const swapped = body[0] === 1 && body[1] === 0xfe && body[2] === 0xff;
+      const kind = ["latin1", "utf-16", "utf-16be", "utf-8"][swapped ? 2 : (body[0] ?? 0)] ?? "utf-8";
       const texts = new TextDecoder(kind).decode(body.subarray(1)).replace(/\0+$/, "").split("\0");
       const description = id === "TXXX" ? (texts.shift() ?? "") : "";
       found.push({ id, description, text: texts.join("\n").replace(/^\uFEFF/, "") });

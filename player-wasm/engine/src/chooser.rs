@@ -106,7 +106,7 @@ impl Chooser {
         self.note(at, to, state, Some(abandon), why);
     }
 
-    /// Builds the policy's tables, at most so many slices of about 0.1 ms; true when there is nothing to build.
+    /// Builds the policy's tables, at most so many slices of less than 0.1 ms; true when there is nothing to build.
     pub(crate) fn idle(&mut self, slices: u32) -> bool {
         self.policy.as_mut().is_none_or(|(_, abr)| abr.idle(slices))
     }

@@ -132,7 +132,7 @@ impl Engine {
         self.shared.poll()
     }
 
-    /// Works on the value tables of the policy while the page has nothing else to do, at most so many slices of about 0.1 ms.
+    /// Works on the value tables of the policy while the page has nothing else to do, at most so many slices of less than 0.1 ms.
     /// Returns true when there is nothing to work on, as before the first frame, which must not wait for it.
     pub fn idle(&mut self, slices: u32) -> bool {
         !self.playback.begun || self.chooser.idle(slices)
@@ -231,7 +231,8 @@ impl Engine {
         if let Some(rung) = refused {
             self.ladder.without_codecs_of(rung);
         }
-        let expected_bps = self.shared.config.expected_bps.or(self.advised_bps.0).or_else(|| self.chooser.forecast_bps());
+        // What this session has seen of the link goes before what an earlier one or the server expects of it.
+        let expected_bps = self.chooser.forecast_bps().or(self.shared.config.expected_bps).or(self.advised_bps.0);
         let rung = self.allowed(self.ladder.start(expected_bps));
         let Some(variant) = self.ladder.variants.get(rung) else {
             return self.fail(if refused.is_some() { Reason::Codecs } else { Reason::Playlist });

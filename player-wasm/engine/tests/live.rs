@@ -146,6 +146,17 @@ fn what_a_server_expects_to_carry_chooses_the_first_rung() {
 }
 
 #[test]
+fn what_was_seen_of_the_link_goes_before_what_a_server_expects() {
+    let mut sim = Sim::new(Origin::default(), Config::default());
+    sim.run(10.0, |_| {});
+    sim.tell(Input::Advised { expected_bps: Some(300_000.0), most_bps: None });
+    let before = levels(&sim).len();
+    sim.tell(Input::Load { url: "http://origin/live/demo/index.m3u8".into() });
+    sim.run(2.0, |_| {});
+    assert_eq!(levels(&sim).get(before), Some(&3), "{:?} over 20 Mbit/s", levels(&sim));
+}
+
+#[test]
 fn decisions_explain_themselves_and_come_from_the_tables_once_these_are_built() {
     let mut sim = Sim::new(Origin::default(), Config::default());
     sim.run(20.0, |_| {});
