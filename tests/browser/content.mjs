@@ -234,7 +234,7 @@ function live(list, started, window) {
 }
 /**
  * Serves the streams, `folders` (path to folder) and `pages` (path to text of HTML, or { type, body, headers }; with
- * `endless` that text follows and follows).
+ * `endless` that text follows and follows; `sent` then has how many bytes each request for it was given).
  * `/live/<name>/…` begins
  * with so many seconds when it is first asked for; `/window/<name>/…` is live too, with six segments. `broken` answers with a status what it is
  * given the path of; `posted` gets path, headers and body of what is posted, and says with what status it is answered (and the body comes back).
@@ -243,6 +243,7 @@ export async function serveContent({ folders = {}, pages = {}, begun = 24, broke
   const root = content();
   const roots = { "/vod/": root, ...folders };
   const asked = [];
+  const sent = [];
   const started = new Map();
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://x");
@@ -262,7 +263,9 @@ export async function serveContent({ folders = {}, pages = {}, begun = 24, broke
       response.writeHead(200, { "access-control-allow-origin": "*", "content-type": page.type });
       response.write(page.body);
       const chunk = Buffer.from(page.endless.repeat(Math.ceil(65_536 / page.endless.length)));
-      const more = () => { while (!response.destroyed && response.write(chunk)); };
+      const given = { pathname, bytes: 0 };
+      sent.push(given);
+      const more = () => { do given.bytes += response.destroyed ? 0 : chunk.length; while (!response.destroyed && response.write(chunk)); };
       return response.on("drain", more) && more();
     }
     if (page) return typeof page === "string" ? send(200, TYPES[".html"], page) : send(200, page.type ?? TYPES[extname(pathname)] ?? TYPES[".html"], page.body, page.headers);
@@ -284,5 +287,5 @@ export async function serveContent({ folders = {}, pages = {}, begun = 24, broke
     send(206, type, body.subarray(from, to + 1), { "content-range": `bytes ${from}-${to}/${body.length}` });
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return { origin: `http://127.0.0.1:${server.address().port}`, asked, close: () => (server.closeAllConnections(), server.close()) };
+  return { origin: `http://127.0.0.1:${server.address().port}`, asked, sent, close: () => (server.closeAllConnections(), server.close()) };
 }
