@@ -1,15 +1,16 @@
-use std::{io::Read as _, net::IpAddr, time::Duration};
+use std::{io::Read as _, net::IpAddr, sync::OnceLock, time::Duration};
 
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::Semaphore;
 
 use crate::{
@@ -67,13 +68,18 @@ pub struct Loads {
 
 /// The way to what is not ours: to the open internet, and to where the configuration says.
 pub struct Foreign {
-    guarded: Connections,
-    /// For origins that the configuration names, wherever they are.
-    named: Connections,
+    /// Made when something is first asked for: to read the certificates of a machine takes milliseconds, which a function's start has not.
+    ways: OnceLock<Ways>,
     /// `host:port` of these origins.
     origins: Vec<String>,
     permits: Semaphore,
     loads: Loads,
+}
+
+struct Ways {
+    guarded: Connections,
+    /// For origins that the configuration names, wherever they are.
+    named: Connections,
 }
 
 type Connections = Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
@@ -94,8 +100,7 @@ impl Foreign {
     #[must_use]
     pub fn new(origins: &[String], loads: Loads) -> Self {
         Self {
-            guarded: connections(Resolver::Guarded),
-            named: connections(Resolver::Open),
+            ways: OnceLock::new(),
             origins: origins.iter().map(|origin| origin.to_ascii_lowercase()).collect(),
             permits: Semaphore::new(loads.at_once),
             loads,
@@ -151,28 +156,26 @@ impl Foreign {
             return Err(denied());
         }
         if self.origins.contains(&format!("{}:{port}", host.to_ascii_lowercase())) {
-            return Ok(&self.named);
+            return Ok(&self.ways().named);
         }
         // An address in place of a name is not resolved.
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-        if literal.is_ok_and(|address| !is_public(address)) { Err(denied()) } else { Ok(&self.guarded) }
+        if literal.is_ok_and(|address| !is_public(address)) { Err(denied()) } else { Ok(&self.ways().guarded) }
+    }
+
+    fn ways(&self) -> &Ways {
+        self.ways.get_or_init(|| {
+            let tls = tls();
+            Ways { guarded: connections(Resolver::Guarded, tls.clone()), named: connections(Resolver::Open, tls) }
+        })
     }
 }
 
-fn connections(resolver: Resolver) -> Connections {
+fn connections(resolver: Resolver, tls: ClientConfig) -> Connections {
     let mut tcp = HttpConnector::new_with_resolver(resolver);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT));
     tcp.enforce_http(false);
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    // A machine without certificates of authorities still reaches http; https then fails for each request, with the reason.
-    let tls = match HttpsConnectorBuilder::new().with_provider_and_native_roots(provider.clone()) {
-        Ok(tls) => tls,
-        Err(error) => {
-            tracing::warn!(%error, "no root certificates: foreign origins over https cannot be reached");
-            HttpsConnectorBuilder::new().with_tls_config(without_roots(provider))
-        }
-    };
     let mut builder = Client::builder(TokioExecutor::new());
     builder
         .pool_timer(TokioTimer::new())
@@ -180,13 +183,19 @@ fn connections(resolver: Resolver) -> Connections {
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .http1_max_headers(HEAD_FIELDS)
         .http1_max_buf_size(HEAD_BYTES);
-    builder.build(tls.https_or_http().enable_http1().wrap_connector(tcp))
+    builder.build(HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp))
 }
 
-fn without_roots(provider: rustls::crypto::CryptoProvider) -> rustls::ClientConfig {
-    let builder = rustls::ClientConfig::builder_with_provider(provider.into()).with_safe_default_protocol_versions();
+fn tls() -> ClientConfig {
+    let builder =
+        ClientConfig::builder_with_provider(rustls::crypto::aws_lc_rs::default_provider().into()).with_safe_default_protocol_versions();
     let builder = builder.unwrap_or_else(|error| unreachable!("the provider has the default versions: {error}"));
-    builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
+    // A machine without certificates of authorities still reaches http; https then fails for each request, with the reason.
+    let trusting = builder.clone().with_native_roots().unwrap_or_else(|error| {
+        tracing::warn!(%error, "no root certificates: foreign origins over https cannot be reached");
+        builder.with_root_certificates(RootCertStore::empty())
+    });
+    trusting.with_no_client_auth()
 }
 
 async fn read(response: http::Response<hyper::body::Incoming>, bytes: usize) -> Result<Loaded, LoadError> {

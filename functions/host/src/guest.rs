@@ -10,7 +10,9 @@ mod instance;
 mod pool;
 
 use std::{
+    panic::resume_unwind,
     sync::Arc,
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -27,7 +29,7 @@ use wasmtime::Engine;
 pub use self::imports::{ImportError, check_imports};
 use self::{
     carry::Carrier,
-    compiled::load,
+    compiled::{Digest, load},
     engine::{new_engine, tick},
     instance::{Maker, TurnError},
     pool::{Pool, Seat},
@@ -80,21 +82,35 @@ pub(crate) struct Guest {
 impl Guest {
     /// Loads the component, or compiles it: up to a second of both cores. [`Self::greet`] has to follow.
     pub(crate) fn new(config: &Config, objects: &Arc<Objects>, metrics: &Arc<Metrics>) -> Result<Self, HostError> {
-        let engine = new_engine(&config.limits).map_err(HostError::Engine)?;
+        // Neither needs the other, and each takes a millisecond.
+        let (engine, digest) = thread::scope(|scope| {
+            let digest = scope.spawn(|| Digest::of_file(&config.component));
+            (new_engine(&config.limits), digest.join())
+        });
+        let digest = digest.unwrap_or_else(|panic| resume_unwind(panic))?;
+        let engine = engine.map_err(HostError::Engine)?;
         let permits = Arc::new(Semaphore::new(config.limits.guest_calls));
         tick(&engine, permits.clone(), config.limits.guest_calls);
         let foreign = Arc::new(Foreign::new(&config.private_origins, config.limits.loads()));
         let carrier = Carrier::new(objects.clone(), foreign, config.limits.store_body, metrics.clone());
-        Self::on(engine, permits, carrier, config, metrics.clone())
+        Self::on(engine, permits, carrier, config, &digest, metrics.clone())
     }
 
     /// Another component beside this one, within the same limits.
     pub(crate) fn beside(&self, config: &Config) -> Result<Self, HostError> {
-        Self::on(self.engine.clone(), self.permits.clone(), self.carrier.clone(), config, self.metrics.clone())
+        let digest = Digest::of_file(&config.component)?;
+        Self::on(self.engine.clone(), self.permits.clone(), self.carrier.clone(), config, &digest, self.metrics.clone())
     }
 
-    fn on(engine: Engine, permits: Arc<Semaphore>, carrier: Carrier, config: &Config, metrics: Arc<Metrics>) -> Result<Self, HostError> {
-        let component = load(&engine, &config.component, config.cache_dir.as_deref())?;
+    fn on(
+        engine: Engine,
+        permits: Arc<Semaphore>,
+        carrier: Carrier,
+        config: &Config,
+        digest: &Digest,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, HostError> {
+        let component = load(&engine, &config.component, digest, config.cache_dir.as_deref())?;
         check_imports(&engine, &component)?;
         let maker = Maker::new(&engine, &component, config).map_err(HostError::Engine)?;
         // What is left over is for calls that get an instance alone, and for another component that takes over.

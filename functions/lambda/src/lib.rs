@@ -1,4 +1,3 @@
-#![cfg(feature = "runtime")]
 #![allow(clippy::disallowed_methods, reason = "a shell: it reads the clock and the network for the functions")]
 //! The functions on AWS Lambda: one binary for function URLs, API Gateway and load balancers.
 //!

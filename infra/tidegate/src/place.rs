@@ -27,10 +27,12 @@ pub(crate) fn web() -> anyhow::Result<Web> {
     if web.component.is_file() && web.player.is_dir() {
         return Ok(web);
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../build");
-    if env::var_os("TIDEGATE_WEB").is_some() || !script.is_file() {
+    // Cargo says to what it runs (`cargo run`) where its crate lies.
+    let script =
+        env::var_os("CARGO_MANIFEST_DIR").map(|crate_folder| Path::new(&crate_folder).join("../build")).filter(|script| script.is_file());
+    let Some(script) = script.filter(|_| env::var_os("TIDEGATE_WEB").is_none()) else {
         bail!("{} is missing: {GET_WEB}", web.component.display());
-    }
+    };
     tracing::warn!("the component and the player are not built: running infra/build web");
     let target = folder.parent().context("the folder of the build has no parent")?;
     let status = Command::new(&script).arg("web").env("CARGO_TARGET_DIR", target).status().context("infra/build does not start")?;

@@ -66,9 +66,16 @@ impl Recording {
     }
 }
 
+/// The checkout of the repository that this runs in, which need not be the one it was built in; the working folder where it runs in none.
+pub fn checkout() -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    let found = here.ancestors().find(|folder| folder.join("tests/sim/gate.toml").is_file()).map(Path::to_path_buf);
+    found.unwrap_or(here)
+}
+
 /// Where the recordings lie beside a checkout of the repository.
 pub fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/traces")
+    checkout().join("../shared/traces")
 }
 
 /// Reads all recordings below `folder` in a stable order; `None` where there are none.

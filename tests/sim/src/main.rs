@@ -109,7 +109,7 @@ fn figures(write: bool) -> Result<()> {
     };
     if write {
         let text = toml::to_string(&gate::Committed { recorded, made })?;
-        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("gate.toml");
+        let path = corpus::checkout().join("tests/sim/gate.toml");
         std::fs::write(&path, format!("# QoE_live of our policy on the gate's links, written by `tidegate-sim gate --write`.\n\n{text}"))?;
         return Ok(());
     }

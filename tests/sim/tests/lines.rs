@@ -3,7 +3,7 @@
 
 use std::{
     io::Write,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -127,9 +127,7 @@ fn message_without_sense_is_answered_and_the_session_goes_on() {
 
 /// Runs `player-wasm/abr.mjs` over the lines; it builds the module where that is missing.
 fn node(asked: &[String]) -> Vec<Answer> {
-    // As it is now: a target folder outserves the checkout in which a test was built.
-    let here = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    let root = Path::new(&here).join("../..");
+    let root = tidegate_sim::corpus::checkout();
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     let mut child = Command::new("node")
         .arg(root.join("player-wasm/abr.mjs"))

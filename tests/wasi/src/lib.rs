@@ -21,11 +21,35 @@ use wasmtime_wasi_http::{
     p3::bindings::ServicePre,
 };
 
-struct Inside {
+/// What a store of the component has in it.
+pub struct Inside {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound: Outbound,
+}
+
+impl Inside {
+    /// Nothing yet, for a component that fetches from the bucket at `upstream`.
+    #[must_use]
+    pub fn new(upstream: &str) -> Self {
+        Self {
+            table: ResourceTable::new(),
+            wasi: WasiCtxBuilder::new().env("TIDEGATE_UPSTREAM", upstream).inherit_stderr().build(),
+            http: WasiHttpCtx::new(),
+            outbound: Outbound(Client::builder(TokioExecutor::new()).build_http()),
+        }
+    }
+}
+
+/// All that the component may import.
+#[must_use]
+pub fn linker(engine: &Engine) -> Linker<Inside> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
+    wasmtime_wasi::p3::add_to_linker(&mut linker).unwrap();
+    wasmtime_wasi_http::p3::add_to_linker(&mut linker).unwrap();
+    linker
 }
 
 impl WasiView for Inside {
@@ -105,13 +129,7 @@ impl HandlerState for Kept {
     type WorkerState = Once;
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<Inside, Once, Once>> {
-        let inside = Inside {
-            table: ResourceTable::new(),
-            wasi: WasiCtxBuilder::new().env("TIDEGATE_UPSTREAM", &self.upstream).inherit_stderr().build(),
-            http: WasiHttpCtx::new(),
-            outbound: Outbound(Client::builder(TokioExecutor::new()).build_http()),
-        };
-        let mut store = Store::new(&self.engine, inside);
+        let mut store = Store::new(&self.engine, Inside::new(&self.upstream));
         let proxy = Proxy::P3(self.pre.instantiate_async(&mut store).await?);
         Ok(Instance { store, proxy, view: Inside::http, expiration: Once, state: Once })
     }
@@ -128,11 +146,7 @@ impl Functions {
         config.wasm_component_model_async(true);
         let engine = Engine::new(&config).unwrap();
         let component = Component::from_file(&engine, component).unwrap();
-        let mut linker = Linker::new(&engine);
-        wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
-        wasmtime_wasi::p3::add_to_linker(&mut linker).unwrap();
-        wasmtime_wasi_http::p3::add_to_linker(&mut linker).unwrap();
-        let pre = ServicePre::new(linker.instantiate_pre(&component).unwrap()).unwrap();
+        let pre = ServicePre::new(linker(&engine).instantiate_pre(&component).unwrap()).unwrap();
         Self(ProxyHandler::new(Kept { engine, pre, upstream }))
     }
 

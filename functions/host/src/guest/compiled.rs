@@ -2,7 +2,7 @@ use std::{
     fmt::Write as _,
     fs,
     hash::{Hash as _, Hasher},
-    io::{self, Write as _},
+    io::{self, Read as _, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     time::Instant,
@@ -16,20 +16,45 @@ use crate::HostError;
 /// The largest component that is loaded: ten times what ours may have.
 const COMPONENT_BYTES: u64 = 8 << 20;
 
-/// Compiles the component, or takes what an earlier start compiled.
-pub(super) fn load(engine: &Engine, path: &Path, cache: Option<&Path>) -> Result<Component, HostError> {
-    let start = Instant::now();
-    let unreadable = |source| HostError::ReadComponent { path: path.to_owned(), source };
-    let len = fs::metadata(path).map_err(unreadable)?.len();
-    if len > COMPONENT_BYTES {
-        return Err(HostError::LargeComponent { path: path.to_owned(), len });
+/// What tells a component from every other.
+pub(super) struct Digest(Sha256);
+
+impl Digest {
+    /// Reads the component for it, piece by piece: a megabyte that is mapped for the first time takes longer than to hash it.
+    pub(super) fn of_file(path: &Path) -> Result<Self, HostError> {
+        let unreadable = |source| HostError::ReadComponent { path: path.to_owned(), source };
+        let mut file = open(path)?;
+        let (mut digest, mut piece) = (Sha256::new(), [0; 32 << 10]);
+        loop {
+            match file.read(&mut piece).map_err(unreadable)? {
+                0 => return Ok(Self(digest)),
+                len => digest.update(&piece[..len]),
+            }
+        }
     }
-    let bytes = fs::read(path).map_err(unreadable)?;
-    let file = cache.map(|cache| cache.join(name(engine, &bytes)));
-    if let Some(component) = file.as_deref().and_then(|file| load_compiled(engine, file)) {
+}
+
+fn open(path: &Path) -> Result<fs::File, HostError> {
+    let unreadable = |source| HostError::ReadComponent { path: path.to_owned(), source };
+    let file = fs::File::open(path).map_err(unreadable)?;
+    let len = file.metadata().map_err(unreadable)?.len();
+    if len > COMPONENT_BYTES { Err(HostError::LargeComponent { path: path.to_owned(), len }) } else { Ok(file) }
+}
+
+/// Takes what an earlier start compiled of the component with this digest, or compiles the one that is there now.
+pub(super) fn load(engine: &Engine, path: &Path, digest: &Digest, cache: Option<&Path>) -> Result<Component, HostError> {
+    let start = Instant::now();
+    if let Some(component) = cache.and_then(|cache| load_compiled(engine, &cache.join(name(engine, digest)))) {
         tracing::info!(took = ?start.elapsed(), "the compiled component is loaded");
         return Ok(component);
     }
+    let mut bytes = Vec::new();
+    open(path)?
+        .take(COMPONENT_BYTES)
+        .read_to_end(&mut bytes)
+        .map_err(|source| HostError::ReadComponent { path: path.to_owned(), source })?;
+    // It may be another one by now.
+    let file = cache.map(|cache| cache.join(name(engine, &Digest(Sha256::new_with_prefix(&bytes)))));
     let component = Component::new(engine, &bytes).map_err(|source| HostError::Compile { path: path.to_owned(), source })?;
     tracing::info!(took = ?start.elapsed(), "the component is compiled");
     if let Some(file) = file
@@ -41,10 +66,9 @@ pub(super) fn load(engine: &Engine, path: &Path, cache: Option<&Path>) -> Result
 }
 
 /// A name that changes with the component, the version of wasmtime, its configuration and the processor.
-fn name(engine: &Engine, bytes: &[u8]) -> String {
-    let mut hasher = HashInto(Sha256::new());
+fn name(engine: &Engine, digest: &Digest) -> String {
+    let mut hasher = HashInto(digest.0.clone());
     engine.precompile_compatibility_hash().hash(&mut hasher);
-    hasher.0.update(bytes);
     let mut name = String::new();
     for byte in hasher.0.finalize().iter().take(16) {
         // Writing to a String does not fail.

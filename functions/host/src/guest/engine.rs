@@ -19,8 +19,10 @@ use crate::Limits;
 const TICK: Duration = Duration::from_millis(10);
 /// The same while no call is under way: the first ticks of a call may be late by this, and an idle host is idle.
 const REST: Duration = Duration::from_millis(100);
-/// Core modules, tables and stacks for each component instance: the component, its shims, and its concurrent tasks.
+/// Core modules and tables for each component instance: the component and its shims.
 const PER_INSTANCE: u32 = 16;
+/// Stacks for each: it has one turn at a time. Each is a call of the kernel when the engine is made, for the page that guards it.
+const STACKS_PER_INSTANCE: u32 = 2;
 /// What of an instance's memory stays mapped when its slot is used again.
 const KEEP_RESIDENT: usize = 1 << 20;
 
@@ -35,7 +37,7 @@ fn config(limits: &Limits, pagemap_scan: Enabled) -> Config {
         .total_core_instances(limits.instances.saturating_mul(PER_INSTANCE))
         .total_memories(limits.instances.saturating_mul(2))
         .total_tables(limits.instances.saturating_mul(PER_INSTANCE))
-        .total_stacks(limits.instances.saturating_mul(PER_INSTANCE))
+        .total_stacks(limits.instances.saturating_mul(STACKS_PER_INSTANCE))
         .max_memory_size(limits.guest_memory)
         .pagemap_scan(pagemap_scan);
     // Without the scan, keeping pages costs a memset for each instance, which is dearer than mapping them anew.

@@ -151,12 +151,11 @@ pub(crate) fn scripted() -> &'static Path {
     static SCRIPTED: OnceLock<PathBuf> = OnceLock::new();
     SCRIPTED.get_or_init(|| {
         let wasm = ["--target", "wasm32-wasip2", "--profile", "wasm"];
-        let status = Command::new(env!("CARGO"))
+        let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
             .args(["build", "--quiet", "-p", "tidegate-spin", "--example", "scripted"])
             .args(wasm)
             .arg("--target-dir")
             .arg(target())
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
             .status()
             .unwrap();
         assert!(status.success(), "the scripted component does not build");

@@ -77,7 +77,7 @@ async fn tables_of_an_hour_and_a_day_say_what_the_api_says() {
             assert_eq!(status, 200, "{said}");
             let answer = folder.path().join("answer.json");
             std::fs::write(&answer, said.to_bytes()).unwrap();
-            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/integration/tables.py");
+            let script = "tests/integration/tables.py";
             let output = Command::new(&python).arg(script).arg(file).arg(&answer).output().unwrap();
             assert!(output.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
             println!("{}", String::from_utf8_lossy(&output.stdout).trim());
