@@ -18,9 +18,10 @@ pub(crate) fn length(start: u64, duration: u64, timescale: u32) -> u64 {
     units(start.saturating_add(duration), timescale).saturating_sub(units(start, timescale))
 }
 
-/// Lengths of what follows one another: where one ends the next begins, so that each end is worked out once.
+/// Lengths of what follows one another in a track: where one ends the next begins, so that each end is worked out once.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Ruler {
+    /// 0 where there is no track.
     timescale: u32,
     at: u64,
     at_units: u64,
@@ -30,21 +31,31 @@ pub(crate) struct Ruler {
 }
 
 impl Ruler {
+    pub(crate) fn of(track: Option<&Track>) -> Self {
+        Self { timescale: track.map_or(0, |track| track.timescale.max(1)), ..Self::default() }
+    }
+
+    /// A share with something in it that this can measure.
+    pub(crate) fn fits(&self, share: Option<&SegmentTrack>) -> Option<Share> {
+        share.filter(|share| share.duration > 0 && self.timescale > 0).map(Share::from)
+    }
+
     /// As [`units`], of what starts where the last length ended.
-    pub(crate) fn start(&self, share: Share, timescale: u32) -> u64 {
-        if self.at == share.start && self.timescale == timescale { self.at_units } else { units(share.start, timescale) }
+    pub(crate) fn start(&self, share: Share) -> u64 {
+        if self.at == share.start { self.at_units } else { units(share.start, self.timescale) }
     }
 
     /// As [`length`].
-    pub(crate) fn length(&mut self, share: Share, timescale: u32) -> u64 {
-        let start = self.start(share, timescale);
-        if self.duration != share.duration || self.timescale != timescale {
-            let product = share.duration.checked_mul(UNITS_PER_S).filter(|product| product.is_multiple_of(u64::from(timescale.max(1))));
-            (self.duration, self.whole) = (share.duration, product.map(|product| product / u64::from(timescale.max(1))));
+    pub(crate) fn length(&mut self, share: Share) -> u64 {
+        let start = self.start(share);
+        if self.duration != share.duration {
+            let scale = u64::from(self.timescale.max(1));
+            let product = share.duration.checked_mul(UNITS_PER_S).filter(|product| product.is_multiple_of(scale));
+            (self.duration, self.whole) = (share.duration, product.map(|product| product / scale));
         }
         let end = share.start.saturating_add(share.duration);
-        let end_units = self.whole.map_or_else(|| units(end, timescale), |whole| start.saturating_add(whole));
-        (self.timescale, self.at, self.at_units) = (timescale, end, end_units);
+        let end_units = self.whole.map_or_else(|| units(end, self.timescale), |whole| start.saturating_add(whole));
+        (self.at, self.at_units) = (end, end_units);
         end_units.saturating_sub(start)
     }
 }
@@ -59,18 +70,21 @@ pub(crate) struct Tracks<'a> {
 impl<'a> Tracks<'a> {
     pub(crate) const NONE: Self = Self { period: None, all: &[] };
 
-    pub(crate) fn turn_to(&mut self, timeline: &'a Timeline, segment: &Segment) {
-        if self.period != Some(segment.period) {
+    /// Whether the segment is of another period than what was written before it.
+    pub(crate) fn turn_to(&mut self, timeline: &'a Timeline, segment: &Segment) -> bool {
+        let turns = self.period != Some(segment.period);
+        if turns {
             self.period = Some(segment.period);
             self.all = timeline.period(segment.period).map_or(&[], |period| &period.tracks);
         }
+        turns
     }
 
     pub(crate) fn track(&self, rendition: usize) -> Option<&'a Track> {
         self.all.get(rendition)?.as_ref()
     }
 
-    pub(crate) fn timescale(&self, rendition: usize) -> Option<u32> {
+    fn timescale(&self, rendition: usize) -> Option<u32> {
         self.track(rendition).map(|track| track.timescale)
     }
 
@@ -135,12 +149,12 @@ mod tests {
         fn lengths_add_up_to_the_whole(durations in prop::collection::vec(1u64..10_000, 1..200), start: u32, scale in 1u32..100_000) {
             let mut at = u64::from(start);
             let mut sum = 0;
-            let mut ruler = Ruler::default();
+            let mut ruler = Ruler { timescale: scale, ..Ruler::default() };
             // Twice each, and then as whole numbers of units.
             for duration in durations.iter().flat_map(|duration| [*duration, *duration, u64::from(scale)]) {
                 let share = Share { start: at, duration };
                 let length = length(at, duration, scale);
-                prop_assert_eq!(ruler.length(share, scale), length);
+                prop_assert_eq!(ruler.length(share), length);
                 sum += length;
                 at += duration;
             }

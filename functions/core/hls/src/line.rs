@@ -27,10 +27,20 @@ impl Text {
         self.bytes.last_chunk_mut()
     }
 
-    /// Bytes of whole texts.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// What was written since there were this many bytes.
+    pub(crate) fn since(&self, len: usize) -> &[u8] {
+        self.bytes.get(len..).unwrap_or_default()
+    }
+
+    /// The first `len` bytes, which are ASCII.
     #[inline]
-    pub(crate) fn bytes(&mut self, text: &[u8]) -> &mut Self {
-        self.bytes.extend_from_slice(text);
+    pub(crate) fn start_of<const ROOM: usize>(&mut self, bytes: &[u8; ROOM], len: usize) -> &mut Self {
+        self.bytes.extend_from_slice(bytes);
+        self.bytes.truncate(self.bytes.len() - ROOM.saturating_sub(len));
         self
     }
 
@@ -72,20 +82,6 @@ impl Text {
     /// Seconds with five decimals, from units of 10 us.
     pub(crate) fn seconds(&mut self, units: u64) -> &mut Self {
         self.number(units / UNITS_PER_S).str(".").padded::<5>(units % UNITS_PER_S)
-    }
-}
-
-impl From<Vec<u8>> for Text {
-    /// An empty text in the room of an old one.
-    fn from(mut bytes: Vec<u8>) -> Self {
-        bytes.clear();
-        Self { bytes }
-    }
-}
-
-impl From<Text> for Vec<u8> {
-    fn from(text: Text) -> Self {
-        text.bytes
     }
 }
 

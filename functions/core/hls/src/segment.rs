@@ -1,5 +1,3 @@
-use alloc::vec::Vec;
-
 use tidegate_stream::{ConfigHash, Msn, Part, RenditionId, Segment, Timeline};
 
 use crate::{
@@ -50,9 +48,15 @@ impl<'a> Writer<'a> {
         segment.period > 0 && self.timeline.period(segment.period).is_some_and(|period| period.first_msn == segment.msn)
     }
 
+    fn turn_to(&mut self, segment: &Segment) {
+        if self.tracks.turn_to(self.timeline, segment) {
+            (self.ruler, self.first_ruler) = (Ruler::of(self.tracks.track(self.rendition)), Ruler::of(self.tracks.track(0)));
+        }
+    }
+
     /// A segment that a delta leaves out: what it says about the ones after it holds without being written.
     pub(crate) fn pass(&mut self, segment: &Segment) {
-        self.tracks.turn_to(self.timeline, segment);
+        self.turn_to(segment);
         if let Some(track) = self.tracks.track(self.rendition) {
             self.map = Some(track.init);
         }
@@ -60,27 +64,26 @@ impl<'a> Writer<'a> {
 
     /// The tags before a complete segment.
     pub(crate) fn begin(&mut self, segment: &Segment) {
-        self.tracks.turn_to(self.timeline, segment);
+        self.turn_to(segment);
         let lag_us = if self.rendition == 0 { 0 } else { self.lag_us(segment) };
         self.before(segment, lag_us);
     }
 
     /// The tags before a segment of which only parts are listed; `shares` are those of its first part.
     pub(crate) fn begin_open(&mut self, segment: &Segment, shares: impl Iterator<Item = Share> + Clone) {
-        self.tracks.turn_to(self.timeline, segment);
+        self.turn_to(segment);
         let lag_us = if self.rendition == 0 { 0 } else { self.tracks.lag_us(self.rendition, shares) };
         self.before(segment, lag_us);
     }
 
     /// As [`Tracks::lag_us`]; each end is worked out once where both renditions go on without a hole.
     fn lag_us(&mut self, segment: &Segment) -> i64 {
-        let share = |rendition: usize| segment.tracks.get(rendition).filter(|track| track.duration > 0).map(Share::from);
-        let timescales = (self.tracks.timescale(self.rendition), self.tracks.timescale(0));
-        let (Some(own), Some(first), (Some(own_scale), Some(first_scale))) = (share(self.rendition), share(0), timescales) else {
+        let shares = (self.ruler.fits(segment.tracks.get(self.rendition)), self.first_ruler.fits(segment.tracks.first()));
+        let (Some(own), Some(first)) = shares else {
             return self.tracks.lag_us(self.rendition, segment.tracks.iter().map(Share::from));
         };
-        let starts = (self.ruler.start(own, own_scale), self.first_ruler.start(first, first_scale));
-        self.first_ruler.length(first, first_scale);
+        let starts = (self.ruler.start(own), self.first_ruler.start(first));
+        self.first_ruler.length(first);
         match (i64::try_from(starts.0), i64::try_from(starts.1)) {
             (Ok(own), Ok(first)) => bounded_lag_us(own, first),
             _ => 0,
@@ -141,21 +144,18 @@ impl<'a> Writer<'a> {
     }
 
     pub(crate) fn segment_units(&mut self, segment: &Segment) -> u64 {
-        self.tracks.turn_to(self.timeline, segment);
-        let own = segment.tracks.get(self.rendition).filter(|track| track.duration > 0).zip(self.tracks.timescale(self.rendition));
-        match own {
-            Some((track, timescale)) => self.ruler.length(Share::from(track), timescale),
+        self.turn_to(segment);
+        match self.ruler.fits(segment.tracks.get(self.rendition)) {
+            Some(own) => self.ruler.length(own),
             None => self.tracks.length(self.rendition, segment.tracks.iter().map(Share::from)),
         }
     }
 
     pub(crate) fn part_units(&mut self, segment: &Segment, part: &Part) -> u64 {
-        self.tracks.turn_to(self.timeline, segment);
+        self.turn_to(segment);
         // Sound that came too late for its part is in the next one, and all of them together are the segment.
         let is_empty = part.tracks.get(self.rendition).is_some_and(|own| own.duration == 0);
-        if is_empty
-            && segment.tracks.get(self.rendition).is_some_and(|own| own.duration > 0)
-            && self.tracks.timescale(self.rendition).is_some()
+        if is_empty && segment.tracks.get(self.rendition).is_some_and(|own| own.duration > 0) && self.tracks.track(self.rendition).is_some()
         {
             return 0;
         }
@@ -186,31 +186,41 @@ impl<'a> Writer<'a> {
 struct Tail {
     /// What the lines are ready for.
     next: Option<(Msn, u64)>,
-    /// EXTINF and the address; ASCII.
-    lines: Vec<u8>,
+    /// EXTINF and the address; ASCII. Room of a fixed size is copied without a call.
+    lines: [u8; ROOM],
+    len: usize,
 }
 
 const SUFFIX: &[u8; 5] = b".m4s\n";
+/// Longer lines, of which a rendition with a long name has some, are written digit by digit.
+const ROOM: usize = 64;
 
 impl Tail {
     fn new() -> Self {
-        Self { next: None, lines: Vec::new() }
+        Self { next: None, lines: [0; ROOM], len: 0 }
     }
 
     fn write(&mut self, text: &mut Text, id: &str, msn: Msn, units: u64) {
         if self.next != Some((msn, units)) {
-            let mut lines = Text::from(core::mem::take(&mut self.lines));
-            lines.str("#EXTINF:").seconds(units).str(",\n").str(id).str("/").number(msn.0).ascii(SUFFIX);
-            self.lines = lines.into();
+            let before = text.len();
+            text.str("#EXTINF:").seconds(units).str(",\n").str(id).str("/").number(msn.0).ascii(SUFFIX);
+            let written = text.since(before);
+            self.len = written.len();
+            let Some(room) = self.lines.get_mut(..self.len) else {
+                self.next = None;
+                return;
+            };
+            room.copy_from_slice(written);
+        } else {
+            text.start_of(&self.lines, self.len);
         }
-        text.bytes(&self.lines);
         // At once, so that the processor is done with it when the lines are copied again.
         self.next = self.count_up().then(|| (msn.next(), units));
     }
 
     /// Adds one to the number in the address; `false` where it has too few digits for it.
     fn count_up(&mut self) -> bool {
-        let digits = self.lines.iter_mut().rev().skip(SUFFIX.len());
+        let digits = self.lines.iter_mut().rev().skip(ROOM - self.len + SUFFIX.len());
         for digit in digits {
             match digit {
                 b'9' => *digit = b'0',
