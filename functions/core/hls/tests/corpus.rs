@@ -40,7 +40,7 @@ fn playlists_of_other_projects_are_read_or_refused_with_a_reason() {
                 segments += list.segments.len();
             }
             Err(error) => {
-                refused.insert(path.strip_prefix(&folder).unwrap(), error.to_string());
+                refused.insert(path.strip_prefix(folder).unwrap(), error.to_string());
             }
         }
         // Cut off anywhere, it is still only read or refused.

@@ -39,7 +39,7 @@ fn real_playlists_are_read_to_their_end() {
         for fault in check_text(&bytes) {
             let lines = bytes.split(|byte| *byte == b'\n').count() as u32;
             assert!(fault.line <= lines + 1, "{}: line {} of {lines}", path.display(), fault.line);
-            let name = path.strip_prefix(&folder).unwrap().display();
+            let name = path.strip_prefix(folder).unwrap().display();
             rules.entry(fault.rule.id).or_default().push(format!("{name}:{} {}", fault.line, fault.seen));
         }
         // Where the reader of players finds segments, so does this one.
