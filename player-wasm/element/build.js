@@ -21,7 +21,7 @@ shrink("dist/bound/abr.wasm", "dist/tidegate_abr.wasm");
 rmSync("dist/bound", { recursive: true });
 
 // Its licence asks for its notice, which stays in the file.
-await build({ entryPoints: ["src/cta608.ts"], bundle: true, format: "iife", target: "es2022", minify: true, legalComments: "inline", logLevel: "warning", outfile: `dist/${CAPTIONS}` });
+await build({ entryPoints: ["src/embeddedreader.ts"], bundle: true, format: "iife", target: "es2022", minify: true, legalComments: "inline", logLevel: "warning", outfile: `dist/${CAPTIONS}` });
 
 await build({ entryPoints: ["src/extras.ts"], bundle: true, format: "iife", target: "es2022", minify: true, logLevel: "warning", outfile: `dist/${EXTRAS}` });
 

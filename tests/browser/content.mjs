@@ -10,7 +10,7 @@ import { extname, join } from "node:path";
 const SECONDS = 60;
 const SEGMENT_S = 2;
 /** Changes with what is made, so that an older cache is not taken. */
-const VERSION = 8;
+const VERSION = 9;
 const TYPES = { ".m3u8": "application/vnd.apple.mpegurl", ".m4s": "video/mp4", ".mp4": "video/mp4", ".vtt": "text/vtt", ".mpd": "application/dash+xml", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html; charset=utf-8", ".css": "text/css", ".json": "application/json" };
 const tools = process.env.TIDEGATE_TOOLS ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "tidegate", "tools");
 const ffmpeg = [join(tools, "bin", "ffmpeg"), "/usr/bin/ffmpeg"].find(existsSync) ?? "ffmpeg";
@@ -68,20 +68,22 @@ function multivariant(prefix) {
 
 /** What each second of the captions inside pictures says. */
 export const spoken = (second) => `SECOND ${second}`;
+/** The same as a service says it. */
+export const served = (second) => `Zweite ${second} ♪`.replace("♪", "\x7f");
 
-/** The lower rung's pictures once more, with captions inside them (CTA-608, "pop-on"): at each second one that says which it is. */
+/** The lower rung's pictures once more, with captions inside them (CTA-608, "pop-on", and a service of CTA-708): at each second one that says which it is. */
 function embedded(made) {
   mkdirSync(join(made, "spoken"));
   execFileSync(ffmpeg, ["-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=15:duration=20", "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-profile:v", "baseline", "-g", "30", "-sc_threshold", "0", "-x264-params", "aud=1:annexb=1", "plain.h264"], { cwd: made });
   const plain = readFileSync(join(made, "plain.h264"));
   const starts = [];
   for (let at = plain.indexOf("00000001", 0, "hex"); at >= 0; at = plain.indexOf("00000001", at + 4, "hex")) starts.push(at);
-  const pairs = pairsOf(20, 15);
+  const [pairs, packets] = [pairsOf(20, 15), packetsOf(20, 15)];
   let frame = 0;
   const units = starts.flatMap((at, n) => {
     const unit = plain.subarray(at, starts[n + 1]);
     // Behind the delimiter of a picture, in front of all else of it.
-    return (unit[4] & 31) === 9 ? [unit, sei(pairs[frame++] ?? [0x80, 0x80])] : [unit];
+    return (unit[4] & 31) === 9 ? [unit, sei(pairs[frame] ?? [0x80, 0x80], packets[frame++] ?? [])] : [unit];
   });
   writeFileSync(join(made, "spoken.h264"), Buffer.concat(units));
   execFileSync(ffmpeg, ["-v", "error", "-y", "-framerate", "15", "-i", "spoken.h264", "-c", "copy", "-f", "hls", "-hls_time", "2", "-hls_playlist_type", "vod", "-hls_segment_type", "fmp4", "-hls_segment_filename", "spoken/%d.m4s", "-hls_fmp4_init_filename", "init.mp4", "spoken/only.m3u8"], { cwd: made });
@@ -100,10 +102,29 @@ function pairsOf(seconds, rate) {
   }).flat();
 }
 
-/** A message in the stream of pictures with one pair of caption bytes (ATSC A/53 part 4, 6.2.3). */
-function sei([a, b]) {
-  const data = Buffer.from([0xb5, 0x00, 0x31, 0x47, 0x41, 0x39, 0x34, 0x03, 0x41, 0xff, 0xfc, a, b, 0xff]);
-  return Buffer.concat([Buffer.from([0, 0, 0, 1, 6, 4, data.length]), data, Buffer.from([0x80])]);
+/** What each picture has of service 1: with the first of each second a packet that writes it into a window at the top. */
+function packetsOf(seconds, rate) {
+  const first = (second) => {
+    // Window 0 with one row, to be seen; it is emptied and written anew (CTA-708-E, 8.10.5).
+    const block = [0x98, 0x20, 10, 105, 0x10, 31, 0, 0x88, 0x01, ...Buffer.from(served(second))];
+    const packet = [0, (1 << 5) | block.length, ...block];
+    if (packet.length % 2) packet.push(0);
+    packet[0] = packet.length / 2;
+    return packet;
+  };
+  return Array.from({ length: seconds * rate }, (_, frame) => (frame % rate ? [] : first(frame / rate)));
+}
+
+/** A message in the stream of pictures with one pair of caption bytes and a packet of services (ATSC A/53 part 4, 6.2.3). */
+function sei([a, b], packet) {
+  const services = Array.from({ length: packet.length / 2 }, (_, n) => [n ? 0xfe : 0xff, packet[2 * n], packet[2 * n + 1]]).flat();
+  const data = [0xb5, 0x00, 0x31, 0x47, 0x41, 0x39, 0x34, 0x03, 0x41 + services.length / 3, 0xff, 0xfc, a, b, ...services, 0xff];
+  const escaped = [];
+  for (const byte of [4, data.length, ...data, 0x80]) {
+    if (byte < 4 && escaped.at(-1) === 0 && escaped.at(-2) === 0) escaped.push(3);
+    escaped.push(byte);
+  }
+  return Buffer.from([0, 0, 0, 1, 6, ...escaped]);
 }
 
 /** The segments of the lower rung by their key frames: all of each file, in which the key frame is first. */

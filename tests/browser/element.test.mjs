@@ -167,27 +167,33 @@ test("captions are loaded once they are wanted, and shown at their time", { time
 
 test("captions inside the pictures are found, and shown at their time", { timeout: 60_000 }, async (t) => {
   const page = await visit(t, "/spoken");
-  await until(page, "[...p.video.textTracks].some(({ label }) => label === 'CC1')");
+  for (const label of ["CC1", "Service 1"]) await until(page, `[...p.video.textTracks].some(({ label }) => label === '${label}')`);
   // What came before somebody wanted captions is there too.
   await page.evaluate(() => {
-    globalThis.shown = new Map();
     const { video } = document.getElementById("p");
-    const track = [...video.textTracks].find(({ label }) => label === "CC1");
-    track.addEventListener("cuechange", () => { for (const { text, startTime } of track.activeCues ?? []) shown.set(text, [startTime, video.currentTime]); });
-    track.mode = "showing";
+    globalThis.shown = { CC1: new Map(), "Service 1": new Map() };
+    for (const track of video.textTracks) {
+      track.addEventListener("cuechange", () => { for (const { text, startTime, endTime, line } of track.activeCues ?? []) shown[track.label].set(text, { startTime, endTime, line, at: video.currentTime }); });
+      track.mode = "showing";
+    }
   });
   await until(page, "p.currentTime > 6");
-  const shown = await page.evaluate(() => [...shown]);
-  assert.ok(shown.length >= 4, JSON.stringify(shown));
-  for (const [text, [start, at]] of shown) {
-    const [, second] = /^SECOND (\d+)$/.exec(text);
-    assert.ok(Math.abs(start - second) < 0.15 && Math.abs(at - second) < 0.6, `${text} from ${start}, seen at ${at}`);
+  const shown = await page.evaluate(() => Object.fromEntries(Object.entries(globalThis.shown).map(([label, texts]) => [label, [...texts]])));
+  for (const [label, says, line] of [["CC1", /^SECOND (\d+)$/, 84.7], ["Service 1", /^Zweite (\d+) ♪$/, 20.7]]) {
+    assert.ok(shown[label].length >= 4, JSON.stringify(shown));
+    for (const [text, { startTime, endTime, line: at, at: seen }] of shown[label]) {
+      const [, second] = says.exec(text) ?? assert.fail(text);
+      assert.ok(Math.abs(startTime - second) < 0.15 && Math.abs(seen - second) < 0.6, `${text} from ${startTime}, seen at ${seen}`);
+      assert.ok(Math.abs(endTime - startTime - 1) < 0.1 && Math.abs(at - line) < 0.1, `${text} until ${endTime}, at ${at} %`);
+    }
   }
   // Going back does not lose or double any.
   await ask(page, "(p.currentTime = 1.5)");
   await until(page, "p.currentTime > 2.5");
-  const starts = await ask(page, "[...[...p.video.textTracks].find(({ label }) => label === 'CC1').cues].map(({ startTime }) => startTime.toFixed(1))");
-  assert.equal(new Set(starts).size, starts.length, starts.join());
+  for (const label of ["CC1", "Service 1"]) {
+    const starts = await ask(page, `[...[...p.video.textTracks].find(({ label }) => label === '${label}').cues].map(({ startTime }) => startTime.toFixed(1))`);
+    assert.equal(new Set(starts).size, starts.length, starts.join());
+  }
   assert.ok(site.asked.includes("/player/tidegate-captions.js"));
 });
 

@@ -1,4 +1,4 @@
-// Captions inside the pictures (CTA-608): what reads them is loaded once a picture carries some, since most streams never do.
+// Captions inside the pictures (CTA-608, CTA-708): what reads them is loaded once a picture carries some, since most streams never do.
 
 import { loadScript } from "./load.js";
 
@@ -9,7 +9,7 @@ export interface EmbeddedReader {
   close(): void;
 }
 
-/** Where the script leaves what makes a reader; it says the same in cta608.ts, which shares nothing with this one. */
+/** Where the script leaves what makes a reader; it says the same in embeddedreader.ts, which shares nothing with this one. */
 const MAILBOX = "__tidegateCaptions";
 /** Fragments that are kept while the reader loads. */
 const MAX_WAITING = 32;
