@@ -55,6 +55,15 @@ async function violations(tab) {
   });
 }
 
+/** The pointer over a place, which it never keeps quite still on, until something is so. */
+async function hover(tab, x, y, expression) {
+  for (const end = Date.now() + 30_000; Date.now() < end; x += (Date.now() % 2) - 0.5) {
+    await tab.mouse.move(x, y);
+    if (await until(tab, expression, 1000).then(() => true, () => false)) return;
+  }
+  assert.fail(`${expression} never came`);
+}
+
 /** Colours in the picture over the bar: how many, and their sum. */
 const LOOKED = "((c) => { if (c.hidden) return undefined; const { data } = c.getContext('2d').getImageData(0, 0, c.width, c.height); return { width: c.width, height: c.height, colours: new Set(new Uint32Array(data.buffer)).size, sum: data.reduce((a, b) => a + b, 0) }; })(part('thumbnail'))";
 
@@ -64,8 +73,7 @@ test("over the bar there is a picture of the moment under the pointer", { timeou
   const { x, y, width, height } = await tab.locator("tidegate-player [part=seek]").boundingBox();
   const seen = [];
   for (const share of [0.2, 0.8]) {
-    await tab.mouse.move(x + share * width, y + height / 2);
-    await until(tab, `${LOOKED} && ${LOOKED}.sum !== ${seen.at(-1)?.sum ?? 0}`);
+    await hover(tab, x + share * width, y + height / 2, `${LOOKED} && ${LOOKED}.sum !== ${seen.at(-1)?.sum ?? 0}`);
     seen.push(await ask(tab, LOOKED));
     const { colours, width: across, height: down } = seen.at(-1);
     assert.ok(colours > 50, `${colours} colours`);
@@ -77,10 +85,7 @@ test("over the bar there is a picture of the moment under the pointer", { timeou
     const track = Object.assign(document.createElement("track"), { kind: "metadata", label: "thumbnails", src: "/thumbnails.vtt", default: true });
     document.getElementById("p").append(track);
   });
-  await tab.mouse.move(x + 0.5 * width, y + height / 2);
-  await tab.waitForTimeout(500);
-  await tab.mouse.move(x + 0.51 * width, y + height / 2);
-  await until(tab, `${LOOKED}?.colours === 1`);
+  await hover(tab, x + 0.5 * width, y + height / 2, `${LOOKED}?.colours === 1`);
   // Red, as the right half of the picture is: 255 of red and of alpha at each place.
   const { width: across, height: down, sum } = await ask(tab, LOOKED);
   assert.equal(sum, across * down * 510);

@@ -31,6 +31,9 @@ const MAX_LIST = 4 << 20;
 const MAX_FRAME = 2 << 20;
 /** A live list is asked for again after this long, where a moment is later than all that it has. */
 const STALE_MS = 4_000;
+/** A server or a decoder that takes longer has none: the next picture is not kept waiting. */
+const WAIT_MS = 5_000;
+
 /** The smallest I-frame playlist of a multivariant playlist that is large enough for a tip, or the largest. */
 export function iFramesOf(list: string, base: string): IFrames | undefined {
   const all = [...list.matchAll(/^#EXT-X-I-FRAME-STREAM-INF:(.*)$/gm)].flatMap(([, line = ""]) => {
@@ -103,7 +106,7 @@ export class Stills {
 
   async #load({ url, range }: Place, most: number): Promise<DataView<ArrayBuffer>> {
     const headers: Record<string, string> = range ? { Range: `bytes=${range[0]}-${range[1]}` } : {};
-    const response = await fetch(url, { headers, credentials: this.#credentials });
+    const response = await fetch(url, { headers, credentials: this.#credentials, signal: AbortSignal.timeout(WAIT_MS) });
     const length = Number(response.headers.get("content-length") ?? 0);
     if (!response.ok || length > most) {
       void response.body?.cancel();
@@ -166,6 +169,7 @@ function firstSample(bytes: DataView<ArrayBuffer>): Uint8Array<ArrayBuffer> | un
 
 async function picture(codec: string, description: Uint8Array<ArrayBuffer>, data: Uint8Array<ArrayBuffer>): Promise<ImageBitmap | undefined> {
   const made: Promise<ImageBitmap>[] = [];
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const decoder = new VideoDecoder({
     output: (frame) => {
       made.push(createImageBitmap(frame, { resizeWidth: WIDTH, resizeHeight: Math.round((WIDTH * frame.displayHeight) / frame.displayWidth) }).finally(() => frame.close()));
@@ -175,8 +179,10 @@ async function picture(codec: string, description: Uint8Array<ArrayBuffer>, data
   try {
     decoder.configure({ codec, description, optimizeForLatency: true });
     decoder.decode(new EncodedVideoChunk({ type: "key", timestamp: 0, data }));
-    await decoder.flush();
+    const late = new Promise((_, reject) => { timer = setTimeout(() => reject(new Error("no picture in time")), WAIT_MS); });
+    await Promise.race([decoder.flush(), late]);
   } finally {
+    clearTimeout(timer);
     if (decoder.state !== "closed") decoder.close();
   }
   return made[0];
