@@ -102,7 +102,10 @@ mod tests {
     use std::{
         io::{BufRead as _, BufReader, Write as _},
         net::TcpListener,
-        sync::{Arc, atomic::{AtomicUsize, Ordering::Relaxed}},
+        sync::{
+            Arc,
+            atomic::{AtomicUsize, Ordering::Relaxed},
+        },
         thread,
     };
 
