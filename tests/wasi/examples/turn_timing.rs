@@ -2,7 +2,10 @@
 //! What one viewer's playlist of another origin costs in the functions alone, natively and in a component: no host, no socket.
 //!
 //! `turn_timing [COMPONENT]…`: each component beside the same code of this program, in microseconds for each turn, the best of some rounds.
-use std::{env, fmt::Write as _, path::Path, time::Instant};
+#[path = "../../../functions/core/rewrite/examples/playlist/mod.rs"]
+mod playlist;
+
+use std::{env, path::Path, time::Instant};
 
 use tidegate_dispatch::{Dispatch, Host, State, Step};
 use tidegate_function::{Fetched, Input, Loaded, Output, Request, Said, TURNS, Turn, World};
@@ -41,7 +44,10 @@ impl Functions for Native {
         match turn {
             Turn::Begin { request, .. } => self.call = Some(Dispatch::new(request, Host::Moves)),
             Turn::Go { input, world, .. } => self.call.as_mut().unwrap().handle(&mut self.state, &world, input),
-            Turn::Forget { .. } => self.call = None,
+            Turn::Forget { .. } => {
+                self.call = None;
+                return Want::Answered(0);
+            }
         }
         match self.call.as_mut().unwrap().poll(&mut self.state, &WORLD) {
             Step::Do(Output::Fetch { .. }) => Want::Document,
@@ -123,7 +129,7 @@ fn best_us(mut call: impl FnMut(u32)) -> f64 {
 }
 
 fn main() {
-    let playlist = multivariant();
+    let playlist = playlist::multivariant();
     let (mut functions, mut len) = (Native::default(), 0);
     let native = best_us(|call| len = ask(&mut functions, call, &playlist));
     println!("a playlist of {} bytes, kept, rewritten to {len}: natively {native:.1} us", playlist.len());
@@ -138,22 +144,4 @@ fn main() {
             println!("{component}{how}: {us:.1} us, {:.1} times that; a turn with nothing to do {nothing:.1} us", us / native);
         }
     }
-}
-
-/// 20 variants, 7 renditions, 10 I-frame playlists: 7.9 kB.
-fn multivariant() -> String {
-    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    for (n, language) in ["en", "de", "fr", "es", "it", "pt", "ja"].iter().enumerate() {
-        writeln!(text, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aud{}\",NAME=\"Language {language}\",LANGUAGE=\"{language}\",DEFAULT=NO,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio/{language}/stereo-128k/packaged/playlist.m3u8\"", n % 2).unwrap();
-    }
-    for n in 0..20 {
-        let (bps, height) = (400_000 + n * 450_000, 216 + n * 54);
-        writeln!(text, "#EXT-X-STREAM-INF:BANDWIDTH={bps},AVERAGE-BANDWIDTH={},CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION={}x{height},FRAME-RATE=29.970,AUDIO=\"aud{}\",CLOSED-CAPTIONS=NONE,VIDEO-RANGE=SDR", bps * 9 / 10, height * 16 / 9, n % 2).unwrap();
-        writeln!(text, "video/{height}p/{bps}/main-rendition-cmaf/playlist.m3u8").unwrap();
-    }
-    for n in 0..10 {
-        let height = 216 + n * 108;
-        writeln!(text, "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"avc1.64001f\",RESOLUTION={}x{height},URI=\"video/{height}p/trick-play/iframes-only.m3u8\"", 60_000 + n * 40_000, 50_000 + n * 38_000, height * 16 / 9).unwrap();
-    }
-    text
 }

@@ -1,28 +1,11 @@
 //! How long rewriting takes: `cargo run --release -p tidegate-rewrite --example rewrite_timing`.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::unwrap_used, reason = "a measurement reads the clock and prints")]
 
+mod playlist;
+
 use std::{fmt::Write as _, hint::black_box, time::Instant};
 
 use tidegate_rewrite::{Filter, Place, Places, Rules, dash, hls};
-
-/// 20 variants, 7 renditions, 10 I-frame playlists: 7.9 kB.
-fn multivariant() -> String {
-    let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n");
-    for n in 0..7 {
-        let language = ["en", "de", "fr", "es", "it", "pt", "ja"][n];
-        writeln!(text, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"aud{}\",NAME=\"Language {language}\",LANGUAGE=\"{language}\",DEFAULT=NO,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"audio/{language}/stereo-128k/packaged/playlist.m3u8\"", n % 2).unwrap();
-    }
-    for n in 0..20 {
-        let (bps, height) = (400_000 + n * 450_000, 216 + n * 54);
-        writeln!(text, "#EXT-X-STREAM-INF:BANDWIDTH={bps},AVERAGE-BANDWIDTH={},CODECS=\"avc1.64001f,mp4a.40.2\",RESOLUTION={}x{height},FRAME-RATE=29.970,AUDIO=\"aud{}\",CLOSED-CAPTIONS=NONE,VIDEO-RANGE=SDR", bps * 9 / 10, height * 16 / 9, n % 2).unwrap();
-        writeln!(text, "video/{height}p/{bps}/main-rendition-cmaf/playlist.m3u8").unwrap();
-    }
-    for n in 0..10 {
-        let height = 216 + n * 108;
-        writeln!(text, "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH={},AVERAGE-BANDWIDTH={},CODECS=\"avc1.64001f\",RESOLUTION={}x{height},URI=\"video/{height}p/trick-play/iframes-only.m3u8\"", 60_000 + n * 40_000, 50_000 + n * 38_000, height * 16 / 9).unwrap();
-    }
-    text
-}
 
 fn media(segments: usize) -> String {
     let mut text = String::from("#EXTM3U\n#EXT-X-VERSION:6\n#EXT-X-TARGETDURATION:6\n#EXT-X-MEDIA-SEQUENCE:1\n");
@@ -92,7 +75,7 @@ fn main() {
         Places { base, media: vec![place("https://cdn.example/", "t=0123456789abcdef", false)], absolute: true, ..Places::default() };
     let filter = Rules { filter: Filter { max_height: Some(720), ..Filter::default() }, ..Rules::default() };
     let still = Rules::default();
-    let (multivariant, short, long, manifest) = (multivariant(), media(10), media(3600), manifest());
+    let (multivariant, short, long, manifest) = (playlist::multivariant(), media(10), media(3600), manifest());
     time("multivariant, nothing to do", &multivariant, |text| hls(text, &still, &Places::default(), None).unwrap());
     time("multivariant, parameters", &multivariant, |text| hls(text, &still, &token, None).unwrap());
     time("multivariant, filter and parameters", &multivariant, |text| hls(text, &filter, &token, None).unwrap());
