@@ -168,14 +168,16 @@ test("captions are loaded once they are wanted, and shown at their time", { time
 test("captions inside the pictures are found, and shown at their time", { timeout: 60_000 }, async (t) => {
   const page = await visit(t, "/spoken");
   for (const label of ["CC1", "Service 1"]) await until(page, `[...p.video.textTracks].some(({ label }) => label === '${label}')`);
-  // What came before somebody wanted captions is there too.
+  // What came before somebody wanted captions is there too: a busy machine has played some of it by now.
   await page.evaluate(() => {
-    const { video } = document.getElementById("p");
+    const player = document.getElementById("p");
+    const { video } = player;
     globalThis.shown = { CC1: new Map(), "Service 1": new Map() };
     for (const track of video.textTracks) {
-      track.addEventListener("cuechange", () => { for (const { text, startTime, endTime, line } of track.activeCues ?? []) shown[track.label].set(text, { startTime, endTime, line, at: video.currentTime }); });
+      track.addEventListener("cuechange", () => { for (const { text, startTime, endTime, line } of track.activeCues ?? []) if (!shown[track.label].has(text)) shown[track.label].set(text, { startTime, endTime, line, at: video.currentTime }); });
       track.mode = "showing";
     }
+    player.currentTime = 0;
   });
   await until(page, "p.currentTime > 6");
   const shown = await page.evaluate(() => Object.fromEntries(Object.entries(globalThis.shown).map(([label, texts]) => [label, [...texts]])));
@@ -183,7 +185,8 @@ test("captions inside the pictures are found, and shown at their time", { timeou
     assert.ok(shown[label].length >= 4, JSON.stringify(shown));
     for (const [text, { startTime, endTime, line: at, at: seen }] of shown[label]) {
       const [, second] = says.exec(text) ?? assert.fail(text);
-      assert.ok(Math.abs(startTime - second) < 0.15 && Math.abs(seen - second) < 0.6, `${text} from ${startTime}, seen at ${seen}`);
+      // A busy browser is late with its events, but shows nothing outside its time.
+      assert.ok(Math.abs(startTime - second) < 0.15 && seen > startTime - 0.1 && seen < endTime + 0.25, `${text} from ${startTime}, seen at ${seen}`);
       assert.ok(Math.abs(endTime - startTime - 1) < 0.1 && Math.abs(at - line) < 0.1, `${text} until ${endTime}, at ${at} %`);
     }
   }
