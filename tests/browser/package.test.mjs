@@ -1,11 +1,11 @@
 // The npm package: what is in it, whether tools can read it, what it weighs.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { before, test } from "node:test";
+import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { publint } from "publint";
 
@@ -21,6 +21,7 @@ before(() => {
   mkdirSync(join(work, "node_modules/@tidegate"), { recursive: true });
   symlinkSync(folder, join(work, "node_modules/@tidegate/player"));
 }, { timeout: 60_000 });
+after(() => rmSync(work, { recursive: true, force: true }));
 
 test("what npm packs is what a site needs, with types, maps and the licence", () => {
   const files = packed.files.map(({ path }) => path);

@@ -1,13 +1,12 @@
 // Our ABR inside of hls.js, Shaka and dash.js, and the examples: each really plays.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { compile } from "svelte/compiler";
-import { readFileSync } from "node:fs";
 import { open } from "./chromium.mjs";
 import { content, serveContent } from "./content.mjs";
 import { visit as visitPage } from "./visit.mjs";
@@ -71,6 +70,7 @@ before(async () => {
 }, { timeout: 120_000 });
 
 after(async () => {
+  rmSync(work, { recursive: true, force: true });
   await browser?.close();
   site?.close();
 });

@@ -1,15 +1,23 @@
 // The link in front of a server lets through what it should.
 import assert from "node:assert/strict";
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { serve } from "./serve.mjs";
 import { shaper, trace } from "./shaper.mjs";
 
-test("answers share a link of the rate that the recording says, and are whole", { timeout: 20_000 }, async () => {
-  const path = join(mkdtempSync(join(tmpdir(), "tidegate-link-")), "link.csv");
-  writeFileSync(path, "time_s,bandwidth_kbps,rtt_ms\n5,4000,20\n6,4000,20\n");
+/** A recording of a link in a file that goes with the test. */
+function recording(t, lines) {
+  const folder = mkdtempSync(join(tmpdir(), "tidegate-link-"));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, "link.csv");
+  writeFileSync(path, lines);
+  return path;
+}
+
+test("answers share a link of the rate that the recording says, and are whole", { timeout: 20_000 }, async (t) => {
+  const path = recording(t, "time_s,bandwidth_kbps,rtt_ms\n5,4000,20\n6,4000,20\n");
   const body = Buffer.alloc(250_000, "x");
   const server = await serve({ "/a": { type: "text/plain", body } });
   const link = await shaper(server.origin, trace(path));
@@ -23,8 +31,7 @@ test("answers share a link of the rate that the recording says, and are whole", 
   server.close();
 });
 
-test("a recording that is none is refused", () => {
-  const path = join(mkdtempSync(join(tmpdir(), "tidegate-link-")), "link.csv");
-  writeFileSync(path, "time_s,bandwidth_kbps\n1,fast\n");
+test("a recording that is none is refused", (t) => {
+  const path = recording(t, "time_s,bandwidth_kbps\n1,fast\n");
   assert.throws(() => trace(path), /no recording/);
 });
