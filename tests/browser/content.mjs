@@ -10,7 +10,7 @@ import { extname, join } from "node:path";
 const SECONDS = 60;
 const SEGMENT_S = 2;
 /** Changes with what is made, so that an older cache is not taken. */
-const VERSION = 9;
+const VERSION = 10;
 const TYPES = { ".m3u8": "application/vnd.apple.mpegurl", ".m4s": "video/mp4", ".mp4": "video/mp4", ".vtt": "text/vtt", ".mpd": "application/dash+xml", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".html": "text/html; charset=utf-8", ".css": "text/css", ".json": "application/json" };
 const tools = process.env.TIDEGATE_TOOLS ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "tidegate", "tools");
 const ffmpeg = [join(tools, "bin", "ffmpeg"), "/usr/bin/ffmpeg"].find(existsSync) ?? "ffmpeg";
@@ -46,6 +46,7 @@ export function content() {
   embedded(made);
   keyFrames(made);
   told(made);
+  chunked(made);
   writeFileSync(join(made, "index.m3u8"), multivariant(""));
   encrypt(made);
   try {
@@ -159,6 +160,29 @@ function told(made) {
   writeFileSync(join(made, "told", "index.m3u8"), '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=260000,CODECS="avc1.42c00d",RESOLUTION=320x180\nonly.m3u8\n');
 }
 
+/** Two rungs and a sound in segments of four chunks, as they come from a server that sends them while they are made; the first is number 1. */
+function chunked(made) {
+  for (const name of ["low", "tall", "en"]) {
+    mkdirSync(join(made, "chunked", name), { recursive: true });
+    execFileSync(ffmpeg, ["-v", "error", "-y", "-i", join(made, name, "index.m3u8"), "-c", "copy", "-f", "dash", "-seg_duration", String(SEGMENT_S), "-frag_type", "duration", "-frag_duration", "0.5", "-use_timeline", "0", "-streaming", "1", "-ldash", "1",
+      "-init_seg_name", "init.mp4", "-media_seg_name", "$Number$.m4s", "all.mpd"], { cwd: join(made, "chunked", name) });
+  }
+}
+
+/** The chunks of a segment, each with what stands in front of it. */
+export function chunksOf(bytes) {
+  const chunks = [];
+  for (let [at, from] = [0, 0]; at + 8 <= bytes.length; ) {
+    const end = at + bytes.readUInt32BE(at);
+    if (bytes.toString("latin1", at + 4, at + 8) === "mdat") {
+      chunks.push(bytes.subarray(from, end));
+      from = end;
+    }
+    at = end;
+  }
+  return chunks;
+}
+
 /** A cue a second that says which one it is. */
 function captions(made) {
   mkdirSync(join(made, "text"));
@@ -258,9 +282,9 @@ function live(list, started, window) {
  * `endless` that text follows and follows; `sent` then has how many bytes each request for it was given).
  * `/live/<name>/…` begins
  * with so many seconds when it is first asked for; `/window/<name>/…` is live too, with six segments. `broken` answers with a status what it is
- * given the path of; `posted` gets path, headers and body of what is posted, and says with what status it is answered (and the body comes back).
+ * given the path of; `own` may answer by itself, and says whether it has; `posted` gets path, headers and body of what is posted, and says with what status it is answered (and the body comes back).
  */
-export async function serveContent({ folders = {}, pages = {}, begun = 24, broken = () => 0, posted, headers = {} } = {}) {
+export async function serveContent({ folders = {}, pages = {}, begun = 24, broken = () => 0, own = () => false, posted, headers = {} } = {}) {
   const root = content();
   const roots = { "/vod/": root, ...folders };
   const asked = [];
@@ -279,6 +303,7 @@ export async function serveContent({ folders = {}, pages = {}, begun = 24, broke
     }
     const status = broken(pathname);
     if (status) return send(status, "text/plain", "");
+    if (own(pathname, response)) return;
     const page = pages[pathname];
     if (page?.endless) {
       response.writeHead(200, { "access-control-allow-origin": "*", "content-type": page.type });

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { open } from "./chromium.mjs";
-import { content, serveContent } from "./content.mjs";
+import { chunksOf, content, serveContent } from "./content.mjs";
 import { ask, until, visit as visitPage } from "./visit.mjs";
 
 const dist = fileURLToPath(new URL("../../player-wasm/element/dist/", import.meta.url));
@@ -51,6 +51,31 @@ function indexed() {
   return `<Period duration="PT1M"><AdaptationSet mimeType="video/mp4"><Representation id="x" bandwidth="150000" codecs="avc1.42c00d" width="320" height="180"><BaseURL>indexed.mp4</BaseURL><SegmentBase indexRange="${index}"><Initialization range="${init}"/></SegmentBase></Representation></AdaptationSet></Period>`;
 }
 
+/** Pictures and sound that come while they are made, in chunks of half a second; the first rung says so with its address, as some do. */
+const coming = () => `<Period start="PT0S">${[["video", "low", 'bandwidth="150000" codecs="avc1.42c00d" width="320" height="180"'], ["video", "tall", 'bandwidth="600000" codecs="avc1.42c01e" width="640" height="360"'], ["audio", "en", 'bandwidth="64000" codecs="mp4a.40.2"']]
+  .map(([kind, id, about], at) => [kind, `<Representation id="${id}" ${about}>${at ? "" : `<BaseURL ${EARLY}>./</BaseURL>`}<SegmentTemplate duration="2" ${at ? EARLY : ""} media="/coming/${id}/$Number$.m4s" initialization="/vod/chunked/${id}/init.mp4"/></Representation>`])
+  .map(([kind, one], at, all) => (kind === all[at - 1]?.[0] ? "" : `<AdaptationSet mimeType="${kind}/mp4">`) + one + (kind === all[at + 1]?.[0] ? "" : "</AdaptationSet>")).join("")}</Period>`;
+const EARLY = 'availabilityTimeOffset="1.5" availabilityTimeComplete="false"';
+
+/** What came of requests for segments of that: number, when, and what was wrong with it. */
+const askedFor = [];
+/** Sends each chunk when it is over, and nothing before the first one is. */
+function send(pathname, response) {
+  const [, id, number] = /^\/coming\/(\w+)\/(\d+)\.m4s$/.exec(pathname) ?? [];
+  if (!id) return false;
+  const chunks = chunksOf(readFileSync(join(content(), "chunked", id, `${number}.m4s`)));
+  const start = begun + (number - 1) * 2000;
+  const early = start + 500 - Date.now();
+  const one = { id, number: Number(number), early, left: false };
+  askedFor.push(one);
+  response.on("close", () => { one.left = !response.writableFinished; });
+  response.writeHead(early > 20 ? 404 : 200, { "access-control-allow-origin": "*", "content-type": "video/mp4", "cache-control": "no-store" });
+  if (early > 20) return Boolean(response.end());
+  response.flushHeaders();
+  chunks.forEach((chunk, at) => setTimeout(() => (at + 1 < chunks.length ? response.write(chunk) : response.end(chunk)), start + (at + 1) * 500 - Date.now()));
+  return true;
+}
+
 let browser, site;
 const begun = Date.now() - 24_000;
 
@@ -62,14 +87,18 @@ before(async () => {
   const bodies = { "/vod/numbered.mpd": mpd(whole, numbered()), "/vod/listed.mpd": mpd(whole, listed()), "/vod/indexed.mpd": mpd(whole, indexed()), "/vod/two.mpd": mpd('type="static" mediaPresentationDuration="PT30S"', two) };
   const live = () => mpd(`type="dynamic" availabilityStartTime="${new Date(begun).toISOString()}" minimumUpdatePeriod="PT2S" timeShiftBufferDepth="PT12S" suggestedPresentationDelay="PT6S"`,
     `<UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="/now"/>${numbered('start="PT0S"').replace(/<AdaptationSet contentType="text".*<\/AdaptationSet>/, "")}`);
+  const early = () => mpd(`type="dynamic" availabilityStartTime="${new Date(begun).toISOString()}" minimumUpdatePeriod="PT10S" timeShiftBufferDepth="PT12S"`,
+    `<ServiceDescription><Latency target="1800"/></ServiceDescription><UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="/now"/>${coming()}`);
   site = await serveContent({
+    own: send,
     folders: { "/player/": dist },
     pages: {
       ...bodies,
       "/favicon.ico": { type: "image/x-icon", body: "" },
-      "/numbered": element("/vod/numbered.mpd"), "/listed": element("/vod/listed.mpd"), "/indexed": element("/vod/indexed.mpd"), "/two": element("/vod/two.mpd"), "/moving": element("/vod/live.mpd"),
+      "/numbered": element("/vod/numbered.mpd"), "/listed": element("/vod/listed.mpd"), "/indexed": element("/vod/indexed.mpd"), "/two": element("/vod/two.mpd"), "/moving": element("/vod/live.mpd"), "/coming": element("/vod/coming.mpd"),
       "/world": '<!doctype html><title>x</title>',
       get "/vod/live.mpd"() { return live(); },
+      get "/vod/coming.mpd"() { return early(); },
       get "/now"() { return { type: "text/plain", body: new Date().toISOString() }; },
     },
   });
@@ -127,6 +156,23 @@ test("a live stream is followed by the clock that it names", { timeout: 60_000 }
   assert.ok(moved > 4, `${moved} s in 6`);
   assert.ok(latency > 2 && latency < 12, `${latency} s`);
   assert.equal(stalls, 0);
+});
+
+test("segments that come while they are made are played while they come, and asked for once", { timeout: 60_000 }, async (t) => {
+  const page = await visit(t, "/coming");
+  await until(page, "p.currentTime > 0 && p.stats?.live && !p.paused");
+  const from = await ask(page, "p.currentTime");
+  await page.waitForTimeout(8_000);
+  const { latency, moved, stalls, rung } = await ask(page, `({ latency: p.stats.latency, moved: p.currentTime - ${from}, stalls: p.stats.stalls, rung: p.stats.rung })`);
+  t.diagnostic(`latency ${latency?.toFixed(2)} s, rung ${rung}, stalls ${stalls}`);
+  assert.ok(moved > 7, `${moved} s in 8`);
+  // A whole segment and a half would be three seconds.
+  assert.ok(latency > 0.8 && latency < 2.4, `${latency} s`);
+  assert.deepEqual([stalls, rung], [0, 1]);
+  assert.deepEqual(askedFor.filter(({ early }) => early > 20), [], "nothing is asked for before it is there");
+  const whole = askedFor.filter(({ left }) => !left).map(({ id, number }) => `${id} ${number}`);
+  assert.equal(new Set(whole).size, whole.length, whole.join());
+  assert.ok(askedFor.filter(({ early }) => early > -1500).length >= 6, "most come while they are made");
 });
 
 test("sequences of parts become parts, as far as the clock says that they are there", { timeout: 60_000 }, async (t) => {

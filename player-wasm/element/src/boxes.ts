@@ -42,14 +42,30 @@ export function number(bytes: DataView, { to }: Box, at: number): number {
 export interface Sample {
   from: number;
   size: number;
-  /** Of decoding, from the first sample of the fragment. */
+  /** Of decoding, from the first sample of the fragment; and until the next one's. */
   time: number;
+  duration: number;
   /** From then until it is shown. */
   delay: number;
 }
 
-/** The samples of a track fragment (8.8.7 and 8.8.8), those that lie in the bytes. `most` of them. */
-export function samples(bytes: DataView, moof: Box, traf: Box, most: number): Sample[] {
+/** When the first track fragment from a place on begins (8.8.12), in units of its track; NaN where nothing says it. */
+export function decodeTime(bytes: DataView, from: number): number {
+  const tfdt = box(bytes, ["moof", "traf", "tfdt"], from);
+  if (!tfdt || tfdt.from >= tfdt.to) return NaN;
+  const high = number(bytes, tfdt, tfdt.from + 4);
+  return bytes.getUint8(tfdt.from) === 1 ? high * 2 ** 32 + number(bytes, tfdt, tfdt.from + 8) : high;
+}
+
+/** Units a second of the first track of an init segment (8.4.2); NaN where it does not say. */
+export function timescale(init: DataView): number {
+  const mdhd = box(init, ["moov", "trak", "mdia", "mdhd"]);
+  if (!mdhd || mdhd.from >= mdhd.to) return NaN;
+  return number(init, mdhd, mdhd.from + (init.getUint8(mdhd.from) === 1 ? 20 : 12));
+}
+
+/** The samples of a track fragment (8.8.7 and 8.8.8), those that lie in front of `end`. `most` of them. */
+export function samples(bytes: DataView, moof: Box, traf: Box, most: number, end = bytes.byteLength): Sample[] {
   const tfhd = box(bytes, ["tfhd"], traf.from, traf.to);
   if (!tfhd) return [];
   const read = (of: Box, at: number) => number(bytes, of, at);
@@ -59,7 +75,7 @@ export function samples(bytes: DataView, moof: Box, traf: Box, most: number): Sa
   const usual = (flag: number) => (always & flag ? read(tfhd, (at += 4) - 4) : NaN);
   const [usualDuration, usualSize] = [usual(8), usual(0x10)];
   const found: Sample[] = [];
-  let [from, time] = [NaN, 0];
+  let [from, time] = [moof.at, 0];
   for (const trun of boxes(bytes, "trun", traf.from, traf.to)) {
     const flags = read(trun, trun.from);
     const count = read(trun, trun.from + 4);
@@ -68,14 +84,14 @@ export function samples(bytes: DataView, moof: Box, traf: Box, most: number): Sa
     if (flags & 4) place += 4;
     const field = (flag: number, other: number) => (flags & flag ? read(trun, (place += 4) - 4) : other);
     for (let n = 0; n < count && found.length < most; n++) {
-      const duration = field(0x100, usualDuration);
+      const duration = field(0x100, usualDuration) || 0;
       const size = field(0x200, usualSize);
       field(0x400, 0);
       const delay = field(0x800, 0) | 0;
-      if (!(from + size <= bytes.byteLength)) return found;
-      found.push({ from, size, time, delay });
+      if (!(from + size <= end)) return found;
+      found.push({ from, size, time, duration, delay });
       from += size;
-      time += duration || 0;
+      time += duration;
     }
   }
   return found;

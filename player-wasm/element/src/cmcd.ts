@@ -126,7 +126,8 @@ export class Cmcd {
     if (!this.#options.requests) return url;
     const starved = this.#state === "s" || this.#state === "r";
     const keys = { ...common(this.#stats(), this.#session, this.#options.content), ...ofRequest(media, starved), sta: this.#state, sn: this.#requests++, [EVENTS]: !!this.#options.events };
-    return `${url}${url.includes("?") ? "&" : "?"}CMCD=${encodeURIComponent(encode(keys))}`;
+    const [file = "", part = ""] = url.split(/(?=#)/);
+    return `${file}${file.includes("?") ? "&" : "?"}CMCD=${encodeURIComponent(encode(keys))}${part}`;
   }
 
   state(state: State): void {

@@ -1,6 +1,6 @@
 // Reads event messages (ISO/IEC 23009-1, 5.10.3.3) and the ID3 that many of them hold. Nothing is believed that reaches beyond the bytes.
 
-import { box, boxes, number } from "./boxes.js";
+import { boxes, decodeTime, number, timescale } from "./boxes.js";
 import type { Message } from "./messages.js";
 
 /** Of one file. */
@@ -28,7 +28,7 @@ export function messages(file: Uint8Array, init: Uint8Array | undefined, offset:
     const scale = next();
     // Version 0 counts from the first picture of what it stands in front of.
     const [high, low] = version === 1 ? [next(), next()] : [0, next()];
-    const begun = version === 1 ? 0 : startOf(bytes, own.to, init);
+    const begun = version === 1 ? 0 : init ? decodeTime(bytes, own.to) / timescale(view(init)) : NaN;
     const [length, id] = [next(), next()];
     if (version === 1) [scheme, value] = [text(), text()];
     const start = begun + (high * 2 ** 32 + low) / scale + offset;
@@ -36,17 +36,6 @@ export function messages(file: Uint8Array, init: Uint8Array | undefined, offset:
     const data = file.slice(at, own.to);
     return [{ scheme, value, id, start, duration: length === UNKNOWN ? 0 : length / scale, data, frames: frames(data) }];
   });
-}
-
-/** When the next fragment begins, in s of its media. */
-function startOf(bytes: DataView, from: number, init: Uint8Array | undefined): number {
-  const about = init && view(init);
-  const mdhd = about && box(about, ["moov", "trak", "mdia", "mdhd"]);
-  const tfdt = box(bytes, ["moof", "traf", "tfdt"], from);
-  if (!about || !mdhd || !tfdt || mdhd.from >= mdhd.to || tfdt.from >= tfdt.to) return NaN;
-  const scale = number(about, mdhd, mdhd.from + (about.getUint8(mdhd.from) === 1 ? 20 : 12));
-  const high = number(bytes, tfdt, tfdt.from + 4);
-  return (bytes.getUint8(tfdt.from) === 1 ? high * 2 ** 32 + number(bytes, tfdt, tfdt.from + 8) : high) / scale;
 }
 
 /** The frames of ID3 version 2.3 or 2.4 that hold texts. */

@@ -27,6 +27,9 @@ export function laterMpd(credentials: boolean, address: (url: string) => string)
     reads: isMpd,
     get undated() { return reader?.undated ?? false; },
     ahead: (...about) => reader?.ahead(...about),
+    // Only a list that it has made has addresses of parts.
+    part: (...about) => reader?.part(...about) ?? Promise.reject(new TypeError("there is no reader")),
+    close: () => reader?.close(),
     async playlist(...about) {
       const { makeMpd } = await extras();
       reader ??= makeMpd(credentials, address);

@@ -1,6 +1,7 @@
 // DASH (ISO/IEC 23009-1) becomes what the engine follows: a multivariant playlist, and a media playlist for each representation. The
 // browser has a reader of XML; one in the engine would be paid for by every viewer of HLS.
 
+import { Chunks, partAddress } from "./chunks.js";
 import { MAX_PLAYLIST, readAll } from "./net.js";
 
 /** A stretch of media: times in s from the start of its period. */
@@ -10,10 +11,10 @@ interface Segment {
   range?: string | undefined;
   start: number;
   duration: number;
-  /** Where it is a sequence of parts (`$SubNumber$`): how many, and the address of each. */
+  /** Where it is a sequence of parts (`$SubNumber$`), or comes while it is made: how many, and the address of each. */
   count?: number;
   part?: (at: number) => string;
-  /** The same of the first part of what follows. */
+  /** The same of the first part of what follows, where a server holds requests for what is not there yet. */
   next?: () => string;
 }
 
@@ -68,6 +69,9 @@ const SAME_S = 0.02;
 /** Segments by parts that are listed, and parts of one: a claim of more is none that anybody makes. */
 const MAX_SEQUENCES = 400;
 const MAX_PARTS = 60;
+/** What comes while it is made is handed over in parts of this length at least, and only the newest segments are: others are there. */
+const MIN_PART_S = 0.2;
+const MAX_COMING = 3;
 /** A part is taken for there when it has been complete for this share of its length, at most this long: until then the request for the next is early. */
 const LATE_SHARE = 0.4;
 const LATE_S = 0.2;
@@ -90,8 +94,11 @@ export function isMpd(text: string): boolean {
   return /^\uFEFF?\s*(<\?xml[^>]*>\s*)?(<!--[^]*?-->\s*)*<(\w+:)?MPD[\s>]/.test(text.slice(0, 4096));
 }
 
+/** Whether an address means a part of a segment, for which the reader is to be asked. */
+export const isPart = (url: string) => url.includes("#part=");
+
 /** What is asked of a reader. */
-export type MpdReader = Pick<Mpd, "reads" | "playlist"> & { readonly undated: boolean; ahead(asked: string, dropped: AbortSignal): ReturnType<Mpd["ahead"]> | undefined };
+export type MpdReader = Pick<Mpd, "reads" | "playlist" | "part" | "close"> & { readonly undated: boolean; ahead(asked: string, dropped: AbortSignal): ReturnType<Mpd["ahead"]> | undefined };
 
 export class Mpd {
   #credentials: RequestCredentials;
@@ -105,6 +112,7 @@ export class Mpd {
   #known: Known | undefined;
   #asking: Promise<boolean> | undefined;
   #tails = new Map<string, Tail>();
+  #chunks = new Chunks();
   /** Nothing says when it was made: dates in the lists count from 1970. */
   undated = false;
 
@@ -149,6 +157,15 @@ export class Mpd {
       else if (!(await this.#again(known))) return undefined;
     }
     return undefined;
+  }
+
+  /** A part of a segment that comes while it is made, as an answer of its own. */
+  part(address: string, init: RequestInit): Promise<Response> {
+    return this.#chunks.part(address, init);
+  }
+
+  close(): void {
+    this.#chunks.close();
   }
 
   /** Gets the MPD anew, once for all who wait for it. */
@@ -209,7 +226,7 @@ export class Mpd {
           longestPart = Math.max(longestPart, length);
           tail = { began: born - ahead + (period.start + start) * 1000, length: length * 1000, count, there, stays: Math.max(FRESH_MS, (seconds(root.getAttribute("minimumUpdatePeriod")) ?? STAYS_S) * 1000) };
           if (last && there === 0) {
-            lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${uri}"`);
+            if (next) lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${uri}"`);
             break;
           }
         }
@@ -217,9 +234,10 @@ export class Mpd {
         if (!(Math.abs(start - end) < SAME_S)) lines.push(`#EXT-X-PROGRAM-DATE-TIME:${new Date(born + Math.round((period.start + start) * 1000)).toISOString()}`);
         end = start + duration;
         starts.push(period.start + start);
-        if (part) for (let sub = 0; sub < there; sub++) lines.push(`#EXT-X-PART:DURATION=${length.toFixed(6)},URI="${part(sub)}"${sub % every ? "" : ",INDEPENDENT=YES"}`);
+        if (part && (next || at >= segments.length - MAX_COMING)) for (let sub = 0; sub < there; sub++) lines.push(`#EXT-X-PART:DURATION=${length.toFixed(6)},URI="${part(sub)}"${sub % every ? "" : ",INDEPENDENT=YES"}`);
         if (part && last) {
-          lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${there < count ? part(there) : next?.()}"`);
+          const hint = there < count ? part(there) : next?.();
+          if (hint) lines.push(`#EXT-X-PRELOAD-HINT:TYPE=PART,URI="${hint}"`);
           continue;
         }
         lines.push(`#EXTINF:${duration.toFixed(6)},`);
@@ -272,13 +290,19 @@ export class Mpd {
     const listed = parts.map((part) => children(part, "SegmentURL")).find((list) => list.length > 0) ?? [];
     const media = attribute(parts, "media") ?? "";
     const sequences = /\$SubNumber[%$]/.test(media);
+    const init = initOf(source);
+    const early = init && !init.range && !sequences ? earlyOf(source, parts) : 0;
     const make = (at: number, time: number, duration: number, of = number("k", 1)): Segment => {
       const common = { start: (time - offset) / scale, duration: duration / scale };
       const address = (n: number, time: number, sub: number) => new URL(fill(media, source, firstNumber + n, time, sub), base).href;
       if (kind === "SegmentTemplate") {
         const uri = address(at, time, 0);
-        if (!sequences) return { uri, ...common };
-        return { uri, ...common, count: Math.min(Math.max(1, Math.floor(of) || 1), MAX_PARTS), part: (sub) => address(at, time, sub), next: () => address(at + 1, time + duration, 0) };
+        if (sequences) return { uri, ...common, count: Math.min(Math.max(1, Math.floor(of) || 1), MAX_PARTS), part: (sub) => address(at, time, sub), next: () => address(at + 1, time + duration, 0) };
+        // It is there for requests once its first part is.
+        const count = Math.min(Math.round(common.duration / Math.max(MIN_PART_S, common.duration - early)), MAX_PARTS);
+        if (!init || early <= 0 || early >= common.duration || count < 2) return { uri, ...common };
+        const length = Number((common.duration / count).toFixed(6));
+        return { uri, ...common, count, part: (sub) => partAddress({ url: uri, at: sub, count, length, init: init.uri }) };
       }
       const url = listed[at];
       return { uri: new URL(url?.getAttribute("media") ?? "", base).href, range: byteRange(url?.getAttribute("mediaRange")), ...common };
@@ -303,19 +327,19 @@ export class Mpd {
         for (let n = 0; n < count && segments.length < most; n++, time += length) segments.push(make(segments.length, time, length, of));
       });
       const lately = segments.slice(-3);
-      const alike = lately.length === 3 && lately.every(({ count, duration }) => count === of && Math.abs(duration / (length / scale) - 1) < ALIKE);
+      const alike = lately.length === 3 && lately.every(({ count, duration }) => count === lately[0]?.count && Math.abs(duration / (length / scale) - 1) < ALIKE);
       // The MPD may be as old as it says: what is alike goes on.
-      for (let n = 0; sequences && newest && alike && n < MAX_AHEAD && now >= (time - offset) / scale; n++, time += length) segments.push(make(segments.length, time, length, of));
+      for (let n = 0; segments.at(-1)?.part && newest && alike && n < MAX_AHEAD && now >= (time - offset) / scale; n++, time += length) segments.push(make(segments.length, time, length, of));
     } else if (duration > 0) {
       // What begins in the period belongs to it; live, what has ended by now is there.
       const length = duration / scale;
-      const count = Math.min(Number.isFinite(long) ? Math.ceil(long / length - 1e-6) : Number.POSITIVE_INFINITY, Math.floor(now / length) + (sequences && newest ? 1 : 0));
+      const count = Math.min(Number.isFinite(long) ? Math.ceil(long / length - 1e-6) : Number.POSITIVE_INFINITY, Math.floor(now / length) + (newest && make(0, offset, duration).part ? 1 : 0));
       const from = Math.max(0, Number.isFinite(now) ? count - Math.ceil(Math.min(stays, WINDOW_S) / length) : 0);
       for (let at = from; at < count && segments.length < most; at++) segments.push(make(at, offset + at * duration, duration));
       const last = segments.at(-1);
       if (last && Number.isFinite(long)) last.duration = Math.min(last.duration, long - last.start);
     }
-    return sequences ? segments.slice(-MAX_SEQUENCES) : segments;
+    return segments.at(-1)?.part ? segments.slice(-MAX_SEQUENCES) : segments;
   }
 
   /** A file with an index of its own (ISO/IEC 14496-12, 8.16.3), or one that is all of the representation. */
@@ -456,6 +480,12 @@ function periodsOf(root: Element): Period[] {
   // Some count the length of all from the start of the first period.
   const last = (start: number) => (all > start ? all : start + all);
   return periods.map((period, at) => ({ ...period, end: Number.isNaN(period.end) ? (periods[at + 1]?.start ?? last(period.start)) : period.end }));
+}
+
+/** How long before its end a segment may be asked for that comes while it is made, in s (5.3.9.5.3); 0 where it has to be whole. */
+function earlyOf({ period: { element }, around }: Source, parts: Element[]): number {
+  const told = [...parts, ...[...around, element.parentElement].flatMap((one) => (one ? children(one, "BaseURL") : []))];
+  return attribute(told, "availabilityTimeComplete") === "false" ? Number(attribute(told, "availabilityTimeOffset")) || 0 : 0;
 }
 
 function initOf(source: Source): Init | undefined {

@@ -45,14 +45,16 @@ export interface Lock {
 export class Net {
   #credentials: RequestCredentials;
   #advised: (header: string) => void;
+  #get: (url: string, init: RequestInit) => Promise<Response>;
   #keys = new Map<string, Promise<CryptoKey>>();
   #kept = new Map<number, Kept>();
   #early: { url: string; abort: AbortController; response: Promise<Response> } | undefined;
 
-  /** `advised` gets what a server says of the way to this viewer (CMSD-Dynamic), before what it says that with. */
-  constructor(credentials: boolean, advised: (header: string) => void = () => undefined) {
+  /** `advised` gets what a server says of the way to this viewer (CMSD-Dynamic), before what it says that with; `get` is what asks. */
+  constructor(credentials: boolean, advised: (header: string) => void = () => undefined, get: (url: string, init: RequestInit) => Promise<Response> = (url, init) => fetch(url, init)) {
     this.#credentials = credentials ? "include" : "same-origin";
     this.#advised = advised;
+    this.#get = get;
   }
 
   /** Asks for an address before the engine is there to ask for it. */
@@ -159,7 +161,7 @@ export class Net {
       timer = setTimeout(() => kept.abort.abort(), SILENCE_MS);
     };
     try {
-      const response = await (early?.response ?? fetch(url, { headers, signal: kept.abort.signal, credentials: this.#credentials }));
+      const response = await (early?.response ?? this.#get(url, { headers, signal: kept.abort.signal, credentials: this.#credentials }));
       heard();
       const advice = response.headers.get("cmsd-dynamic");
       if (advice && alive()) this.#advised(advice);

@@ -8,7 +8,7 @@ import { type Decision, Do, Engine, type EngineEvent, type EngineStats, Question
 import type { Licenses } from "./licenses.js";
 import { loadEngine } from "./load.js";
 import { Media, isPlayableByParts, playable } from "./media.js";
-import { type MpdReader, plain } from "./mpd.js";
+import { type MpdReader, isPart, plain } from "./mpd.js";
 import { Messages } from "./messages.js";
 import { Net } from "./net.js";
 import { type IFrames, iFramesOf } from "./stills.js";
@@ -87,7 +87,11 @@ export class Playback {
   async start(url: string, options: Options): Promise<void> {
     this.#licenses = options.licenses?.(this.#video, (cause) => this.#said({ name: "error", reason: "license", cause }));
     if (!isPlayableByParts() && this.#playNatively(url, options.start)) return;
-    this.#net = new Net(options.credentials, (header) => this.#tell(Told.Advised, ...readCmsd(header)));
+    this.#net = new Net(
+      options.credentials,
+      (header) => this.#tell(Told.Advised, ...readCmsd(header)),
+      (url, init) => (isPart(url) ? this.#mpd?.part(url, init) : undefined) ?? fetch(url, init),
+    );
     this.#mpd = options.mpd?.(options.credentials, (url) => this.#address(url));
     if (!options.cmcd?.requests) this.#net.begin(url);
     let make;
@@ -136,6 +140,7 @@ export class Playback {
   /** Nothing that is under way is wanted any more. */
   #drop(): void {
     this.#net.close();
+    this.#mpd?.close();
     for (const wait of this.#waits.values()) wait.abort();
   }
 

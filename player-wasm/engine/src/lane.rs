@@ -184,8 +184,8 @@ impl Lane {
             let id = shared.fetch_playlist(url);
             self.follower.asked(id);
         }
-        let known = self.follower.playlist().map(Playlist::next_place);
         let Some((_, candidate)) = &mut self.candidate else { return };
+        let known = self.follower.playlist().zip(candidate.playlist()).map(|(own, other)| other.aligned_place(own, own.next_place()));
         if let Some(url) = candidate.wants(shared.now_ms, known, relaxed) {
             let id = shared.fetch_playlist(url);
             candidate.asked(id);

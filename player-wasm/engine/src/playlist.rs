@@ -186,6 +186,11 @@ impl Playlist {
             _ => msn,
         }
     }
+
+    /// The place here of a place in `other`.
+    pub(crate) fn aligned_place(&self, other: &Self, place: Place) -> Place {
+        Place { msn: self.aligned_msn(other, place.msn), ..place }
+    }
 }
 
 /// Parts of a segment at which a decoder can start, with the time since the segment's start. Every segment starts so.

@@ -89,6 +89,22 @@ fn rung_follows_the_link_down_and_up() {
     assert!(chosen < 16, "{chosen} changes");
 }
 
+/// RFC 8216bis 6.2.4 lets renditions count as they like; dates say what belongs together.
+#[test]
+fn renditions_that_count_in_ways_of_their_own_are_gone_over_to() {
+    for numbers in [vec![("low", 100), ("medium", 60), ("source", 7), ("audio", 12)], vec![("high", 40), ("source", 1000)]] {
+        let mut sim = Sim::new(Origin { numbers, ..Origin::default() }, Config::default());
+        sim.link_bps = Box::new(|now_s| if (60.0..90.0).contains(&now_s) { 1.8e6 } else { 12e6 });
+        sim.run(25.0, |_| {});
+        assert_eq!(sim.engine.stats().rung, 3, "{:?}", levels(&sim));
+        sim.run(30.0, |_| {});
+        assert!(sim.engine.stats().rung <= 1, "{:?}", levels(&sim));
+        sim.run(50.0, |_| {});
+        assert_eq!(sim.engine.stats().rung, 3, "{:?}", levels(&sim));
+        assert!(sim.element.shown_s > 100.0, "{} s were shown", sim.element.shown_s);
+    }
+}
+
 /// Parts of the lowest rung fit in a congestion window and are over at once; nothing else says that the link is fast again.
 #[test]
 fn a_viewer_of_small_parts_comes_back_up_after_a_throttled_link() {

@@ -99,7 +99,7 @@ impl Lane {
     pub(super) fn switch(&mut self, shared: &mut Shared, cursor: Place) -> bool {
         let Some((_, candidate)) = &self.candidate else { return false };
         let (Some(new), Some(old)) = (candidate.playlist(), self.follower.playlist()) else { return false };
-        if new.next_place() < old.next_place() && !new.ended {
+        if new.next_place() < new.aligned_place(old, old.next_place()) && !new.ended {
             return false;
         }
         let msn = new.aligned_msn(old, cursor.msn);

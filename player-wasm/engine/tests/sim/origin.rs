@@ -28,6 +28,8 @@ pub(crate) struct Origin {
     pub(crate) wrong_hints: bool,
     /// The segments of the list.
     pub(crate) window: u64,
+    /// How far ahead of the others the numbers of a rendition are.
+    pub(crate) numbers: Vec<(&'static str, u64)>,
     /// Attributes of EXT-X-START.
     pub(crate) start: Option<&'static str>,
     pub(crate) deltas: u32,
@@ -73,6 +75,7 @@ impl Default for Origin {
             broken: None,
             wrong_hints: false,
             window: 30,
+            numbers: Vec::new(),
             start: None,
             deltas: 0,
         }
@@ -167,7 +170,7 @@ impl Origin {
         let directive = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse::<u64>().ok());
         let made = self.made(now_s);
         let ended = self.last_msn.is_some_and(|last| made == (last + 1) * PARTS);
-        let wanted = directive("_HLS_msn").map(|msn| msn * PARTS + directive("_HLS_part").unwrap_or(PARTS - 1));
+        let wanted = directive("_HLS_msn").map(|msn| msn.saturating_sub(self.ahead(rendition)) * PARTS + directive("_HLS_part").unwrap_or(PARTS - 1));
         if wanted.is_some_and(|wanted| made <= wanted && !ended) {
             return None;
         }
@@ -176,12 +179,16 @@ impl Origin {
         Some(Answer::Text(self.list(rendition, made, ended, skips)))
     }
 
+    fn ahead(&self, rendition: &str) -> u64 {
+        self.numbers.iter().find(|(name, _)| *name == rendition).map_or(0, |(_, ahead)| *ahead)
+    }
+
     fn list(&self, rendition: &str, made: u64, ended: bool, skips: bool) -> String {
         // The last segment counts as complete only when a part follows it, as with records of a log.
         let complete = if ended || !self.low_latency { made / PARTS } else { made.saturating_sub(1) / PARTS };
         let first = complete.saturating_sub(self.window);
         let period = |msn: u64| self.discontinuities.iter().filter(|at| **at <= msn).count();
-        let mut text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{first}\n", (self.part_s * PARTS as f64).ceil());
+        let mut text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{}\n", (self.part_s * PARTS as f64).ceil(), first + self.ahead(rendition));
         if let Some(start) = self.start {
             let _ = writeln!(text, "#EXT-X-START:{start}");
         }
