@@ -2,6 +2,7 @@
 // handed over in parts, as if each part were a file. A chunk (`moof` and `mdat`) belongs to the part that its middle lies in.
 
 import { type Box, box, decodeTime, samples, timescale } from "./boxes.js";
+import { joined } from "./net.js";
 
 /** Segments that come at the same time: one of pictures and one of sound, and those which follow them. */
 const MAX_COMING = 4;
@@ -259,16 +260,4 @@ class Boxes {
     this.left = this.left.subarray(whole);
     return one;
   }
-}
-
-function joined(pieces: Uint8Array[], length: number): Uint8Array {
-  const [only] = pieces;
-  if (only && pieces.length === 1) return only;
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.byteLength;
-  }
-  return all;
 }

@@ -194,11 +194,16 @@ export async function readAll(response: Response, heard: () => void, body: { fir
     if (body.length > most) throw TOO_LARGE;
     break;
   }
-  const bytes = new Uint8Array(body.length);
+  return joined(chunks, body.length);
+}
+
+/** Pieces as one, of so many bytes. */
+export function joined(pieces: Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(length);
   let at = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, at);
-    at += chunk.byteLength;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.byteLength;
   }
-  return bytes;
+  return all;
 }

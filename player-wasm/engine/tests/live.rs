@@ -74,9 +74,9 @@ fn hints_that_never_come_true_cost_no_stall() {
     assert!(sim.element.shown_s > 38.0);
 }
 
-#[test]
-fn rung_follows_the_link_down_and_up() {
-    let mut sim = Sim::new(Origin::default(), Config::default());
+/// A viewer whose link is below most of the ladder for half a minute, and who goes down and up again.
+fn throttled_for_half_a_minute(origin: Origin) -> Sim {
+    let mut sim = Sim::new(origin, Config::default());
     sim.link_bps = Box::new(|now_s| if (60.0..90.0).contains(&now_s) { 1.8e6 } else { 12e6 });
     sim.run(25.0, |_| {});
     assert_eq!(sim.engine.stats().rung, 3, "{:?}", levels(&sim));
@@ -84,6 +84,12 @@ fn rung_follows_the_link_down_and_up() {
     assert!(sim.engine.stats().rung <= 1, "{:?}", levels(&sim));
     sim.run(50.0, |_| {});
     assert_eq!(sim.engine.stats().rung, 3, "{:?}", levels(&sim));
+    sim
+}
+
+#[test]
+fn rung_follows_the_link_down_and_up() {
+    let sim = throttled_for_half_a_minute(Origin::default());
     // A choice that is taken back before it is shown is no change for a viewer.
     let chosen = sim.engine.choices().filter(|choice| choice.abandon.is_none() && choice.from != choice.to).count();
     assert!(chosen < 16, "{chosen} changes");
@@ -93,14 +99,7 @@ fn rung_follows_the_link_down_and_up() {
 #[test]
 fn renditions_that_count_in_ways_of_their_own_are_gone_over_to() {
     for numbers in [vec![("low", 100), ("medium", 60), ("source", 7), ("audio", 12)], vec![("high", 40), ("source", 1000)]] {
-        let mut sim = Sim::new(Origin { numbers, ..Origin::default() }, Config::default());
-        sim.link_bps = Box::new(|now_s| if (60.0..90.0).contains(&now_s) { 1.8e6 } else { 12e6 });
-        sim.run(25.0, |_| {});
-        assert_eq!(sim.engine.stats().rung, 3, "{:?}", levels(&sim));
-        sim.run(30.0, |_| {});
-        assert!(sim.engine.stats().rung <= 1, "{:?}", levels(&sim));
-        sim.run(50.0, |_| {});
-        assert_eq!(sim.engine.stats().rung, 3, "{:?}", levels(&sim));
+        let sim = throttled_for_half_a_minute(Origin { numbers, ..Origin::default() });
         assert!(sim.element.shown_s > 100.0, "{} s were shown", sim.element.shown_s);
     }
 }
