@@ -170,7 +170,8 @@ impl Origin {
         let directive = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse::<u64>().ok());
         let made = self.made(now_s);
         let ended = self.last_msn.is_some_and(|last| made == (last + 1) * PARTS);
-        let wanted = directive("_HLS_msn").map(|msn| msn.saturating_sub(self.ahead(rendition)) * PARTS + directive("_HLS_part").unwrap_or(PARTS - 1));
+        let wanted = directive("_HLS_msn")
+            .map(|msn| msn.saturating_sub(self.ahead(rendition)) * PARTS + directive("_HLS_part").unwrap_or(PARTS - 1));
         if wanted.is_some_and(|wanted| made <= wanted && !ended) {
             return None;
         }
@@ -188,7 +189,11 @@ impl Origin {
         let complete = if ended || !self.low_latency { made / PARTS } else { made.saturating_sub(1) / PARTS };
         let first = complete.saturating_sub(self.window);
         let period = |msn: u64| self.discontinuities.iter().filter(|at| **at <= msn).count();
-        let mut text = format!("#EXTM3U\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{}\n", (self.part_s * PARTS as f64).ceil(), first + self.ahead(rendition));
+        let mut text = format!(
+            "#EXTM3U\n#EXT-X-TARGETDURATION:{}\n#EXT-X-MEDIA-SEQUENCE:{}\n",
+            (self.part_s * PARTS as f64).ceil(),
+            first + self.ahead(rendition)
+        );
         if let Some(start) = self.start {
             let _ = writeln!(text, "#EXT-X-START:{start}");
         }
