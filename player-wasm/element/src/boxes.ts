@@ -96,3 +96,31 @@ export function samples(bytes: DataView, moof: Box, traf: Box, most: number, end
   }
   return found;
 }
+
+/** Takes whole boxes off the start of bytes that go on. */
+export class Boxes {
+  left: Uint8Array;
+  /** How many bytes have to be there for the next one. */
+  wanted = 8;
+
+  constructor(bytes: Uint8Array) {
+    this.left = bytes;
+  }
+
+  next(): Uint8Array | undefined {
+    const { buffer, byteOffset, byteLength } = this.left;
+    const view = new DataView(buffer as ArrayBuffer, byteOffset, byteLength);
+    this.wanted = 8;
+    if (byteLength < 8) return undefined;
+    const size = view.getUint32(0);
+    if (size === 1) this.wanted = 16;
+    if (byteLength < this.wanted) return undefined;
+    const whole = size === 1 ? Number(view.getBigUint64(8)) : size;
+    // Nought is a box up to the end, and less than a head is none at all: what there is goes on as it is.
+    this.wanted = whole < this.wanted ? Number.POSITIVE_INFINITY : whole;
+    if (byteLength < this.wanted) return undefined;
+    const one = this.left.subarray(0, whole);
+    this.left = this.left.subarray(whole);
+    return one;
+  }
+}

@@ -1,12 +1,13 @@
 // Segments that come while they are made (ISO/IEC 23009-1, 5.3.9.5.3: availabilityTimeComplete is false). Each is asked for once; what comes is
 // handed over in parts, as if each part were a file. A chunk (`moof` and `mdat`) belongs to the part that its middle lies in.
 
-import { type Box, box, decodeTime, samples, timescale } from "./boxes.js";
+import { type Box, Boxes, box, decodeTime, samples, timescale } from "./boxes.js";
 import { joined } from "./net.js";
 
 /** Segments that come at the same time: one of pictures and one of sound, and those which follow them. */
 const MAX_COMING = 4;
 const MAX_SEGMENT = 64 << 20;
+/** Samples of a chunk that are added up, and init segments of which the unit of time is remembered. */
 const MAX_SAMPLES = 4096;
 const MAX_INITS = 16;
 /** A part without a chunk: a file must not be empty, and this box says nothing. */
@@ -231,33 +232,5 @@ class Coming {
   #become(next: number): void {
     const to = Math.min(next, this.#parts.length - 1);
     for (; this.#at < to; this.#at++) this.#parts[this.#at]?.end();
-  }
-}
-
-/** Whole boxes at the start of bytes. */
-class Boxes {
-  left: Uint8Array;
-  /** How many bytes have to be there for the next one. */
-  wanted = 8;
-
-  constructor(bytes: Uint8Array) {
-    this.left = bytes;
-  }
-
-  next(): Uint8Array | undefined {
-    const { buffer, byteOffset, byteLength } = this.left;
-    const view = new DataView(buffer, byteOffset, byteLength);
-    this.wanted = 8;
-    if (byteLength < 8) return undefined;
-    const size = view.getUint32(0);
-    if (size === 1) this.wanted = 16;
-    if (byteLength < this.wanted) return undefined;
-    const whole = size === 1 ? Number(view.getBigUint64(8)) : size;
-    // Nought is a box up to the end, and less than a head is none at all: what there is goes on as it is.
-    this.wanted = whole < this.wanted ? Number.POSITIVE_INFINITY : whole;
-    if (byteLength < this.wanted) return undefined;
-    const one = this.left.subarray(0, whole);
-    this.left = this.left.subarray(whole);
-    return one;
   }
 }

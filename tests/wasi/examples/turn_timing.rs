@@ -133,7 +133,10 @@ fn main() {
     let (mut functions, mut len) = (Native::default(), 0);
     let native = best_us(|call| len = ask(&mut functions, call, &playlist));
     println!("a playlist of {} bytes, kept, rewritten to {len}: natively {native:.1} us", playlist.len());
-    for component in env::args().skip(1) {
+    // Behind the name of this program.
+    let mut components = env::args();
+    components.next();
+    for component in components {
         for epochs in [true, false] {
             let mut functions = InComponent::new(Path::new(&component), epochs);
             let us = best_us(|call| assert_eq!(ask(&mut functions, call, &playlist), len));
