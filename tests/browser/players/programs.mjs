@@ -12,6 +12,10 @@ const FRAMES = WANTED_S * 24;
 const SOUND = Math.floor((WANTED_S * 48_000) / 1024) - 20;
 
 const LIVE = ["ll", "hls", "dash", "start-over", "vod", "clip", "dash-clip", "audio"];
+/** Where VLC is sent back to, in seconds since the start. */
+const BACK_S = 2;
+/** Segments are this long: it goes on at the start of one. */
+const SEGMENT_S = 2;
 
 export function programs() {
   return [
@@ -74,7 +78,7 @@ function count(name, mode, { args, count, env = {} }) {
 /** VLC says what it has shown over its text interface. */
 function vlc() {
   const version = versionOf("vlc", ["--version"], { ...nobody(), cwd: "/" });
-  return { name: "VLC", version, missing: version === undefined ? "there is no vlc" : undefined, plays: LIVE, play: playVlc };
+  return { name: "VLC", version, missing: version === undefined ? "there is no vlc" : undefined, plays: [...LIVE, "rewind"], play: playVlc };
 }
 
 /** It does not run as root. */
@@ -90,15 +94,24 @@ function playVlc(mode, address) {
     const child = spawn("vlc", args, { stdio: ["pipe", "pipe", "pipe"], cwd: "/", env: { ...process.env, HOME: home, XDG_RUNTIME_DIR: home }, ...nobody() });
     let text = "";
     let frames = 0;
+    /** Frames until it was sent back, and where it says that it is since. */
+    let before = mode === "rewind" ? undefined : 0;
+    let place_s = 0;
     const begun = performance.now();
+    const enough = () => before !== undefined && frames - before >= wanted && place_s < BACK_S + SEGMENT_S + 2 * WANTED_S;
     const ask = setInterval(() => {
-      if (performance.now() - begun > LIMIT_MS || frames >= wanted) child.kill("SIGKILL");
-      else child.stdin.write("stats\n");
+      if (performance.now() - begun > LIMIT_MS || enough()) return void child.kill("SIGKILL");
+      if (before === undefined && frames > 0 && place_s > 2 * (BACK_S + SEGMENT_S + WANTED_S)) {
+        before = frames;
+        child.stdin.write(`seek ${BACK_S}\n`);
+      }
+      child.stdin.write(mode === "rewind" ? "get_time\nstats\n" : "stats\n");
     }, 500);
     child.stdin.on("error", () => {});
     child.stdout.on("data", (bytes) => {
       text = (text + bytes).slice(-20_000);
       for (const [, count] of text.matchAll(new RegExp(`${figure} *: *(\\d+)`, "g"))) frames = Math.max(frames, Number(count));
+      if (mode === "rewind") place_s = Number(text.match(/^(?:> )?(\d+)\r?$/gm)?.at(-1).replace("> ", "") ?? 0);
     });
     let errors = "";
     child.stderr.on("data", (bytes) => (errors = (errors + bytes).slice(-2000)));
@@ -106,8 +119,8 @@ function playVlc(mode, address) {
     child.once("close", () => {
       clearInterval(ask);
       rmSync(home, { recursive: true, force: true });
-      if (frames >= wanted) resolve(mode === "audio" ? {} : { frames });
-      else reject(new Error(`${frames} of ${wanted} ${figure}; ${errors.trim().split("\n").slice(-2).join(" / ").slice(0, 300)}`));
+      if (enough()) resolve(mode === "audio" ? {} : { frames });
+      else reject(new Error(`${frames - (before ?? 0)} of ${wanted} ${figure}${mode === "rewind" ? `, ${place_s} s after the start` : ""}; ${errors.trim().split("\n").slice(-2).join(" / ").slice(0, 300)}`));
     });
   });
 }

@@ -1,4 +1,4 @@
-use alloc::format;
+use alloc::{format, vec::Vec};
 
 use tidegate_stream::{FrameRate, Part, Path, Segment, SegmentTrack, Timeline, Track, TrackKind};
 
@@ -52,11 +52,9 @@ impl Set<'_> {
             xml.attribute("wallClockTime", Date(newest.utc_us)).attribute("presentationTime", self.share(newest, lead, track).0).end();
         }
         xml.start("Role").attribute("schemeIdUri", "urn:mpeg:dash:role:2011").attribute("value", "main").end();
-        xml.start("SegmentTemplate");
-        self.template(xml, lead, track, parts);
-        xml.end();
+        let template = self.template(lead, track, parts);
         for rendition in self.renditions {
-            self.representation(xml, *rendition, lead);
+            self.representation(xml, *rendition, &template);
         }
         xml.end();
     }
@@ -65,42 +63,34 @@ impl Set<'_> {
         self.listed.period.tracks.get(rendition)?.as_ref()
     }
 
-    /// The attributes and the timeline of a `SegmentTemplate`.
-    fn template(&self, xml: &mut Xml, rendition: usize, track: &Track, parts: usize) {
-        let first = self.listed.segments.first().map_or(0, |segment| segment.msn.0);
-        let media = if self.by_parts { "$RepresentationID$/$Number$.$SubNumber$.m4s" } else { "$RepresentationID$/$Number$.m4s" };
-        xml.attribute("timescale", track.timescale).attribute("media", media).attribute("startNumber", first);
-        xml.attribute("presentationTimeOffset", ticks(self.listed.offset_us, track));
-        if self.by_parts {
+    fn template(&self, rendition: usize, track: &Track, parts: usize) -> Template {
+        let available_before = self.by_parts.then(|| {
             // A part can be had when it is complete, which is that much before its segment.
             let longest = u64::from(self.timeline.session().part_target_us());
             let usual = self.listed.segments.iter().rev().nth(1).map_or(0, |segment| self.share(segment, rendition, track).1);
-            xml.attribute("availabilityTimeOffset", Seconds(track.micros(usual).saturating_sub(longest)));
-            xml.attribute("availabilityTimeComplete", "false");
-        }
-        xml.start("SegmentTimeline");
-        let mut run: Option<(Entry, u64)> = None;
+            track.micros(usual).saturating_sub(longest)
+        });
+        let mut runs: Vec<(Entry, u64)> = Vec::new();
         let mut expected = None;
         for segment in &self.listed.segments {
             let entry = self.entry(segment, rendition, track, parts);
-            match &mut run {
+            match runs.last_mut() {
                 Some((first, repeats))
                     if Some(entry.start) == expected && (first.duration, first.parts) == (entry.duration, entry.parts) =>
                 {
                     *repeats += 1;
                 }
-                _ => {
-                    if let Some((first, repeats)) = run.replace((entry, 0)) {
-                        write_run(xml, first, repeats);
-                    }
-                }
+                _ => runs.push((entry, 0)),
             }
             expected = Some(entry.start.saturating_add(entry.duration));
         }
-        if let Some((first, repeats)) = run {
-            write_run(xml, first, repeats);
+        Template {
+            timescale: track.timescale,
+            first: self.listed.segments.first().map_or(0, |segment| segment.msn.0),
+            offset: ticks(self.listed.offset_us, track),
+            available_before,
+            runs,
         }
-        xml.end();
     }
 
     fn entry(&self, segment: &Segment, rendition: usize, track: &Track, usual_parts: usize) -> Entry {
@@ -127,7 +117,7 @@ impl Set<'_> {
         place(&self.listed.period.tracks, rendition, track, segment.tracks.iter().map(|share| (share.start, share.duration)))
     }
 
-    fn representation(&self, xml: &mut Xml, rendition: usize, lead: usize) {
+    fn representation(&self, xml: &mut Xml, rendition: usize, of_lead: &Template) {
         let (Some(own), Some(track)) = (self.timeline.session().renditions.get(rendition), self.track(rendition)) else { return };
         xml.start("Representation").attribute("id", &own.id).attribute("bandwidth", track.bandwidth_bps);
         xml.attribute("codecs", &track.codec);
@@ -148,25 +138,54 @@ impl Set<'_> {
                 xml.attribute("audioSamplingRate", sample_rate);
             }
         }
-        // The rest of the template is inherited, unless this rendition counts time otherwise.
-        let same_clock = self.track(lead).is_some_and(|lead| lead.timescale == track.timescale);
-        xml.start("SegmentTemplate").attribute("initialization", Path::init_uri(&own.id, track.init));
-        if !same_clock {
-            self.template(xml, rendition, track, self.usual_parts());
+        // The whole template, though all but the address of the init segment could stand in the set: VLC 3 inherits nothing of it.
+        let init = Path::init_uri(&own.id, track.init);
+        if track.timescale == of_lead.timescale {
+            of_lead.write(xml, &init);
+        } else {
+            self.template(rendition, track, self.usual_parts()).write(xml, &init);
         }
-        xml.end().end();
+        xml.end();
     }
 }
 
-fn write_run(xml: &mut Xml, entry: Entry, repeats: u64) {
-    xml.start("S").attribute("t", entry.start).attribute("d", entry.duration);
-    if repeats > 0 {
-        xml.attribute("r", repeats);
+/// A `SegmentTemplate`, for all renditions of a set that count time alike.
+struct Template {
+    timescale: u32,
+    /// Number of the first segment.
+    first: u64,
+    /// Ticks at the start of the period.
+    offset: u64,
+    /// Where segments are sequences of parts: how many us before its segment a part can be had.
+    available_before: Option<u64>,
+    /// Entries of the timeline, and how often each is repeated.
+    runs: Vec<(Entry, u64)>,
+}
+
+impl Template {
+    fn write(&self, xml: &mut Xml, init: &str) {
+        let media = match self.available_before {
+            Some(_) => "$RepresentationID$/$Number$.$SubNumber$.m4s",
+            None => "$RepresentationID$/$Number$.m4s",
+        };
+        xml.start("SegmentTemplate").attribute("timescale", self.timescale).attribute("initialization", init);
+        xml.attribute("media", media).attribute("startNumber", self.first).attribute("presentationTimeOffset", self.offset);
+        if let Some(before) = self.available_before {
+            xml.attribute("availabilityTimeOffset", Seconds(before)).attribute("availabilityTimeComplete", "false");
+        }
+        xml.start("SegmentTimeline");
+        for (entry, repeats) in &self.runs {
+            xml.start("S").attribute("t", entry.start).attribute("d", entry.duration);
+            if *repeats > 0 {
+                xml.attribute("r", repeats);
+            }
+            if entry.parts > 0 {
+                xml.attribute("k", entry.parts);
+            }
+            xml.end();
+        }
+        xml.end().end();
     }
-    if entry.parts > 0 {
-        xml.attribute("k", entry.parts);
-    }
-    xml.end();
 }
 
 /// Start and duration of a rendition's share of a segment, in its ticks; those of another rendition where it has none.

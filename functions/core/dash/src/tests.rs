@@ -132,15 +132,16 @@ fn number(attributes: &[(String, String)], name: &str) -> Option<u64> {
     attributes.iter().find(|(own, _)| own == name).map(|(_, value)| value.parse().unwrap())
 }
 
-/// Number, start and duration of each segment of the first set of each period.
+/// Number, start and duration of each segment of the first representation of each period.
 fn segments(text: &str) -> Vec<(u64, u64, u64)> {
     let mut found = Vec::new();
-    let (mut next, mut is_first) = (0, false);
+    let (mut next, mut of_period) = (0, 0);
     for (name, attributes) in elements(text) {
         match name.as_str() {
-            "AdaptationSet" => is_first = number(&attributes, "id") == Some(0),
-            "SegmentTemplate" if is_first => next = number(&attributes, "startNumber").unwrap_or(next),
-            "S" if is_first => {
+            "Period" => of_period = 0,
+            "Representation" => of_period += 1,
+            "SegmentTemplate" if of_period == 1 => next = number(&attributes, "startNumber").unwrap_or(next),
+            "S" if of_period == 1 => {
                 let (mut start, duration) = (number(&attributes, "t").unwrap(), number(&attributes, "d").unwrap());
                 for _ in 0..=number(&attributes, "r").unwrap_or(0) {
                     found.push((next, start, duration));
