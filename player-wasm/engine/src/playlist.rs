@@ -176,15 +176,28 @@ impl Playlist {
     }
 
     /// The number that segment `msn` of `other` has here. Playlists of one presentation need not count alike, but they
-    /// show one clock.
+    /// show one clock: the newest two segments that begin at one moment are one.
     pub(crate) fn aligned_msn(&self, other: &Self, msn: u64) -> u64 {
-        let newest = self.numbered().rev().find_map(|(at, segment)| Some((at, segment.utc_ms?)));
-        let Some((here, utc)) = newest else { return msn };
-        let starts = other.numbered().filter_map(|(at, segment)| Some((at, (segment.utc_ms? - utc).abs())));
-        match starts.min_by(|(_, a), (_, b)| a.total_cmp(b)) {
-            Some((there, apart_ms)) if apart_ms < self.target_s * 500.0 => msn.saturating_add(here).saturating_sub(there),
-            _ => msn,
+        let mut theirs = other.newest_first().peekable();
+        let mut later = None;
+        for (here, utc) in self.newest_first() {
+            // One list may reach further than the other, at either end.
+            while let Some(next) = theirs.next_if(|(_, theirs)| *theirs >= utc) {
+                later = Some(next);
+            }
+            let nearest = later.into_iter().chain(theirs.peek().copied()).map(|(there, theirs)| (there, (theirs - utc).abs()));
+            if let Some((there, _)) =
+                nearest.min_by(|(_, a), (_, b)| a.total_cmp(b)).filter(|(_, apart_ms)| *apart_ms < self.target_s * 500.0)
+            {
+                return msn.saturating_add(here).saturating_sub(there);
+            }
         }
+        msn
+    }
+
+    /// The segments with a date: number and date.
+    fn newest_first(&self) -> impl Iterator<Item = (u64, f64)> {
+        self.numbered().rev().filter_map(|(at, segment)| Some((at, segment.utc_ms?)))
     }
 
     /// The place here of a place in `other`.

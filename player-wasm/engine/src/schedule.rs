@@ -186,6 +186,11 @@ mod tests {
         other.first_msn = 105;
         assert_eq!(own.aligned_msn(&other, 107), 7);
         assert_eq!(other.aligned_msn(&own, 7), 107);
+        // One that was loaded later, or reaches into the future.
+        let mut longer = list(&[clock, CLOSED, CLOSED, CLOSED, CLOSED, OPEN]);
+        longer.first_msn = 205;
+        assert_eq!(longer.aligned_msn(&other, 107), 207);
+        assert_eq!(other.aligned_msn(&longer, 208), 108);
         let unclocked = list(&[CLOSED, OPEN]);
         assert_eq!(unclocked.aligned_msn(&other, 107), 107);
     }
