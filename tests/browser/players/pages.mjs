@@ -5,6 +5,8 @@ import { CLIP_S, RECORDING_S } from "./sources.mjs";
 
 const module = (path) => readFileSync(new URL(`../node_modules/${path}`, import.meta.url));
 const version = (name) => JSON.parse(module(`${name}/package.json`)).version;
+/** Until one that plays has chosen where. */
+const SETTLED_MS = 2000;
 /** Until a player plays. */
 const START_MS = 45_000;
 /** How long it is watched then, and what of it has to be played and shown. */
@@ -125,6 +127,8 @@ async function play(browser, page, mode) {
     await tab.goto(page);
     await moves(0.3);
     if (mode === "rewind") {
+      // Video.js goes to the live edge once more after its first pictures.
+      await tab.waitForTimeout(SETTLED_MS);
       const from = await tab.evaluate(() => {
         const video = globalThis.video();
         // Not at the very start of what is kept, which moves on.
