@@ -1,5 +1,6 @@
 use alloc::{collections::BTreeSet, collections::VecDeque, vec::Vec};
 
+use tidegate_hls::InitSizes;
 use tidegate_stream::{
     AsOf, ConfigHash, Current, EVENTS_PER_RECORD_MAX, Event, Hash, Key, Msn, PartIndex, PartRecord, Period, Record, RecordBody, Session,
     Timeline, Track, WriterId, encode_record, encode_segment,
@@ -23,6 +24,7 @@ pub(crate) struct Writer {
     tracks: Vec<Option<Track>>,
     periods: u32,
     written: BTreeSet<(usize, ConfigHash)>,
+    init_sizes: InitSizes,
     /// The media of the open segment.
     media: Vec<Vec<u8>>,
     since_static: u32,
@@ -46,6 +48,7 @@ impl Writer {
             tracks: alloc::vec![None; renditions],
             periods: 0,
             written: BTreeSet::new(),
+            init_sizes: InitSizes::new(),
             media: alloc::vec![Vec::new(); renditions],
             // The first closed segment makes the bucket playable by itself.
             since_static: STATIC_EVERY,
@@ -68,6 +71,7 @@ impl Writer {
             tracks: last.map_or_else(|| alloc::vec![None; timeline.session().renditions.len()], |period| period.tracks.clone()),
             periods: last.map_or(0, |period| period.index + 1),
             written: timeline.periods().iter().flat_map(inits).collect(),
+            init_sizes: InitSizes::new(),
             media,
             since_static: STATIC_EVERY,
             multivariants: playlist::Multivariants::default(),
@@ -134,6 +138,9 @@ impl Writer {
         let events: Vec<Event> = announced.drain(..announced.len().min(EVENTS_PER_RECORD_MAX)).collect();
         message::attach(&mut built.pieces, &self.tracks, built.utc_us, &events);
         let is_first = self.open.is_none();
+        // Who goes on with another worker's log learns them from its own.
+        let configs = built.pieces.iter().filter_map(|piece| piece.config.as_ref());
+        self.init_sizes.extend(configs.map(|config| (config.track.init, config.init.len())));
         if opens.is_some() {
             self.put_inits(&built.pieces, out);
         }
@@ -252,7 +259,7 @@ impl Writer {
         self.since_static += 1;
         if self.since_static >= STATIC_EVERY || self.timeline.ended() {
             self.since_static = 0;
-            for (key, text) in playlist::write(&self.timeline, &mut self.multivariants) {
+            for (key, text) in playlist::write(&self.timeline, &self.init_sizes, &mut self.multivariants) {
                 out.push_back(put(key, text.into_bytes(), Lane::Index, false));
             }
         }

@@ -3,7 +3,7 @@
 
 use std::{hint::black_box, time::Instant};
 
-use tidegate_hls::{MultivariantOptions, Reach, Skip, View, i_frames, media, multivariant, read, static_media};
+use tidegate_hls::{InitSizes, MultivariantOptions, Reach, Skip, View, i_frames, media, multivariant, read, static_media};
 use tidegate_stream::{
     AsOf, ConfigHash, Hash, Msn, PartIndex, PartRecord, Period, Record, RecordBody, RecordNumber, Rendition, RenditionId, RenditionKind,
     Session, SessionId, StreamId, Timeline, Track, TrackKind, TrackPart, WriterId,
@@ -82,7 +82,9 @@ fn main() {
     time("media, 2 h, audio", media(&timeline, &audio).len(), || media(&timeline, &audio));
     time("media, 2 h, delta", delta.len(), || media(&timeline, &skip));
     time("i-frames, 2 h", i_frames(&timeline, &whole).len(), || i_frames(&timeline, &whole));
-    time("static media, 2 h", static_media(&timeline, 0).len(), || static_media(&timeline, 0));
+    let inits = timeline.periods().iter().flat_map(|period| period.tracks.iter().flatten());
+    let sizes: InitSizes = inits.map(|track| (track.init, 700)).collect();
+    time("static media, 2 h", static_media(&timeline, 0, &sizes).len(), || static_media(&timeline, 0, &sizes));
     let options = MultivariantOptions::default();
     time("multivariant", multivariant(&timeline, &options).len(), || multivariant(&timeline, &options));
     time("read media, 2 h", full.len(), || read::parse(&full));

@@ -8,27 +8,30 @@ use crate::{
     i_frames::i_frame,
     listing::{VERSION, header},
     multivariant,
-    segment::Writer,
+    segment::{InitSizes, Writer},
 };
 
 /// Renders the media playlist that plays from the bucket alone: ordinary HLS over byte ranges of the segment bundles, with the
 /// complete segments only. Its addresses are relative to `live/<stream>/<session>/`.
+///
+/// An init segment is listed with its range where its size is known: FFmpeg 5.1 asks for what has none with the end of the range that it
+/// asked for before, and stands still.
 #[must_use]
-pub fn static_media(timeline: &Timeline, rendition: usize) -> String {
-    playlist(timeline, rendition, false)
+pub fn static_media(timeline: &Timeline, rendition: usize, init_sizes: &InitSizes) -> String {
+    playlist(timeline, rendition, init_sizes, false)
 }
 
 /// The playlist of the key frames of a recording, in the same way.
 #[must_use]
-pub fn static_i_frames(timeline: &Timeline, rendition: usize) -> String {
-    playlist(timeline, rendition, true)
+pub fn static_i_frames(timeline: &Timeline, rendition: usize, init_sizes: &InitSizes) -> String {
+    playlist(timeline, rendition, init_sizes, true)
 }
 
-fn playlist(timeline: &Timeline, rendition: usize, is_i_frames: bool) -> String {
+fn playlist(timeline: &Timeline, rendition: usize, init_sizes: &InitSizes, is_i_frames: bool) -> String {
     let newest = timeline.last().map(|last| last.msn).unwrap_or_default();
     let closed = timeline.window(newest).filter(|segment| timeline.is_closed(segment.msn));
     let count = timeline.segments().len();
-    let mut writer = Writer::new(timeline, rendition, 512 + count * 144);
+    let mut writer = Writer::new(timeline, rendition, 512 + count * 144).with_init_sizes(init_sizes);
     header(&mut writer.text, timeline, VERSION);
     if is_i_frames {
         writer.text.str("#EXT-X-I-FRAMES-ONLY\n");
@@ -107,7 +110,8 @@ mod tests {
         let timeline = log.timeline();
         let session = timeline.session();
         let key = Key::Segment { stream: session.stream.clone(), session: session.id.clone(), msn: Msn(1) }.to_string();
-        let address = static_media(&timeline, 0).lines().filter(|line| !line.starts_with('#')).nth(1).unwrap().to_string();
+        let address =
+            static_media(&timeline, 0, &InitSizes::new()).lines().filter(|line| !line.starts_with('#')).nth(1).unwrap().to_string();
         assert_eq!(alloc::format!("live/{}/{}/{address}", session.stream, session.id), key);
     }
 }

@@ -37,6 +37,7 @@ pub use i_frames::i_frames;
 pub use listing::{Reach, View};
 pub use media::media;
 pub use multivariant::{Description, MultivariantOptions, multivariant};
+pub use segment::InitSizes;
 
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+use alloc::collections::BTreeMap;
+
 use tidegate_stream::{ConfigHash, Msn, Part, RenditionId, Segment, Timeline};
 
 use crate::{
@@ -5,6 +7,9 @@ use crate::{
     clock::{Ruler, Share, Tracks, bounded_lag_us},
     line::Text,
 };
+
+/// How many bytes init segments have, as far as that is known.
+pub type InitSizes = BTreeMap<ConfigHash, usize>;
 
 /// Writes the segments of one rendition, one after the other.
 pub(crate) struct Writer<'a> {
@@ -14,6 +19,7 @@ pub(crate) struct Writer<'a> {
     id: &'a str,
     tracks: Tracks<'a>,
     map: Option<ConfigHash>,
+    init_sizes: Option<&'a InitSizes>,
     calendar: Calendar,
     ruler: Ruler,
     /// That of the first rendition, whose dates the others follow.
@@ -32,11 +38,17 @@ impl<'a> Writer<'a> {
             id,
             tracks: Tracks::NONE,
             map: None,
+            init_sizes: None,
             calendar: Calendar::new(),
             ruler: Ruler::default(),
             first_ruler: Ruler::default(),
             tail: Tail::new(),
         }
+    }
+
+    /// Init segments are listed with their size where it is known: by byte range, as the segments of the playlist are.
+    pub(crate) fn with_init_sizes(self, sizes: &'a InitSizes) -> Self {
+        Self { init_sizes: Some(sizes), ..self }
     }
 
     /// The number of discontinuities before the first segment of a playlist.
@@ -103,7 +115,11 @@ impl<'a> Writer<'a> {
             for byte in init.0 {
                 self.text.str(hex(byte >> 4)).str(hex(byte & 15));
             }
-            self.text.str(".mp4\"\n");
+            self.text.str(".mp4\"");
+            if let Some(size) = self.init_sizes.and_then(|sizes| sizes.get(&init)) {
+                self.text.str(",BYTERANGE=\"").number(*size as u64).str("@0\"");
+            }
+            self.text.str("\n");
         }
         self.calendar.write(&mut self.text, segment.utc_us.saturating_add(lag_us));
     }

@@ -86,14 +86,17 @@ fn gaps_are_listed_as_gaps() {
     let shapes = [Shape::FIRST, Shape::PART, gap_first, gap, gap, gap, Shape::FIRST, gap];
     let log = Log::shaped(session(7200), &shapes);
     golden!("gap", live(&log, 0));
-    golden!("gap_static", static_media(&log.timeline(), 0));
+    golden!("gap_static", static_media(&log.timeline(), 0, &InitSizes::new()));
 }
 
 #[test]
 fn the_end_lists_segments_alone() {
     let log = Log::regular(7).ended();
     golden!("ended", media(&log.timeline(), 0, AsOf::End, Some(Skip::Segments)));
-    golden!("ended_static", static_media(&log.timeline(), 2));
+    let timeline = log.timeline();
+    let tracks = timeline.periods().iter().flat_map(|period| period.tracks.iter().flatten());
+    let sizes = tracks.map(|track| (track.init, 599)).collect();
+    golden!("ended_static", static_media(&timeline, 2, &sizes));
 }
 
 #[test]
@@ -125,7 +128,7 @@ fn events_stand_before_the_segment_with_which_they_were_announced() {
     let timeline = with_events(Log::windowed(4 * 12 + 2, 16)).timeline();
     golden!("events", media(&timeline, 0, newest(&timeline), None));
     golden!("events_delta", media(&timeline, 0, newest(&timeline), Some(Skip::DateRanges)));
-    golden!("events_static", static_media(&timeline, 0));
+    golden!("events_static", static_media(&timeline, 0, &InitSizes::new()));
 }
 
 #[test]
@@ -134,7 +137,7 @@ fn key_frames_are_the_first_bytes_of_their_segments() {
     let timeline = log.timeline();
     let view = View { rendition: 1, as_of: newest(&timeline), skip: None, clip: None, reach: Reach::Blocking };
     golden!("i_frames", i_frames(&timeline, &view));
-    golden!("i_frames_static", static_i_frames(&log.ended().timeline(), 1));
+    golden!("i_frames_static", static_i_frames(&log.ended().timeline(), 1, &InitSizes::new()));
 }
 
 #[test]
@@ -231,7 +234,8 @@ fn a_rendition_that_the_source_does_not_have_is_not_offered() {
 #[test]
 fn nothing_known_is_an_empty_playlist() {
     let timeline = Timeline::new(session(7200));
-    for text in [media(&timeline, 0, AsOf::End, None), media(&timeline, 9, AsOf::End, None), static_media(&timeline, 0)] {
+    for text in [media(&timeline, 0, AsOf::End, None), media(&timeline, 9, AsOf::End, None), static_media(&timeline, 0, &InitSizes::new())]
+    {
         assert!(read(&text).segments.is_empty(), "{text}");
     }
     assert_eq!(static_multivariant(&timeline, "").lines().count(), 3);
@@ -366,7 +370,7 @@ proptest! {
     fn static_playlists_list_closed_segments_as_ranges(shapes in shapes(), window_s in window_s(), rendition in 0usize..3, end: bool) {
         let log = Log::shaped(session(window_s), &shapes);
         let timeline = if end { log.ended().timeline() } else { log.timeline() };
-        let list = read(&static_media(&timeline, rendition));
+        let list = read(&static_media(&timeline, rendition, &InitSizes::new()));
         let live = read(&media(&timeline, rendition, AsOf::End, None));
         prop_assert_eq!(list.ended, end);
         prop_assert!(list.open.is_none() && list.part_target_us.is_none());

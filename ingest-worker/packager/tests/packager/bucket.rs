@@ -246,6 +246,12 @@ impl Bucket {
                     for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
                         assert!(durable.contains(&format!("live/{stream}/{session}/{line}")), "{line} is listed before it is there");
                     }
+                    for map in text.lines().filter_map(|line| line.strip_prefix("#EXT-X-MAP:URI=\"")) {
+                        let (init, rest) = map.split_once('"').unwrap();
+                        let key = format!("live/{stream}/{session}/{init}");
+                        let (_, bytes) = self.objects.iter().find(|(known, _)| known.to_string() == key).unwrap();
+                        assert_eq!(rest, format!(",BYTERANGE=\"{}@0\"", bytes.len()));
+                    }
                 }
                 Key::StaticMultivariant { stream } => {
                     let text = std::str::from_utf8(&put.bytes).unwrap();
