@@ -1,7 +1,7 @@
 // Players of the browser: a page for each, and what their pictures and sound come to.
 import { readFileSync } from "node:fs";
 import { serve } from "../serve.mjs";
-import { CLIP_S, RECORDING_S } from "./sources.mjs";
+import { CLIP_S, RECORDING_S, SEGMENT_S } from "./sources.mjs";
 
 const module = (path) => readFileSync(new URL(`../node_modules/${path}`, import.meta.url));
 const version = (name) => JSON.parse(module(`${name}/package.json`)).version;
@@ -13,8 +13,6 @@ const START_MS = 45_000;
 const WATCH_S = 6;
 const PLAYED_SHARE = 0.75;
 const SHOWN_PER_S = 12;
-/** A stretch has whole segments of 2 s. */
-const SEGMENT_S = 2;
 /** How near to the start of what is kept a player goes that is told to. */
 const NEAR_S = 8;
 

@@ -3,6 +3,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { chownSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { SEGMENT_S } from "./sources.mjs";
 
 /** How long one may take in all, and how much it has to show. */
 const LIMIT_MS = 60_000;
@@ -12,10 +13,8 @@ const FRAMES = WANTED_S * 24;
 const SOUND = Math.floor((WANTED_S * 48_000) / 1024) - 20;
 
 const LIVE = ["ll", "hls", "dash", "start-over", "vod", "clip", "dash-clip", "audio"];
-/** Where VLC is sent back to, in seconds since the start. */
+/** Where VLC is sent back to, in seconds since the start; it goes on with the segment there or the next one. */
 const BACK_S = 2;
-/** Segments are this long: it goes on at the start of one. */
-const SEGMENT_S = 2;
 
 export function programs() {
   return [

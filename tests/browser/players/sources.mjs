@@ -10,6 +10,8 @@ const ffmpeg = [join(tools, "bin", "ffmpeg"), "/usr/bin/ffmpeg"].find(existsSync
 /** Length of the recording, and the stretch of it that is the clip, in seconds. */
 export const RECORDING_S = 20;
 export const CLIP_S = [5, 13];
+/** What all of it is cut into. */
+export const SEGMENT_S = 2;
 const PATIENCE_MS = 60_000;
 
 export async function platform() {
