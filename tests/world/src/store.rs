@@ -288,6 +288,14 @@ impl Store {
         self.objects.get(key).map(|(bytes, _)| bytes)
     }
 
+    /// The media playlists that play from the bucket alone, with the folders that their addresses are relative to.
+    pub fn playlists(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.objects.iter().filter_map(|(key, (bytes, _))| match Key::parse(key)? {
+            Key::StaticMedia { .. } => Some((key.rsplit_once('/')?.0, bytes.as_slice())),
+            _ => None,
+        })
+    }
+
     /// Somebody alters the newest record of a log, or removes it.
     pub fn tamper(&mut self, remove: bool) {
         let Some(Written { session, number, .. }) = self.written.last() else { return };

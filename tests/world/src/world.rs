@@ -261,6 +261,7 @@ impl World {
             .or_else(|| self.logs(report))
             .or_else(|| self.side_by_side())
             .or_else(|| self.no_gap(report))
+            .or_else(|| self.init_sizes())
             .or_else(|| self.viewers_play(report.sessions));
         report.broken = broken;
     }
@@ -335,6 +336,20 @@ impl World {
         let [(at, Event::KillOwner(_) | Event::Leave(_) | Event::PauseOwner(_))] = events.as_slice() else { return None };
         let whole = faults.is_empty() && *at > WHOLE_US;
         (whole && report.parts.1 > 0).then(|| format!("{} gaps where one owner went", report.parts.1))
+    }
+
+    /// Playlists in the bucket say how long each init segment is; who goes on with another encoder's log need not know it of what was before.
+    fn init_sizes(&self) -> Option<String> {
+        let wrong = |folder: &str, map: &str| {
+            let (init, rest) = map.split_once('"')?;
+            let size = self.store.look(&format!("{folder}/{init}"))?.len();
+            let unknown = rest.is_empty() && self.plan.mode != Mode::Exact;
+            (!unknown && rest != format!(",BYTERANGE=\"{size}@0\"")).then(|| format!("{folder}: {init} has {size} bytes: {rest}"))
+        };
+        self.store.playlists().find_map(|(folder, text)| {
+            let text = String::from_utf8_lossy(text);
+            text.lines().filter_map(|line| line.strip_prefix("#EXT-X-MAP:URI=\"")).find_map(|map| wrong(folder, map))
+        })
     }
 
     /// At the end everything has worked for a while: the picture moves.
