@@ -1,5 +1,6 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stdout, reason = "a program that measures")]
-//! Many streams for a long time: memory and file handles of the workers, and parts that were late. `soak [minutes] [streams]`.
+//! Many streams for a long time: memory and file handles of the workers, and parts that were late. `soak [minutes] [streams] [pass-through]`:
+//! the last word leaves the worker with the ladder out.
 
 use std::{
     fs,
@@ -45,7 +46,10 @@ fn main() {
     let (minutes, streams) = (argument(1, 360), argument(2, 20) as usize);
     let (small, large) = (clip("640x360", 900, 20), clip("1280x720", 3000, 20));
     let up = Up::start(&[]);
-    let workers = [worker(&up, streams, "ladder = []\n"), worker(&up, 1, "")];
+    let mut workers = vec![worker(&up, streams, "ladder = []\n")];
+    if std::env::args().nth(3).as_deref() != Some("pass-through") {
+        workers.push(worker(&up, 1, ""));
+    }
     let stop = AtomicBool::new(false);
     let looks = thread::scope(|scope| {
         for (worker, clip) in workers.iter().zip([&small, &large]) {
@@ -54,11 +58,11 @@ fn main() {
                 scope.spawn(move || push(rtmp, key, clip, stop));
             }
         }
-        let mut looks: Vec<[Look; 2]> = Vec::new();
+        let mut looks: Vec<Vec<Look>> = Vec::new();
         sleep(START);
         let (began, mut said) = (Instant::now(), Duration::ZERO);
         while began.elapsed() < Duration::from_secs(60 * minutes) {
-            let look = workers.each_ref().map(look);
+            let look: Vec<Look> = workers.iter().map(look).collect();
             if looks.is_empty() || began.elapsed() >= said + Duration::from_secs(300) {
                 said = began.elapsed();
                 println!("{:>4} min: {look:?}", said.as_secs() / 60);
@@ -70,13 +74,13 @@ fn main() {
         looks
     });
     let hours = minutes as f64 / 60.0;
-    for (place, what) in ["pass-through", "with the ladder"].into_iter().enumerate() {
-        let of = |look: &[Look; 2]| look[place];
+    for (place, what) in ["pass-through", "with the ladder"].into_iter().enumerate().take(workers.len()) {
+        let of = |look: &Vec<Look>| look[place];
         let (first, last) = (of(&looks[0]), looks.last().map(of).unwrap_or_default());
         assert!(last.parts > first.parts && last.late_parts >= first.late_parts, "{what}: nothing was published, or the worker began anew");
         // Of the first and the last quarter: one look says more of its moment than of the worker.
         let quarter = (looks.len() / 4).max(1);
-        let middle = |part: &[[Look; 2]]| {
+        let middle = |part: &[Vec<Look>]| {
             let mut resident: Vec<u64> = part.iter().map(|look| look[place].resident).collect();
             resident.sort_unstable();
             resident[resident.len() / 2] as f64 / MIB
@@ -94,7 +98,7 @@ fn main() {
             Figure { what: "late parts after the start", bar: 0.0, seen: (last.late_parts - first.late_parts) as f64, unit: "" },
         ]);
     }
-    println!("{hours:.2} h of {streams} pass-through streams and one with the ladder");
+    println!("{hours:.2} h of {streams} pass-through streams and {} with the ladder", workers.len() - 1);
 }
 
 fn worker(up: &Up, streams: usize, options: &str) -> Soaked {
