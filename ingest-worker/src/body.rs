@@ -1,4 +1,5 @@
 use bytes::{Buf, Bytes};
+use tidegate_cmaf::{Avc, Kept, is_idr};
 
 use crate::flv::{Tag, TagKind};
 
@@ -44,22 +45,16 @@ pub(crate) enum BodyError {
     },
 }
 
-/// Reads tag bodies; remembers how long the lengths of NAL units are.
-#[derive(Debug)]
+/// Reads tag bodies; remembers what the pictures are.
+#[derive(Debug, Default)]
 pub(crate) struct BodyReader {
-    nal_length_bytes: usize,
-}
-
-impl Default for BodyReader {
-    fn default() -> Self {
-        Self { nal_length_bytes: 4 }
-    }
+    avc: Option<Avc>,
 }
 
 impl BodyReader {
-    /// A reader that has already seen this AVCDecoderConfigurationRecord.
-    pub(crate) fn after(record: &[u8]) -> Self {
-        Self { nal_length_bytes: nal_length_bytes(record) }
+    /// A reader that has already seen what the pictures are.
+    pub(crate) fn after(avc: Avc) -> Self {
+        Self { avc: Some(avc) }
     }
 
     /// Reads one tag (Adobe FLV 10.1, annex E.4; E-RTMP v2 for the extended headers).
@@ -84,25 +79,28 @@ impl BodyReader {
         };
         Ok(match packet {
             VideoPacket::Config => {
-                *self = Self::after(&body);
+                // Whoever takes the configuration says what is wrong with it.
+                self.avc = Avc::parse(&body).ok();
                 Media::VideoConfig(body)
             }
             VideoPacket::Frame { cts_ms } if frame_type != COMMAND_FRAME && !body.is_empty() => {
-                let sync = frame_type == KEY_FRAME && has_idr(&body, self.nal_length_bytes);
-                Media::VideoFrame { cts_ms, sync, data: body }
+                let sync = frame_type == KEY_FRAME && is_idr(&body, self.avc.as_ref().map_or(LENGTH_BYTES, Avc::length_size));
+                let data = match self.avc.as_ref().map(|avc| avc.kept(&body)) {
+                    Some(Kept::Range(range)) => body.slice(range),
+                    Some(Kept::Units(units)) => units.into(),
+                    None => body,
+                };
+                Media::VideoFrame { cts_ms, sync, data }
             }
             VideoPacket::Frame { .. } | VideoPacket::Other => Media::Nothing,
         })
     }
 }
 
-fn nal_length_bytes(record: &[u8]) -> usize {
-    record.get(4).map_or(4, |byte| usize::from(byte & 3) + 1)
-}
-
 const KEY_FRAME: u8 = 1;
 const COMMAND_FRAME: u8 = 5;
-const NAL_IDR: u8 = 5;
+/// Of the length before a NAL unit, where nothing else was said.
+const LENGTH_BYTES: u8 = 4;
 
 enum VideoPacket {
     Config,
@@ -202,19 +200,6 @@ fn skip_modifiers(mut kind: u8, body: &mut Bytes) -> Result<u8, Reason> {
     Ok(kind)
 }
 
-/// A key frame flag may stand on an open GOP or a recovery point; only an IDR starts a segment.
-fn has_idr(data: &[u8], length_bytes: usize) -> bool {
-    let mut rest = data;
-    while let Some((length, tail)) = rest.split_at_checked(length_bytes) {
-        let length = length.iter().fold(0usize, |sum, byte| (sum << 8) | usize::from(*byte));
-        if tail.first().is_some_and(|byte| byte & 0x1f == NAL_IDR) {
-            return true;
-        }
-        rest = tail.get(length..).unwrap_or_default();
-    }
-    false
-}
-
 fn take_u8(body: &mut Bytes) -> Option<u8> {
     let byte = *body.first()?;
     body.advance(1);
@@ -294,6 +279,28 @@ mod tests {
         assert!(matches!(read(TagKind::Video, &body), Ok(Media::VideoFrame { sync: false, .. })));
         let both = [&[0x17, 1, 0, 0, 0][..], &NOT_IDR, &IDR].concat();
         assert!(matches!(read(TagKind::Video, &both), Ok(Media::VideoFrame { sync: true, .. })));
+    }
+
+    #[test]
+    fn a_picture_out_of_mpeg_ts_is_the_one_that_came_over_rtmp() {
+        // The record of x264 for 1280x720, High, as the tests of its reader have it.
+        const SPS: &[u8] =
+            &[0x67, 0x64, 0, 0x1f, 0xac, 0xd9, 0x40, 0x50, 5, 0xbb, 1, 0x10, 0, 0, 3, 0, 0x10, 0, 0, 3, 3, 0xc0, 0xf1, 0x83, 0x19, 0x60];
+        const PPS: &[u8] = &[0x68, 0xeb, 0xe3, 0xcb, 0x22, 0xc0];
+        let sized = |set: &[u8], bytes: usize| [&(set.len() as u32).to_be_bytes()[4 - bytes..], set].concat();
+        let record = [&[1, 0x64, 0, 0x1f, 0xff, 0xe1], sized(SPS, 2).as_slice(), &[1], &sized(PPS, 2), &[0xfd, 0xf8, 0xf8, 0]].concat();
+        let mut bodies = BodyReader::default();
+        let mut picture = |head: &[u8], units: &[u8]| {
+            let body = [head, units].concat().into();
+            match bodies.read(&Tag { kind: TagKind::Video, timestamp_ms: 0, body }) {
+                Ok(Media::VideoFrame { data, .. }) => data,
+                media => Bytes::from(format!("{media:?}")),
+            }
+        };
+        picture(&[0x17, 0, 0, 0, 0], &record);
+        let rtmp = picture(&[0x17, 1, 0, 0, 0], &IDR);
+        let delimited = [&sized(&[9, 0xf0], 4), &sized(SPS, 4), &sized(PPS, 4), &IDR[..]].concat();
+        assert_eq!((picture(&[0x17, 1, 0, 0, 0], &delimited), &rtmp[..]), (rtmp.clone(), &IDR[..]));
     }
 
     #[test]

@@ -115,7 +115,7 @@ impl<'a> Session<'a> {
         } else {
             Log::alone(stream.clone(), session, Packager::new(config), access, metrics)
         };
-        let bodies = known.video.as_ref().map(|video| BodyReader::after(&video.record)).unwrap_or_default();
+        let bodies = known.video.as_ref().map(|video| BodyReader::after(video.avc.clone())).unwrap_or_default();
         let mut opened = Self {
             shared,
             herald,

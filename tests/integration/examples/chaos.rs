@@ -1,6 +1,6 @@
 #![allow(clippy::disallowed_methods, reason = "a program: it starts processes and reads the clock")]
 #![allow(clippy::print_stdout, reason = "its figures are for a person")]
-//! Kills workers and says what it cost: `cargo run -p tidegate-integration --example chaos -- [kills] [drains] [pauses] [ladder] [srt]`; or takes the
+//! Kills workers and says what it cost: `cargo run -p tidegate-integration --example chaos -- [kills] [drains] [pauses] [ladder] [srt | both]`; or takes the
 //! store away for a minute and is rough with it for another: `… --example chaos -- store [times]`; or lets everything go wrong by a seed, with
 //! edges and viewers as processes too: `… --example chaos -- parts [seed] [rounds] [ladder]`.
 
@@ -39,7 +39,11 @@ fn main() {
     let (kills, drains, pauses) = (count(1, 50), count(2, 50), count(3, 5));
     let said = |word: &str| arguments.iter().any(|argument| argument == word);
     let Some(minio) = Minio::start("chaos") else { return };
-    let start = if said("srt") { Twins::over_srt } else { Twins::start };
+    let start = match (said("srt"), said("both")) {
+        (_, true) => Twins::both_ways,
+        (true, false) => Twins::over_srt,
+        (false, false) => Twins::start,
+    };
     let mut twins = start(minio.s3.clone(), said("ladder"));
     twins.settle(6);
     let mut gaps_said = 0;
@@ -68,12 +72,13 @@ fn main() {
         if let Some(worst) = took.last() {
             let at = |percent: usize| took.get((took.len() * percent).div_ceil(100).saturating_sub(1)).copied().unwrap_or_default();
             println!(
-                "{what}, {} times: the log stood still for p50 {} ms, p95 {} ms, at most {worst} ms after it; {} of {} shares of parts are gaps; {} records changed; one session: {}",
+                "{what}, {} times: the log stood still for p50 {} ms, p95 {} ms, at most {worst} ms after it; {} of {} shares of parts are gaps; {} discontinuities; {} records changed; one session: {}",
                 took.len(),
                 at(50),
                 at(95),
                 twins.reader.gaps.len() - gaps_before,
                 twins.reader.parts - parts_before,
+                twins.reader.periods.saturating_sub(1),
                 twins.reader.changed(),
                 twins.reader.is_one_session(),
             );

@@ -22,8 +22,8 @@ use crate::{Child, S3, encoder::Encoder, ffmpeg};
 pub struct Twins {
     workers: [Option<Process>; 2],
     addresses: [SocketAddr; 2],
-    /// Where they are called over SRT, if they are.
-    srt: Option<[u16; 2]>,
+    /// Where each is called over SRT, if it is.
+    srt: [Option<u16>; 2],
     folder: tempfile::TempDir,
     s3: S3,
     encoder: Option<Encoder>,
@@ -50,6 +50,8 @@ pub struct Reader {
     pub gaps: Vec<Gap>,
     /// Parts of all renditions.
     pub parts: u64,
+    /// Times that media went on as another's, behind a discontinuity; the first is the beginning.
+    pub periods: usize,
     /// The date of the newest part, in us since 1970.
     pub newest_utc_us: i64,
     /// What broke a rule.
@@ -102,10 +104,21 @@ impl Twins {
     pub fn over_srt(s3: S3, ladder: bool) -> Self {
         let mut twins = Self::alone(s3.clone(), &s3, ladder);
         let ports = free_udp_ports();
-        twins.srt = Some(ports);
+        twins.srt = ports.map(Some);
         twins.launch(0);
         twins.launch(1);
         twins.encoder = Some(Encoder::srt(ports, SRT_PASSPHRASE));
+        twins
+    }
+
+    /// As [`Self::start`], with an encoder that pushes to the first over RTMP and calls the second over SRT.
+    pub fn both_ways(s3: S3, ladder: bool) -> Self {
+        let mut twins = Self::alone(s3.clone(), &s3, ladder);
+        let [port, _] = free_udp_ports();
+        twins.srt[1] = Some(port);
+        twins.launch(0);
+        twins.launch(1);
+        twins.encoder = Some(Encoder::both(twins.addresses[0], STREAM_KEY, port, SRT_PASSPHRASE));
         twins
     }
 
@@ -116,7 +129,7 @@ impl Twins {
         Self {
             workers: [None, None],
             addresses: [free_address(), free_address()],
-            srt: None,
+            srt: [None; 2],
             folder: tempfile::tempdir().unwrap(),
             s3,
             encoder: None,
@@ -150,7 +163,7 @@ impl Twins {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(output);
-        if let Some(port) = self.srt.map(|ports| ports[place]) {
+        if let Some(port) = self.srt[place] {
             command.arg("--srt").arg(format!("{STREAM}=127.0.0.1:{port}")).env("TIDEGATE_SRT_PASSPHRASE", SRT_PASSPHRASE);
         }
         let child = Child::start(command).unwrap();
@@ -278,6 +291,7 @@ impl Reader {
             seen: Vec::new(),
             gaps: Vec::new(),
             parts: 0,
+            periods: 0,
             newest_utc_us: 0,
             broken: Vec::new(),
         }
@@ -319,6 +333,7 @@ impl Reader {
                     }
                     if let RecordBody::Part(part) = &record.body {
                         self.parts += part.tracks.len() as u64;
+                        self.periods += usize::from(part.opens.is_some());
                         self.newest_utc_us = part.utc_us;
                         let is_first = self.seen.last().is_some_and(|(_, writer, ..)| *writer != record.writer);
                         let gap = |(rendition, track): (usize, &TrackPart)| {

@@ -15,6 +15,9 @@ pub struct Aac {
 /// Table 1.18 of ISO/IEC 14496-3.
 const SAMPLE_RATES: [u32; 13] = [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 
+/// How some encoders end a configuration (1.6.2.1): with the extension for SBR, and that there is none. MPEG-TS has no place for it.
+const NO_SBR: [u8; 3] = [0x56, 0xe5, 0x00];
+
 const AOT_SBR: u32 = 5;
 const AOT_PS: u32 = 29;
 const AOT_LOW_DELAY: u32 = 23;
@@ -33,7 +36,13 @@ impl Aac {
             return Err(ConfigError::Value("the audio object type"));
         }
         let Fields { object_type, sample_rate, frame_samples, channels } = fields;
-        Ok(Self { config: config.to_vec(), object_type, sample_rate, frame_samples, channels: channels.max(1) })
+        Ok(Self {
+            config: config.strip_suffix(&NO_SBR).filter(|rest| rest.len() >= 2).unwrap_or(config).to_vec(),
+            object_type,
+            sample_rate,
+            frame_samples,
+            channels: channels.max(1),
+        })
     }
 
     /// RFC 6381, as `mp4a.40.2`; `mp4a.40.5` and `.29` where SBR or PS is signalled first.
@@ -42,7 +51,7 @@ impl Aac {
         format!("mp4a.40.{}", self.object_type)
     }
 
-    /// The configuration as it was read.
+    /// The configuration, the same whoever wrote it: that there is no SBR is not said.
     #[must_use]
     pub fn config(&self) -> &[u8] {
         &self.config
@@ -152,6 +161,14 @@ mod tests {
         assert_eq!((aac.sample_rate(), aac.channels()), (44_100, 1));
         let short = Aac::parse(&[0x11, 0x94]).unwrap();
         assert_eq!(short.frame_samples(), 960);
+    }
+
+    #[test]
+    fn a_configuration_is_the_same_whoever_wrote_it() {
+        let plain = Aac::parse(&[0x11, 0x90]).unwrap();
+        assert_eq!(Aac::parse(&[0x11, 0x90, 0x56, 0xe5, 0x00]).unwrap(), plain);
+        // Where there is SBR it is said.
+        assert_eq!(Aac::parse(&[0x11, 0x90, 0x56, 0xe5, 0x98]).unwrap().config().len(), 5);
     }
 
     #[test]

@@ -1,4 +1,5 @@
 use alloc::{format, string::String, vec::Vec};
+use core::ops::Range;
 
 use crate::{ConfigError, bits::Bits, config::CONFIG_BYTES_MAX};
 
@@ -8,6 +9,8 @@ pub struct Avc {
     record: Vec<u8>,
     profile: [u8; 3],
     length_size: u8,
+    /// Where the parameter sets are in the record.
+    sets: Vec<Range<usize>>,
     sps: Sps,
 }
 
@@ -19,6 +22,8 @@ struct Sps {
     sample_aspect: (u32, u32),
     frame_rate: Option<(u32, u32)>,
     timecode: Option<Timecode>,
+    /// Chroma format, and bits beyond eight of luma and chroma.
+    format: [u8; 3],
 }
 
 /// How picture timing messages are written (ITU-T H.264, D.1.3, E.1.2).
@@ -51,7 +56,8 @@ impl Avc {
         if sps.width == 0 || sps.height == 0 || sps.width > 16_384 || sps.height > 16_384 {
             return Err(ConfigError::Value("the size of the picture"));
         }
-        Ok(Self { record: record.to_vec(), profile: [*profile, *compatibility, *level], length_size: (length_size & 3) + 1, sps })
+        let (record, sets) = normal(record, &sps);
+        Ok(Self { record, profile: [*profile, *compatibility, *level], length_size: (length_size & 3) + 1, sets, sps })
     }
 
     /// RFC 6381, as `avc1.64001f`.
@@ -61,10 +67,15 @@ impl Avc {
         format!("avc1.{profile:02x}{compatibility:02x}{level:02x}")
     }
 
-    /// The record as it was read.
+    /// The record, the same whoever wrote it: with the fields that the profile asks for, which many encoders leave out.
     #[must_use]
     pub fn record(&self) -> &[u8] {
         &self.record
+    }
+
+    /// The parameter sets of the record, without their lengths.
+    pub(crate) fn sets(&self) -> impl Iterator<Item = &[u8]> {
+        self.sets.iter().filter_map(|set| self.record.get(set.clone()))
     }
 
     /// Width of the picture in pixels, after cropping.
@@ -103,6 +114,39 @@ impl Avc {
     }
 }
 
+/// A record with its reserved bits set and, for the profiles that have them, the fields behind the parameter sets (5.3.3.1.2); and where the parameter
+/// sets are. One that ends early is left as it is.
+fn normal(record: &[u8], sps: &Sps) -> (Vec<u8>, Vec<Range<usize>>) {
+    let mut normal = record.to_vec();
+    let sets = sets(record);
+    let end = sets.as_ref().map_or(record.len(), |(_, end)| *end);
+    if let Some([length_size, sps_count]) = normal.get_mut(4..6) {
+        *length_size |= 0xfc;
+        *sps_count |= 0xe0;
+    }
+    if sets.is_some() && end == record.len() && record.get(1).is_some_and(|profile| HIGH_PROFILES.contains(&(*profile).into())) {
+        let [chroma, luma_bits, chroma_bits] = sps.format;
+        normal.extend_from_slice(&[0xfc | chroma, 0xf8 | luma_bits, 0xf8 | chroma_bits, 0]);
+    }
+    (normal, sets.map(|(sets, _)| sets).unwrap_or_default())
+}
+
+/// Where the parameter sets of a record are, and where the last one ends.
+fn sets(record: &[u8]) -> Option<(Vec<Range<usize>>, usize)> {
+    let (mut sets, mut at) = (Vec::new(), 5);
+    for mask in [31, 255] {
+        let count = record.get(at)? & mask;
+        at += 1;
+        for _ in 0..count {
+            let length = record.get(at..at + 2)?;
+            let start = at + 2;
+            at = start + length.iter().fold(0, |sum, byte| (sum << 8) | usize::from(*byte));
+            sets.push(start..record.get(start..at).map(|_| at)?);
+        }
+    }
+    Some((sets, at))
+}
+
 pub(crate) fn without_emulation_prevention(nal: &[u8]) -> Vec<u8> {
     let mut rbsp = Vec::with_capacity(nal.len());
     let mut zeros = 0;
@@ -130,13 +174,16 @@ fn parse_sps(rbsp: &[u8]) -> Option<Sps> {
     bits.ue()?;
     let mut chroma_format = 1;
     let mut separate_planes = false;
+    let mut format = [1, 0, 0];
     if HIGH_PROFILES.contains(&profile) {
         chroma_format = bits.ue()?;
         if chroma_format == 3 {
             separate_planes = bits.bit()?;
         }
-        bits.ue()?;
-        bits.ue()?;
+        let depths = [bits.ue()?, bits.ue()?];
+        // 7.4.2.1.1: chroma formats are 0 to 3, depths 8 to 14.
+        let small = |value: u32, max: u8| u8::try_from(value).ok().filter(|value| *value <= max);
+        format = [small(chroma_format, 3)?, small(depths[0], 6)?, small(depths[1], 6)?];
         bits.skip(1)?;
         if bits.bit()? {
             for list in 0..if chroma_format == 3 { 12 } else { 8 } {
@@ -185,7 +232,7 @@ fn parse_sps(rbsp: &[u8]) -> Option<Sps> {
     // A damaged VUI costs its hints, not the stream.
     let nothing = ((1, 1), None, None);
     let (sample_aspect, frame_rate, timecode) = if bits.bit()? { parse_vui(&mut bits).unwrap_or(nothing) } else { nothing };
-    Some(Sps { width, height, sample_aspect, frame_rate, timecode })
+    Some(Sps { width, height, sample_aspect, frame_rate, timecode, format })
 }
 
 fn skip_scaling_list(bits: &mut Bits<'_>, size: u32) -> Option<()> {
@@ -354,6 +401,25 @@ pub(crate) mod tests {
         let avc = Avc::parse(AVCC_720P).unwrap();
         assert_eq!((avc.width(), avc.height(), avc.codec().as_str(), avc.length_size()), (1280, 720, "avc1.64001f", 4));
         assert_eq!((avc.frame_rate(), avc.sample_aspect()), (Some((60, 2)), (1, 1)));
+    }
+
+    #[test]
+    fn a_record_is_the_same_whoever_wrote_it() {
+        let whole = Avc::parse(AVCC_720P).unwrap();
+        assert_eq!(whole.record(), AVCC_720P);
+        assert_eq!(whole.sets().map(|set| set[0] & 31).collect::<Vec<_>>(), [7, 8]);
+        // As OBS writes it: without the four bytes of the High profile.
+        let short = Avc::parse(&AVCC_720P[..AVCC_720P.len() - 4]).unwrap();
+        assert_eq!(short, whole);
+        // Reserved bits that are zero.
+        let mut zeros = AVCC_720P.to_vec();
+        (zeros[4], zeros[5]) = (3, 1);
+        assert_eq!(Avc::parse(&zeros).unwrap(), whole);
+        // Of the Main profile nothing follows.
+        assert_eq!(Avc::parse(&with_hrd()).unwrap().record(), with_hrd());
+        // One that ends within its second set is what it was.
+        let cut = &AVCC_720P[..AVCC_720P.len() - 6];
+        assert_eq!((Avc::parse(cut).unwrap().record(), Avc::parse(cut).unwrap().sets().count()), (cut, 0));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::{
     Avc,
     avc::{Timecode, without_emulation_prevention},
     bits::Bits,
+    nal::{Units, kind},
 };
 
 /// When a picture was taken, as its encoder says in the picture itself.
@@ -18,8 +19,7 @@ pub enum SourceTime {
 const DAY_US: i64 = 86_400_000_000;
 /// Messages of a picture are tens of bytes; captions some hundreds.
 const MESSAGES_BYTES_MAX: usize = 4096;
-const NAL_SLICES: core::ops::RangeInclusive<u8> = 1..=5;
-const NAL_SEI: u8 = 6;
+const SLICES: core::ops::RangeInclusive<u8> = 1..=kind::IDR;
 const PICTURE_TIMING: usize = 1;
 const USER_DATA: usize = 5;
 /// Marks the user data in which OBS says when a picture was put together, handed to the encoder, and came from it.
@@ -47,20 +47,17 @@ impl SourceTime {
 /// Reads it from a picture as tracks carry it, NAL units after their lengths. A date goes before a time of day.
 #[must_use]
 pub fn source_time(picture: &[u8], avc: &Avc) -> Option<SourceTime> {
-    let (mut rest, mut of_day) = (picture, None);
-    while let Some((length, tail)) = rest.split_at_checked(avc.length_size().into()) {
-        let length = length.iter().fold(0usize, |sum, byte| (sum << 8) | usize::from(*byte));
-        // What is cut off ends the search; what was found before it counts.
-        let Some((nal, tail)) = tail.split_at_checked(length) else { break };
-        rest = tail;
-        match nal.first().map_or(0, |byte| byte & 31) {
-            NAL_SEI => match messages(nal, avc) {
+    let mut of_day = None;
+    // What is cut off ends the search; what was found before it counts.
+    for unit in Units::new(picture, avc.length_size()) {
+        match unit.kind() {
+            kind::SEI => match messages(unit.bytes, avc) {
                 Some(SourceTime::OfDay(us)) => of_day = of_day.or(Some(SourceTime::OfDay(us))),
                 Some(date) => return Some(date),
                 None => {}
             },
             // Messages stand before the slices that they are about.
-            kind if NAL_SLICES.contains(&kind) => break,
+            kind if SLICES.contains(&kind) => break,
             _ => {}
         }
     }
