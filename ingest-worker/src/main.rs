@@ -1,6 +1,8 @@
 #![allow(clippy::disallowed_methods, reason = "a program: it reads its environment and its configuration file")]
 //! The ingest worker as a program of its own.
 
+mod allocator;
+
 use std::{env, fs, net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, bail};

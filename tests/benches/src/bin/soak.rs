@@ -80,21 +80,24 @@ fn main() {
         assert!(last.parts > first.parts && last.late_parts >= first.late_parts, "{what}: nothing was published, or the worker began anew");
         // Of the first and the last quarter: one look says more of its moment than of the worker.
         let quarter = (looks.len() / 4).max(1);
-        let middle = |part: &[Vec<Look>]| {
-            let mut resident: Vec<u64> = part.iter().map(|look| look[place].resident).collect();
-            resident.sort_unstable();
-            resident[resident.len() / 2] as f64 / MIB
+        let middle = |part: &[Vec<Look>], of: fn(&Look) -> u64| {
+            let mut seen: Vec<u64> = part.iter().map(|look| of(&look[place])).collect();
+            seen.sort_unstable();
+            seen[seen.len() / 2] as f64
         };
-        let (early, late) = (middle(&looks[..quarter]), middle(&looks[looks.len() - quarter..]));
+        let both = |of: fn(&Look) -> u64| (middle(&looks[..quarter], of), middle(&looks[looks.len() - quarter..], of));
+        let (early, late) = both(|look| look.resident);
+        let (early, late) = (early / MIB, late / MIB);
+        let handles = both(|look| look.handles as u64);
         println!(
             "{what}: {early:.1} MiB in the first quarter and {late:.1} in the last; {} and {} file handles; {} parts",
-            first.handles,
-            last.handles,
+            handles.0,
+            handles.1,
             last.parts - first.parts
         );
         print(&[
             Figure { what: "memory, last quarter beyond the first", bar: 1.0, seen: late - early, unit: "MiB" },
-            Figure { what: "file handles more", bar: 2.0, seen: last.handles as f64 - first.handles as f64, unit: "" },
+            Figure { what: "file handles more", bar: 2.0, seen: handles.1 - handles.0, unit: "" },
             Figure { what: "late parts after the start", bar: 0.0, seen: (last.late_parts - first.late_parts) as f64, unit: "" },
         ]);
     }
