@@ -1,5 +1,5 @@
 use bytes::{Buf, Bytes};
-use tidegate_cmaf::{Avc, Kept, is_idr};
+use tidegate_cmaf::{Avc, Kept, Pictures, is_idr};
 
 use crate::flv::{Tag, TagKind};
 
@@ -48,13 +48,13 @@ pub(crate) enum BodyError {
 /// Reads tag bodies; remembers what the pictures are.
 #[derive(Debug, Default)]
 pub(crate) struct BodyReader {
-    avc: Option<Avc>,
+    pictures: Option<Pictures>,
 }
 
 impl BodyReader {
     /// A reader that has already seen what the pictures are.
     pub(crate) fn after(avc: Avc) -> Self {
-        Self { avc: Some(avc) }
+        Self { pictures: Some(Pictures::new(avc)) }
     }
 
     /// Reads one tag (Adobe FLV 10.1, annex E.4; E-RTMP v2 for the extended headers).
@@ -80,12 +80,16 @@ impl BodyReader {
         Ok(match packet {
             VideoPacket::Config => {
                 // Whoever takes the configuration says what is wrong with it.
-                self.avc = Avc::parse(&body).ok();
+                let avc = Avc::parse(&body).ok();
+                if avc.as_ref() != self.pictures.as_ref().map(Pictures::avc) {
+                    self.pictures = avc.map(Pictures::new);
+                }
                 Media::VideoConfig(body)
             }
             VideoPacket::Frame { cts_ms } if frame_type != COMMAND_FRAME && !body.is_empty() => {
-                let sync = frame_type == KEY_FRAME && is_idr(&body, self.avc.as_ref().map_or(LENGTH_BYTES, Avc::length_size));
-                let data = match self.avc.as_ref().map(|avc| avc.kept(&body)) {
+                let length_size = self.pictures.as_ref().map_or(LENGTH_BYTES, |pictures| pictures.avc().length_size());
+                let sync = frame_type == KEY_FRAME && is_idr(&body, length_size);
+                let data = match self.pictures.as_mut().map(|pictures| pictures.kept(&body)) {
                     Some(Kept::Range(range)) => body.slice(range),
                     Some(Kept::Units(units)) => units.into(),
                     None => body,
@@ -301,6 +305,11 @@ mod tests {
         let rtmp = picture(&[0x17, 1, 0, 0, 0], &IDR);
         let delimited = [&sized(&[9, 0xf0], 4), &sized(SPS, 4), &sized(PPS, 4), &IDR[..]].concat();
         assert_eq!((picture(&[0x17, 1, 0, 0, 0], &delimited), &rtmp[..]), (rtmp.clone(), &IDR[..]));
+        // Sets that change within the pictures stay, and so does what changes them back, if the same configuration is said again too.
+        let changed = [&sized(&[0x68, 0xeb, 1], 4), &IDR[..]].concat();
+        assert_eq!(picture(&[0x17, 1, 0, 0, 0], &changed), changed);
+        picture(&[0x17, 0, 0, 0, 0], &record);
+        assert_eq!(picture(&[0x17, 1, 0, 0, 0], &delimited), delimited[6..]);
     }
 
     #[test]

@@ -48,7 +48,7 @@ pub use chunk::{ChunkError, ChunkHead, Sample, write_chunk, write_gap};
 pub use config::{CodecConfig, ConfigError};
 pub use emsg::{EMSG_ID3, EventMessage, id3_text, write_event_message};
 pub use init::write_init;
-pub use nal::{Kept, is_idr};
+pub use nal::{Kept, Pictures, is_idr};
 pub use read::{Boxes, Mp4Box, ReadError};
 pub use read_chunk::{Chunk, Defaults, ProducerTime, SAMPLES_MAX, read_chunk, read_chunks};
 pub use read_init::{Init, TrackHead, read_init, read_track_head};

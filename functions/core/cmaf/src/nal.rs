@@ -47,15 +47,36 @@ pub fn is_idr(picture: &[u8], length_size: u8) -> bool {
     Units::new(picture, length_size).any(|unit| unit.kind() == kind::IDR)
 }
 
-impl Avc {
-    /// What of a picture belongs into its track. Not there: delimiters of access units, which MPEG-TS needs; parameter sets that the track's
-    /// configuration has; what only fills a constant rate. The same picture is then the same bytes whichever way it came.
+/// The pictures of a source on their way into its track.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pictures {
+    avc: Avc,
+    /// Parameter sets came that the configuration does not have, perhaps in the place of its own: those would be needed for the way back.
+    sets_changed: bool,
+}
+
+impl Pictures {
+    /// Pictures that this configuration is for.
     #[must_use]
-    pub fn kept(&self, picture: &[u8]) -> Kept {
+    pub fn new(avc: Avc) -> Self {
+        Self { avc, sets_changed: false }
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub fn avc(&self) -> &Avc {
+        &self.avc
+    }
+
+    /// What of the next picture belongs into the track. Not there: delimiters of access units, which MPEG-TS needs; parameter sets that the
+    /// configuration has, until there are others; what only fills a constant rate. The same picture is then the same bytes whichever way it came.
+    pub fn kept(&mut self, picture: &[u8]) -> Kept {
+        let others = |unit: Unit<'_>| is_set(&unit) && !self.has(&unit);
+        self.sets_changed = self.sets_changed || Units::new(picture, self.avc.length_size()).any(others);
         let mut kept: Option<Range<usize>> = None;
         let mut units: Option<Vec<u8>> = None;
         let mut end = 0;
-        for unit in Units::new(picture, self.length_size()) {
+        for unit in Units::new(picture, self.avc.length_size()) {
             end = unit.place.end;
             if self.is_beside(&unit) {
                 continue;
@@ -83,10 +104,17 @@ impl Avc {
     fn is_beside(&self, unit: &Unit<'_>) -> bool {
         match unit.kind() {
             kind::DELIMITER | kind::FILLER => true,
-            kind::SPS | kind::PPS => self.sets().any(|set| set == unit.bytes),
-            _ => false,
+            _ => !self.sets_changed && is_set(unit) && self.has(unit),
         }
     }
+
+    fn has(&self, set: &Unit<'_>) -> bool {
+        self.avc.sets().any(|own| own == set.bytes)
+    }
+}
+
+fn is_set(unit: &Unit<'_>) -> bool {
+    matches!(unit.kind(), kind::SPS | kind::PPS)
 }
 
 impl<'a> Units<'a> {
@@ -142,8 +170,12 @@ mod tests {
     }
 
     fn kept(avc: &Avc, units: &[&[u8]]) -> Vec<u8> {
+        next(&mut Pictures::new(avc.clone()), units)
+    }
+
+    fn next(pictures: &mut Pictures, units: &[&[u8]]) -> Vec<u8> {
         let picture = units.concat();
-        match avc.kept(&picture) {
+        match pictures.kept(&picture) {
             Kept::Range(range) => picture[range].to_vec(),
             Kept::Units(units) => units,
         }
@@ -162,13 +194,30 @@ mod tests {
         assert_eq!(kept(&avc, &[&delimiter, &sps, &pps, message, slice]), plain);
         assert_eq!(kept(&avc, &[&delimiter, message, &sps, &pps, slice]), plain);
         assert_eq!(kept(&avc, &[message, slice, &filler]), plain);
-        assert!(matches!(avc.kept(&[&delimiter, message, slice, &filler].concat()), Kept::Range(_)), "nothing is copied");
+        assert!(
+            matches!(Pictures::new(avc.clone()).kept(&[&delimiter, message, slice, &filler].concat()), Kept::Range(_)),
+            "nothing is copied"
+        );
         // Others than the track's are needed.
         let other = unit(8, &[1, 2, 3, 4]);
-        assert_eq!(kept(&avc, &[&delimiter, &sps, &other, slice]), [other.as_slice(), slice].concat());
+        assert_eq!(kept(&avc, &[&delimiter, &sps, &other, slice]), [sps.as_slice(), &other, slice].concat());
         // What does not read, or is nothing else, is left alone.
         assert_eq!(kept(&avc, &[&delimiter]), delimiter);
         assert_eq!(kept(&avc, &[&delimiter, slice, &[0, 0, 1]]), [delimiter.as_slice(), slice, &[0, 0, 1]].concat());
+    }
+
+    #[test]
+    fn a_source_that_changes_its_sets_in_band_finds_its_way_back() {
+        let avc = Avc::parse(AVCC_720P).unwrap();
+        let (sps, pps) = (set(&avc, 0), set(&avc, 1));
+        // Another set under the id of the configuration's.
+        let other = unit(8, &[pps[5], 1, 2, 3]);
+        let (slice, delta) = (unit(0x65, &[1, 2, 3]), unit(0x41, &[4]));
+        let mut pictures = Pictures::new(avc);
+        assert_eq!(next(&mut pictures, &[&sps, &pps, &slice]), slice);
+        assert_eq!(next(&mut pictures, &[&sps, &other, &slice]), [&sps[..], &other, &slice].concat());
+        assert_eq!(next(&mut pictures, &[&delta]), delta);
+        assert_eq!(next(&mut pictures, &[&sps, &pps, &slice]), [&sps[..], &pps, &slice].concat(), "the way back");
     }
 
     #[test]
@@ -181,8 +230,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_kept_or_shortened(bytes in prop::collection::vec(0u8..12, 0..200)) {
-            let avc = Avc::parse(AVCC_720P).unwrap();
-            match avc.kept(&bytes) {
+            match Pictures::new(Avc::parse(AVCC_720P).unwrap()).kept(&bytes) {
                 Kept::Range(range) => prop_assert!(range.end <= bytes.len()),
                 Kept::Units(units) => prop_assert!(units.len() < bytes.len()),
             }
