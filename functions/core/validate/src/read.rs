@@ -109,6 +109,28 @@ enum Kind {
     Media,
 }
 
+/// Tags that only multivariant playlists have (rfc8216bis 4.4.6).
+const MULTIVARIANT_TAGS: [&str; 6] =
+    ["EXT-X-MEDIA", "EXT-X-STREAM-INF", "EXT-X-I-FRAME-STREAM-INF", "EXT-X-SESSION-DATA", "EXT-X-SESSION-KEY", "EXT-X-CONTENT-STEERING"];
+/// Tags that only media playlists have (rfc8216bis 4.4.3 to 4.4.5).
+pub(crate) const MEDIA_TAGS: [&str; 15] = [
+    "EXTINF",
+    "EXT-X-TARGETDURATION",
+    "EXT-X-MEDIA-SEQUENCE",
+    "EXT-X-DISCONTINUITY-SEQUENCE",
+    "EXT-X-PART",
+    "EXT-X-PART-INF",
+    "EXT-X-SERVER-CONTROL",
+    "EXT-X-ENDLIST",
+    "EXT-X-PLAYLIST-TYPE",
+    "EXT-X-MAP",
+    "EXT-X-SKIP",
+    "EXT-X-BYTERANGE",
+    "EXT-X-KEY",
+    "EXT-X-GAP",
+    "EXT-X-I-FRAMES-ONLY",
+];
+
 /// Decides by the first tag that belongs to one kind alone; the first of the other kind is a fault.
 fn kind(text: &str, faults: &mut Faults) -> Option<Kind> {
     let mut found = None;
@@ -119,31 +141,8 @@ fn kind(text: &str, faults: &mut Faults) -> Option<Kind> {
             faults.add(rules::TEXT_CONTROL, line.number, shown(line.text));
         }
         let kind = match tag(line.text).map(|(name, _)| name) {
-            Some(
-                "EXT-X-MEDIA"
-                | "EXT-X-STREAM-INF"
-                | "EXT-X-I-FRAME-STREAM-INF"
-                | "EXT-X-SESSION-DATA"
-                | "EXT-X-SESSION-KEY"
-                | "EXT-X-CONTENT-STEERING",
-            ) => Kind::Multivariant,
-            Some(
-                "EXTINF"
-                | "EXT-X-TARGETDURATION"
-                | "EXT-X-MEDIA-SEQUENCE"
-                | "EXT-X-DISCONTINUITY-SEQUENCE"
-                | "EXT-X-PART"
-                | "EXT-X-PART-INF"
-                | "EXT-X-SERVER-CONTROL"
-                | "EXT-X-ENDLIST"
-                | "EXT-X-PLAYLIST-TYPE"
-                | "EXT-X-MAP"
-                | "EXT-X-SKIP"
-                | "EXT-X-BYTERANGE"
-                | "EXT-X-KEY"
-                | "EXT-X-GAP"
-                | "EXT-X-I-FRAMES-ONLY",
-            ) => Kind::Media,
+            Some(name) if MULTIVARIANT_TAGS.contains(&name) => Kind::Multivariant,
+            Some(name) if MEDIA_TAGS.contains(&name) => Kind::Media,
             _ => continue,
         };
         match found {

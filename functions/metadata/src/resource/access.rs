@@ -2,11 +2,13 @@
 
 use alloc::{string::String, vec::Vec};
 
+use tidegate_function::Answer;
 use tidegate_stream::{Json, KeyHash, MetaKey, PlaybackId, StreamId};
 
 use crate::{
-    answer::Refusal,
+    answer::{Refusal, json},
     call::{Call, Go, refuse, unreadable},
+    resource::streams,
 };
 
 /// Keys, and playback ids, of one stream.
@@ -61,14 +63,18 @@ pub(crate) fn expect(call: &mut Call<'_>, stream: &StreamId, list: &str, id: &st
     item.cloned().ok_or_else(|| refuse(Refusal::NotFound, format_args!("the stream {stream} has no such thing")))
 }
 
-/// The items of a list as they are shown.
-pub(crate) fn shown(document: &Json, list: &str, hidden: &str) -> Vec<Json> {
+/// Answers with a list of the document, without hashes of secrets.
+pub(crate) fn list(call: &mut Call<'_>, list: &str) -> Go<Answer> {
+    let stream = call.stream()?;
+    streams::expect(call, &stream, false)?;
+    let document = read(call, &stream)?;
     let shown = |item: &Json| {
         let mut item = item.clone();
-        item.take(hidden);
+        item.take("hash");
         item
     };
-    document.get(list).map_or(&[][..], Json::items).iter().map(shown).collect()
+    let items: Vec<Json> = document.get(list).map_or(&[][..], Json::items).iter().map(shown).collect();
+    Ok(json(200, &Json::object().with("items", items)))
 }
 
 /// Takes away all keys and playback ids of a stream that is no more.

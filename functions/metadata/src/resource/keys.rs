@@ -22,10 +22,7 @@ pub(crate) const SIGN: &[Field] =
 const LIST: &str = "keys";
 
 pub(crate) fn list(call: &mut Call<'_>) -> Go<Answer> {
-    let stream = call.stream()?;
-    streams::expect(call, &stream, false)?;
-    let document = access::read(call, &stream)?;
-    Ok(json(200, &Json::object().with("items", access::shown(&document, LIST, "hash"))))
+    access::list(call, LIST)
 }
 
 pub(crate) fn create(call: &mut Call<'_>) -> Go<Answer> {

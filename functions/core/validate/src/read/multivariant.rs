@@ -6,7 +6,7 @@ use alloc::{
 
 use tidegate_hls::read::{MAX_ENTRIES, value};
 
-use super::{Faults, Line, attributes::Attributes, shown, tag};
+use super::{Faults, Line, MEDIA_TAGS, attributes::Attributes, shown, tag};
 use crate::rules;
 
 /// A multivariant playlist.
@@ -172,21 +172,8 @@ impl Reader {
                 self.needs = self.needs.max(if list.has("QUERYPARAM") { (11, "EXT-X-DEFINE") } else { (8, "EXT-X-DEFINE") });
             }
             "EXTM3U" => faults.add(rules::TAG_ONCE, line.number, "EXTM3U stands twice"),
-            "EXTINF"
-            | "EXT-X-TARGETDURATION"
-            | "EXT-X-MEDIA-SEQUENCE"
-            | "EXT-X-DISCONTINUITY-SEQUENCE"
-            | "EXT-X-PART"
-            | "EXT-X-PART-INF"
-            | "EXT-X-SERVER-CONTROL"
-            | "EXT-X-ENDLIST"
-            | "EXT-X-PLAYLIST-TYPE"
-            | "EXT-X-MAP"
-            | "EXT-X-SKIP"
-            | "EXT-X-BYTERANGE"
-            | "EXT-X-KEY"
-            | "EXT-X-GAP"
-            | "EXT-X-I-FRAMES-ONLY" => {}
+            // That the playlist mixes both kinds has been said.
+            name if MEDIA_TAGS.contains(&name) => {}
             _ => faults.add(rules::TAG_UNKNOWN, line.number, shown(line.text)),
         }
     }
