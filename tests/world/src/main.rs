@@ -19,7 +19,10 @@ fn main() -> ExitCode {
         for (at_us, worker, what) in &report.said {
             println!("{:>7.3} s: worker {worker}: {what}", *at_us as f64 / 1e6);
         }
-        println!("{:#?}", Report { log: Vec::new(), said: Vec::new(), ..report.clone() });
+        for (from_us, until_us) in &report.stood {
+            println!("{:>7.3} s: the picture stood until {:.3} s", *from_us as f64 / 1e6, *until_us as f64 / 1e6);
+        }
+        println!("{:#?}", Report { log: Vec::new(), said: Vec::new(), stood: Vec::new(), ..report.clone() });
         return if report.broken.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
     }
     let (from, seeds) = (value("--from").unwrap_or(0), value("--seeds").unwrap_or(1000));

@@ -101,19 +101,26 @@ impl Viewer {
         self.engine.stats().latency_s
     }
 
+    /// From when until when its picture stood still, to 100 ms, once it had begun.
+    #[must_use]
+    pub fn stands(&self) -> Vec<(i64, i64)> {
+        let mut stands: Vec<(i64, i64)> = Vec::new();
+        for pair in self.seen.windows(2) {
+            let [(from, before), (until, now)] = pair else { continue };
+            let has_begun = self.seen.first().is_some_and(|(_, first)| before > first);
+            match stands.last_mut() {
+                _ if now > before || !has_begun => {}
+                Some(last) if last.1 == *from => last.1 = *until,
+                _ => stands.push((*from, *until)),
+            }
+        }
+        stands
+    }
+
     /// The longest time for which its picture has stood still, in us, once it had begun.
     #[must_use]
     pub fn longest_stall_us(&self) -> i64 {
-        let (mut longest, mut since) = (0, None);
-        for pair in self.seen.windows(2) {
-            let [(_, before), (at, now)] = pair else { continue };
-            let has_begun = self.seen.first().is_some_and(|(_, first)| before > first);
-            if now > before || !has_begun {
-                since = Some(*at);
-            }
-            longest = longest.max(since.map_or(0, |since| at - since));
-        }
-        longest
+        self.stands().iter().map(|(from, until)| until - from).max().unwrap_or(0)
     }
 
     /// What it is doing, for a report.

@@ -35,14 +35,22 @@ pub struct Report {
     pub behind_s: Option<f64>,
     /// The longest time between two records, in us.
     pub longest_us: i64,
-    /// The longest time for which the viewer's picture stood still, in us.
-    pub stall_us: i64,
+    /// From when until when the viewer's picture stood still, in us.
+    pub stood: Vec<(i64, i64)>,
     /// Periods of all sessions.
     pub periods: usize,
     /// The records in the order in which they were written, for a report.
     pub log: Vec<(i64, String)>,
     /// What the workers said, for a report.
     pub said: Vec<(i64, usize, String)>,
+}
+
+impl Report {
+    /// The longest time for which the viewer's picture stood still, in us.
+    #[must_use]
+    pub fn stall_us(&self) -> i64 {
+        self.stood.iter().map(|(from, until)| until - from).max().unwrap_or(0)
+    }
 }
 
 /// When every world begins, in us since 1970.
@@ -242,7 +250,8 @@ impl World {
     fn judge(&mut self, report: &mut Report) {
         report.records = self.store.written.len() as u64;
         report.requests = (self.store.gets, self.store.puts);
-        report.stall_us = self.viewers.first().map_or(0, Viewer::longest_stall_us);
+        let stands = self.viewers.first().map(Viewer::stands).unwrap_or_default();
+        report.stood = stands.into_iter().map(|(from, until)| (from - T0, until - T0)).collect();
         report.behind_s = self.viewers.first().and_then(Viewer::behind_s);
         report.served = (self.rules.playlists, self.rules.bodies);
         for parts in self.rules.parts.values() {
