@@ -12,8 +12,13 @@ mod clip;
 mod figure;
 mod up;
 mod viewer;
+mod worker;
 
 pub use clip::{Clip, clip, flv_tag};
 pub use figure::{Figure, percentile, print};
 pub use up::{Up, free_port, program};
 pub use viewer::{Part, View, follow};
+pub use worker::{Look, Worker};
+
+/// Bytes of a MiB.
+pub const MIB: f64 = (1 << 20) as f64;

@@ -33,6 +33,8 @@ struct Inner {
     writer: Mutex<Writer>,
     changed: Notify,
     part_bytes: usize,
+    /// No part is as large as the one before it.
+    varies: bool,
 }
 
 struct Writer {
@@ -44,6 +46,15 @@ struct Writer {
 impl Bucket {
     /// After `records` parts of 0.5 s, the last of which is just over; each has `part_bytes` of video.
     pub fn new(records: u64, part_bytes: usize) -> Self {
+        Self::of(records, part_bytes, false)
+    }
+
+    /// The same with parts of a tenth to twice as many bytes, as encoders make them.
+    pub fn varied(records: u64, part_bytes: usize) -> Self {
+        Self::of(records, part_bytes, true)
+    }
+
+    fn of(records: u64, part_bytes: usize, varies: bool) -> Self {
         let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis() as u64);
         let start_ms = now_ms - records * 500;
         let rendition = |id, kind, part_target_us| Rendition { id: RenditionId::parse(id).expect("an id"), kind, part_target_us };
@@ -55,7 +66,7 @@ impl Bucket {
             renditions: vec![rendition("source", RenditionKind::Video, 500_000), rendition("audio", RenditionKind::Audio, 512_000)],
         };
         let writer = Writer { timeline: Timeline::new(session), media: vec![Vec::new(); 2], start_ms };
-        let inner = Inner { objects: Mutex::default(), writer: Mutex::new(writer), changed: Notify::new(), part_bytes };
+        let inner = Inner { objects: Mutex::default(), writer: Mutex::new(writer), changed: Notify::new(), part_bytes, varies };
         let bucket = Self { inner: Arc::new(inner) };
         bucket.put_head();
         for _ in 0..records {
@@ -114,7 +125,8 @@ impl Bucket {
         };
         let tracks = vec![track(1, "avc1.64001f", 30_000, video), track(2, "mp4a.40.2", 48_000, audio)];
         let opens = (number.0 == 0).then_some(Period { index: 0, first_msn: msn, utc_us: writer.start_ms as i64 * 1000, start_us: 0, tracks });
-        let media = [vec![b'v'; self.inner.part_bytes], vec![b'a'; 8_000]];
+        let tenths = if self.inner.varies { 1 + number.0.wrapping_mul(0x9e37_79b9_7f4a_7c15) % 20 } else { 10 };
+        let media = [vec![b'v'; self.inner.part_bytes * tenths as usize / 10], vec![b'a'; 8_000]];
         let tracks = vec![
             TrackPart { len: media[0].len() as u32, start: number.0 * 15_000, duration: 15_000, independent: part.0 == 0, ..TrackPart::default() },
             TrackPart { len: media[1].len() as u32, start: number.0 * 24_000, duration: 24_000, independent: true, ..TrackPart::default() },
