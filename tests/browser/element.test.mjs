@@ -102,6 +102,26 @@ test("a recording is played with the properties, methods and events of a media e
   await until(page, "p.currentTime > 3.5 && p.currentTime < 20 && !p.paused");
 });
 
+test("the first playlists are under way before the engine is there; none is asked for twice, and none is taken that is no longer fresh", { timeout: 60_000 }, async (t) => {
+  for (const [ms, times] of [[400, 1], [2500, 2]]) {
+    const page = await browser.newPage();
+    t.after(() => page.close());
+    const asked = [];
+    let there = false;
+    page.on("request", (request) => /\.m3u8$|\.m4s$/.test(request.url()) && asked.push({ path: new URL(request.url()).pathname, there }));
+    await page.route("**/*.wasm", async (route) => {
+      await new Promise((resolve) => setTimeout(resolve, ms));
+      there = true;
+      await route.continue();
+    });
+    await page.goto(`${site.origin}/auto`);
+    await until(page, "p.currentTime > 0.3");
+    const of = (path) => asked.filter((one) => one.path === path);
+    assert.deepEqual(asked.slice(0, 3), ["/vod/index.m3u8", "/vod/low/index.m3u8", "/vod/en/index.m3u8"].map((path) => ({ path, there: false })), `engine after ${ms} ms`);
+    assert.deepEqual(["/vod/index.m3u8", "/vod/low/index.m3u8", "/vod/en/index.m3u8"].map((path) => of(path).length), [1, times, times], `engine after ${ms} ms`);
+  }
+});
+
 test("attributes and properties show each other, and what was set before the element was defined is kept", { timeout: 60_000 }, async (t) => {
   const page = await visit(t, "/vod");
   const seen = await page.evaluate(() => {

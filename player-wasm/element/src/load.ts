@@ -59,8 +59,17 @@ async function fromWasm(): Promise<Make> {
   const isAddress = typeof from === "string" || from instanceof URL;
   const own = source.wasm === undefined && WASM_INTEGRITY ? { integrity: WASM_INTEGRITY } : {};
   const bytes = isAddress ? await (await found(fetch(from, own))).arrayBuffer() : from;
-  const module = await WebAssembly.compile(bytes);
+  const module = compiledNow(bytes) ?? (await WebAssembly.compile(bytes));
   return () => new WebAssembly.Instance(module, {}).exports as unknown as Exports;
+}
+
+/** A promise's turn would come late here as well. Some browsers do not compile that much at once. */
+function compiledNow(bytes: BufferSource): WebAssembly.Module | undefined {
+  try {
+    return new WebAssembly.Module(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 async function found(answer: Promise<Response>): Promise<Response> {

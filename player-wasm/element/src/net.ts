@@ -8,6 +8,10 @@ const MAX_KEYS = 32;
 export const MAX_PLAYLIST = 16 << 20;
 const MAX_MEDIA = 64 << 20;
 const TOO_LARGE = 413;
+/** What is read of a first playlist before the engine is there to read it. */
+const MAX_FIRST = 64 << 10;
+/** How long after it was begun such a request for a media playlist is good for. */
+const FRESH_MS = 1_000;
 /** How much of a file the engine looks at. */
 const HEAD_BYTES = 16_384;
 
@@ -34,6 +38,14 @@ interface Kept {
   body?: { started: number; first: number; length: number; total: number };
 }
 
+/** A request that was begun before anybody asked for it. */
+interface Early {
+  abort: AbortController;
+  response: Promise<Response>;
+  /** After that a live playlist would be from before too long. */
+  until: number;
+}
+
 /** What decrypts a file. `maybe`: it may be plain all the same. */
 export interface Lock {
   url: string;
@@ -48,7 +60,7 @@ export class Net {
   #get: (url: string, init: RequestInit) => Promise<Response>;
   #keys = new Map<string, Promise<CryptoKey>>();
   #kept = new Map<number, Kept>();
-  #early: { url: string; abort: AbortController; response: Promise<Response> } | undefined;
+  #early = new Map<string, Early>();
 
   /** `advised` gets what a server says of the way to this viewer (CMSD-Dynamic), before what it says that with; `get` is what asks. */
   constructor(credentials: boolean, advised: (header: string) => void = () => undefined, get: (url: string, init: RequestInit) => Promise<Response> = (url, init) => fetch(url, init)) {
@@ -57,12 +69,19 @@ export class Net {
     this.#get = get;
   }
 
-  /** Asks for an address before the engine is there to ask for it. */
-  begin(url: string): void {
+  /** Asks for an address before the engine is there to ask for it, and then for what `next` finds in what comes. */
+  begin(url: string, next?: (list: string, from: string) => string[]): void {
     const abort = new AbortController();
     const response = fetch(url, { signal: abort.signal, credentials: this.#credentials });
-    response.catch(() => undefined);
-    this.#early = { url, abort, response };
+    this.#early.set(url, { abort, response, until: next ? Infinity : performance.now() + FRESH_MS });
+    response
+      .then(async (response) => {
+        if (!response.ok || !next) return;
+        const text = await readAll(response.clone(), () => undefined, { first: 0, length: 0 }, MAX_FIRST);
+        const more = abort.signal.aborted ? [] : next(new TextDecoder().decode(text), response.url || url);
+        for (const one of more) this.begin(one);
+      })
+      .catch(() => undefined);
   }
 
   /** Gets a playlist; `failed` gets the HTTP status, or 0. Neither is called after `drop`. */
@@ -76,6 +95,7 @@ export class Net {
 
   /** Gets media and keeps it under `id`. */
   media(id: number, url: string, range: [number, number] | undefined, lock: Lock | undefined, loaded: (result: Loaded) => void, failed: (status: number) => void): void {
+    this.#dropEarly();
     const headers: Record<string, string> = range ? { Range: `bytes=${range[0]}-${range[1]}` } : {};
     const started = performance.now();
     const body = { started, first: 0, length: 0, total: NaN };
@@ -118,8 +138,14 @@ export class Net {
   }
 
   close(): void {
-    this.#early?.abort.abort();
+    this.#dropEarly();
     for (const id of [...this.#kept.keys()]) this.drop(id);
+  }
+
+  /** What was begun and nobody asked for. */
+  #dropEarly(): void {
+    for (const { abort } of this.#early.values()) abort.abort();
+    this.#early.clear();
   }
 
   async #open(bytes: Uint8Array<ArrayBuffer>, { url, iv, maybe }: Lock): Promise<Uint8Array<ArrayBuffer>> {
@@ -145,8 +171,10 @@ export class Net {
     failed: (status: number) => void,
     read: (response: Response, alive: () => boolean, heard: () => void) => Promise<void>,
   ): Promise<void> {
-    const early = this.#early?.url === url ? this.#early : undefined;
-    if (early) this.#early = undefined;
+    const begun = this.#early.get(url);
+    this.#early.delete(url);
+    const early = begun && performance.now() < begun.until ? begun : undefined;
+    if (!early) begun?.abort.abort();
     const kept: Kept = { abort: early?.abort ?? new AbortController() };
     this.#kept.set(id, kept);
     const alive = () => !kept.abort.signal.aborted;

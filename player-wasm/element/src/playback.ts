@@ -5,6 +5,7 @@ import { Captions, type Choosable, readChoosable } from "./captions.js";
 import { DateRanges } from "./dateranges.js";
 import { Embedded } from "./embedded.js";
 import { type Decision, Do, Engine, type EngineEvent, type EngineStats, Question, REASONS, Told, type Track, readDecisions, readStats } from "./engine.js";
+import { firstLists } from "./first.js";
 import type { Licenses } from "./licenses.js";
 import { loadEngine } from "./load.js";
 import { Media, isPlayableByParts, playable } from "./media.js";
@@ -93,7 +94,9 @@ export class Playback {
       (url, init) => (isPart(url) ? this.#mpd?.part(url, init) : undefined) ?? fetch(url, init),
     );
     this.#mpd = options.mpd?.(options.credentials, (url) => this.#address(url));
-    if (!options.cmcd?.requests) this.#net.begin(url);
+    // Once the engine is there it asks for itself, and knows more.
+    const next = (list: string, from: string) => (this.#engine || options.expectedBandwidth ? [] : firstLists(list, from));
+    if (!options.cmcd?.requests) this.#net.begin(url, next);
     let make;
     try {
       make = await loadEngine();
