@@ -2,11 +2,12 @@
 import { readFileSync } from "node:fs";
 import { serve } from "./serve.mjs";
 
-/** Serves a page that plays `playlist`: the tag, and the file that it needs asked for early, as the manual says. */
+/** Serves a page that plays `playlist`: the tag, and what it needs first asked for early, as the manual says. */
 export function page(playlist) {
   const file = (name) => readFileSync(new URL(`../../player-wasm/element/dist/${name}`, import.meta.url));
   const body = `<!doctype html><meta charset="utf-8"><title>Tidegate</title>
 <link rel="preload" href="tidegate_player.wasm" as="fetch" crossorigin>
+<link rel="preload" href="${playlist}" as="fetch" crossorigin>
 <script type="module" src="tidegate-player.js"></script>
 <tidegate-player muted autoplay playsinline controls style="width:960px" src="${playlist}"></tidegate-player>`;
   return serve({

@@ -103,8 +103,9 @@ export class TidegatePlayer extends Base {
     this.#children = new MutationObserver(() => this.#copyTracks());
     this.#children.observe(this, { childList: true });
     this.#copyTracks();
-    this.#showControls();
+    // Before the controls are made, which takes as long as the first answer.
     this.load();
+    this.#showControls();
   }
 
   disconnectedCallback(): void {

@@ -8,8 +8,6 @@ const MAX_KEYS = 32;
 export const MAX_PLAYLIST = 16 << 20;
 const MAX_MEDIA = 64 << 20;
 const TOO_LARGE = 413;
-/** What is read of a first playlist before the engine is there to read it. */
-const MAX_FIRST = 64 << 10;
 /** How long after it was begun such a request for a media playlist is good for. */
 const FRESH_MS = 1_000;
 /** How much of a file the engine looks at. */
@@ -38,10 +36,11 @@ interface Kept {
   body?: { started: number; first: number; length: number; total: number };
 }
 
-/** A request that was begun before anybody asked for it. */
+/** A request for a playlist that was begun before anybody asked for it. */
 interface Early {
   abort: AbortController;
   response: Promise<Response>;
+  text: Promise<string>;
   /** After that a live playlist would be from before too long. */
   until: number;
 }
@@ -69,25 +68,24 @@ export class Net {
     this.#get = get;
   }
 
-  /** Asks for an address before the engine is there to ask for it, and then for what `next` finds in what comes. */
+  /** Asks for a playlist before the engine is there to ask for it, and then for those that `next` finds in it. */
   begin(url: string, next?: (list: string, from: string) => string[]): void {
     const abort = new AbortController();
     const response = fetch(url, { signal: abort.signal, credentials: this.#credentials });
-    this.#early.set(url, { abort, response, until: next ? Infinity : performance.now() + FRESH_MS });
-    response
-      .then(async (response) => {
-        if (!response.ok || !next) return;
-        const text = await readAll(response.clone(), () => undefined, { first: 0, length: 0 }, MAX_FIRST);
-        const more = abort.signal.aborted ? [] : next(new TextDecoder().decode(text), response.url || url);
-        for (const one of more) this.begin(one);
-      })
-      .catch(() => undefined);
+    const text = response.then(async (response) => {
+      if (!response.ok) return "";
+      const list = await readList(response, () => undefined);
+      if (next && !abort.signal.aborted) for (const one of next(list, response.url || url)) this.begin(one);
+      return list;
+    });
+    text.catch(() => undefined);
+    this.#early.set(url, { abort, response, text, until: next ? Infinity : performance.now() + FRESH_MS });
   }
 
   /** Gets a playlist; `failed` gets the HTTP status, or 0. Neither is called after `drop`. */
   playlist(id: number, url: string, loaded: (url: string, text: string) => void, failed: (status: number) => void): void {
-    void this.#request(id, url, {}, failed, async (response, alive, heard) => {
-      const text = new TextDecoder().decode(await readAll(response, heard, { first: 0, length: 0 }, MAX_PLAYLIST));
+    void this.#request(id, url, {}, failed, async (response, alive, heard, early) => {
+      const text = await (early?.text ?? readList(response, heard));
       this.#kept.delete(id);
       if (alive()) loaded(response.url || url, text);
     });
@@ -169,7 +167,7 @@ export class Net {
     url: string,
     headers: Record<string, string>,
     failed: (status: number) => void,
-    read: (response: Response, alive: () => boolean, heard: () => void) => Promise<void>,
+    read: (response: Response, alive: () => boolean, heard: () => void, early: Early | undefined) => Promise<void>,
   ): Promise<void> {
     const begun = this.#early.get(url);
     this.#early.delete(url);
@@ -193,7 +191,7 @@ export class Net {
       heard();
       const advice = response.headers.get("cmsd-dynamic");
       if (advice && alive()) this.#advised(advice);
-      if (response.ok) await read(response, alive, heard);
+      if (response.ok) await read(response, alive, heard, early);
       else {
         void response.body?.cancel();
         fail(response.status);
@@ -204,6 +202,10 @@ export class Net {
       clearTimeout(timer);
     }
   }
+}
+
+async function readList(response: Response, heard: () => void): Promise<string> {
+  return new TextDecoder().decode(await readAll(response, heard, { first: 0, length: 0 }, MAX_PLAYLIST));
 }
 
 /** Reads a body as it comes, so that its first byte has a time and its progress can be told; up to `end`, and no more than `most`. */
