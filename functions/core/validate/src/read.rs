@@ -90,6 +90,9 @@ pub fn read(bytes: &[u8]) -> (Option<Playlist>, Vec<Fault>) {
             return (None, faults.0);
         }
     }
+    if text.lines().nth(MAX_LINES as usize).is_some() {
+        faults.add(rules::TEXT_LONG, MAX_LINES, "more lines than that, which are not read");
+    }
     let kind = kind(text, &mut faults);
     let playlist = kind.map(|kind| match kind {
         Kind::Multivariant => Playlist::Multivariant(multivariant::read(lines(text), &mut faults)),
@@ -100,7 +103,7 @@ pub fn read(bytes: &[u8]) -> (Option<Playlist>, Vec<Fault>) {
 
 fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     let lines = text.lines().zip(1..).map(|(line, number)| Line { number, text: line.trim_end() });
-    lines.skip(1).take(MAX_LINES as usize).filter(|line| !line.text.is_empty())
+    lines.take(MAX_LINES as usize).skip(1).filter(|line| !line.text.is_empty())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -187,7 +187,7 @@ const CASES: &[(&str, &str, &str, &str)] = &[
 
 /// Rules with a case of their own below or here.
 pub(crate) fn rules() -> impl Iterator<Item = &'static str> {
-    CASES.iter().map(|(rule, ..)| *rule).chain(["LL-DELTA-OFFER"])
+    CASES.iter().map(|(rule, ..)| *rule).chain(["LL-DELTA-OFFER", "TEXT-LONG"])
 }
 
 fn broken(bytes: &[u8]) -> (BTreeSet<&'static str>, String) {
@@ -231,6 +231,14 @@ fn long_windows_without_deltas_are_told() {
     let text = MEDIA.replacen("#EXTINF:2.000,\n7.m4s\n", &segments, 1).replacen("CAN-SKIP-UNTIL=12.0,", "", 1);
     let (rules, told) = broken(text.as_bytes());
     assert_eq!(rules, BTreeSet::from(["LL-DELTA-OFFER"]), "{told}");
+}
+
+#[test]
+fn lines_beyond_those_that_are_read_are_told() {
+    // A rule that is broken beyond them is not seen, and says so.
+    let lines = |most: usize| format!("{CLASSIC}{}#EXT-X-VERSION:6\n", "# what nobody reads\n".repeat(most - CLASSIC.lines().count()));
+    assert_eq!(broken(lines(199_999).as_bytes()).0, BTreeSet::from(["TAG-ONCE"]));
+    assert_eq!(broken(lines(200_000).as_bytes()).0, BTreeSet::from(["TEXT-LONG"]));
 }
 
 #[test]
