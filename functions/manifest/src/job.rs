@@ -118,7 +118,7 @@ impl Job {
         Output::Answer(match follower.timeline() {
             // An old playlist that is sent as a live one makes players wait where they could go to another edge.
             Some(_) if self.failed && follower.is_cut_off(now_utc_ms) && matches!(target, Target::Media { .. }) => store_failed(),
-            Some(timeline) => match settle(timeline, &target, self.waited, now_utc_ms) {
+            Some(timeline) => match settle(timeline, &target, self.waited, follower.date_ms(now_utc_ms)) {
                 // What it waits for is there and cannot be read: it would wait, and be woken, without end.
                 Answer::Wait { .. } if follower.is_damaged() => refusal(503, "a record of the log has been changed: it goes on after it"),
                 answer => answer,

@@ -56,6 +56,8 @@ export class Media {
   #video: HTMLVideoElement;
   #events: MediaEvents;
   #source: MediaSource | undefined;
+  /** One that is attached, and not yet for anything. */
+  #prepared: MediaSource | undefined;
   #url: string | undefined;
   #buffers: [SourceBuffer | undefined, SourceBuffer | undefined] = [undefined, undefined];
   /** Their types, and what their init segments were for. */
@@ -69,32 +71,16 @@ export class Media {
     this.#events = events;
   }
 
-  /** `playlist` is what a screen that is sent the stream to plays by itself. */
-  open(types: [string | undefined, string | undefined], playlist?: string): void {
+  /**
+   * Attaches a source before it is known what is to be put into it: a browser takes as long to open one as the first playlists are on
+   * their way. `playlist` is what a screen that is sent the stream to plays by itself.
+   */
+  prepare(playlist?: string): void {
     this.close();
     const Source = sourceType();
-    if (!Source || types.some((type) => type !== undefined && !Source.isTypeSupported(type))) {
-      // The engine may be in the middle of its outputs.
-      queueMicrotask(() => this.#events.opened(false));
-      return;
-    }
+    if (!Source) return;
     const source = new Source();
-    this.#source = source;
-    this.#types = types;
-    source.addEventListener(
-      "sourceopen",
-      () => {
-        if (this.#source !== source) return;
-        try {
-          types.forEach((type, track) => type !== undefined && this.#add(source, track as Track, type));
-        } catch {
-          this.#events.opened(false);
-          return;
-        }
-        this.#events.opened(true);
-      },
-      { once: true },
-    );
+    this.#prepared = source;
     this.#url = URL.createObjectURL(source);
     // AirPlay cannot be fed by script: Safari hands over the second source, and offers it only where there is one.
     const hands = "WebKitPlaybackTargetAvailabilityEvent" in globalThis && playlist && this.#video.canPlayType(HLS);
@@ -104,6 +90,34 @@ export class Media {
     }
     if (!("MediaSource" in globalThis)) this.#video.disableRemotePlayback = true;
     this.#video.src = this.#url;
+  }
+
+  open(types: [string | undefined, string | undefined], playlist?: string): void {
+    const Source = sourceType();
+    if (!Source || types.some((type) => type !== undefined && !Source.isTypeSupported(type))) {
+      this.close();
+      // The engine may be in the middle of its outputs.
+      queueMicrotask(() => this.#events.opened(false));
+      return;
+    }
+    if (!this.#prepared) this.prepare(playlist);
+    const source = this.#prepared;
+    if (!source) return;
+    this.#prepared = undefined;
+    this.#source = source;
+    this.#types = types;
+    const begin = () => {
+      if (this.#source !== source) return;
+      try {
+        types.forEach((type, track) => type !== undefined && this.#add(source, track as Track, type));
+      } catch {
+        this.#events.opened(false);
+        return;
+      }
+      this.#events.opened(true);
+    };
+    if (source.readyState === "open") queueMicrotask(begin);
+    else source.addEventListener("sourceopen", begin, { once: true });
   }
 
   append(track: Track, bytes: Uint8Array<ArrayBuffer>, offset: number): void {
@@ -154,6 +168,7 @@ export class Media {
     this.#buffers = [undefined, undefined];
     this.#entries = [undefined, undefined];
     this.#source = undefined;
+    this.#prepared = undefined;
     if (this.#url) {
       URL.revokeObjectURL(this.#url);
       this.#url = undefined;

@@ -97,11 +97,13 @@ export class Playback {
     // Once the engine is there it asks for itself, and knows more.
     const next = (list: string, from: string) => (this.#engine || options.expectedBandwidth ? [] : firstLists(list, from));
     if (!options.cmcd?.requests) this.#net.begin(url, next);
+    this.#media.prepare(url);
     let make;
     try {
       make = await loadEngine();
     } catch (error) {
       // A page may forbid WebAssembly; some browsers then still play HLS, further from live.
+      this.#media.close();
       if (!this.#listeners.signal.aborted && !this.#playNatively(url, options.start)) throw error;
       return;
     }

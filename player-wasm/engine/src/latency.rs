@@ -11,6 +11,8 @@ const MIN_PARTS: f64 = 1.2;
 /// Arrivals over which the live edge is taken: 8 s of parts of 0.5 s, long enough for jitter, short enough for an origin
 /// that has fallen behind for good.
 const ARRIVALS: usize = 16;
+/// After so many steps without an arrival those before it say nothing about the edge: an origin that was away does not make up for it.
+const SILENCE_STEPS: f64 = 4.0;
 /// Highest change of speed that most viewers do not notice in speech, …
 pub(crate) const MAX_CHANGE: f64 = 0.08;
 /// … and what is taken while the playhead is further behind than this: half as long a way back is worth it.
@@ -56,6 +58,7 @@ pub(crate) struct Latency {
     /// Media time minus clock at each arrival of a newest part, in s.
     leads: VecDeque<f64>,
     newest_s: f64,
+    arrived_ms: f64,
     raise_s: f64,
     calm_since_ms: f64,
     now_ms: f64,
@@ -72,6 +75,7 @@ impl Latency {
             bounds: None,
             leads: VecDeque::new(),
             newest_s: f64::MIN,
+            arrived_ms: f64::MIN,
             raise_s: 0.0,
             calm_since_ms: 0.0,
             now_ms: 0.0,
@@ -90,6 +94,10 @@ impl Latency {
             return;
         }
         self.newest_s = end_s;
+        if self.bounds.is_some_and(|bounds| now_ms - self.arrived_ms > SILENCE_STEPS * bounds.step_s * 1000.0) {
+            self.leads.clear();
+        }
+        self.arrived_ms = now_ms;
         if self.leads.len() == ARRIVALS {
             self.leads.pop_front();
         }
@@ -128,10 +136,9 @@ impl Latency {
 
     /// Where to start or to jump to.
     pub(crate) fn live_s(&self, now_ms: f64) -> Option<f64> {
-        let newest = self.newest_s()?;
-        let step = self.bounds?.step_s;
-        // Where the origin has fallen behind, the edge is further than what exists.
-        Some((self.edge_s(now_ms)? - self.target_s()?).min(newest - step * 0.5))
+        let (newest, target, step) = (self.newest_s()?, self.target_s()?, self.bounds?.step_s);
+        // Where the origin has fallen behind, the edge is further than what exists: the next part is at most one step away.
+        Some((self.edge_s(now_ms)? - target).min(newest - (target - step).max(step * 0.5)))
     }
 
     /// The viewer waited for media.
@@ -251,6 +258,32 @@ mod tests {
         }
         let edge = latency.edge_s(59.0 * 500.0 + 3000.0).unwrap();
         assert!((edge - 29.5).abs() < 1e-6, "{edge}");
+    }
+
+    #[test]
+    fn an_origin_that_was_away_moves_the_edge_at_once() {
+        let mut latency = live(None);
+        for part in 0..20 {
+            latency.arrived(f64::from(part) * 500.0, f64::from(part) * 0.5);
+        }
+        // For 11 s nothing was made, and nothing of it comes later.
+        latency.arrived(20_500.0, 10.0);
+        assert!((latency.edge_s(20_500.0).unwrap() - 10.0).abs() < 1e-9);
+        // What comes at once after a silence of the link brings the edge back to where it was.
+        latency.arrived(24_500.0, 10.5);
+        latency.arrived(24_510.0, 14.0);
+        assert!((latency.edge_s(24_510.0).unwrap() - 14.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_jump_leaves_as_much_to_play_as_the_next_part_needs_to_come() {
+        let mut latency = live(None);
+        for part in 0..20 {
+            latency.arrived(f64::from(part) * 500.0, f64::from(part) * 0.5);
+        }
+        // Just before the next part, and where an origin falls behind.
+        assert!((latency.live_s(9_999.0).unwrap() - 8.699).abs() < 1e-6);
+        assert!((latency.live_s(11_000.0).unwrap() - 8.7).abs() < 1e-6);
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct Follower {
     head_ms: u64,
     /// When the log was last seen to go on, by the clock here.
     progress_ms: u64,
+    /// By how much the dates of the log are ahead of the clock here, as far as is known, in ms.
+    ahead_ms: u64,
     /// When the newest object that was read was written: the store's word for how long ago, on the clock here.
     written_ms: Option<u64>,
     /// The head has said once more what is known. If the next record is missing still, the log has stood still.
@@ -92,6 +94,10 @@ const SEEN_STILL_TARGETS: u64 = 3;
 const CLOCKS_APART_MS: u64 = 15 * 60 * 1000;
 /// How often the head of such a session is looked at, in ms: its worker may have been cut off and come back.
 const ABANDONED_FRESH_MS: u64 = 5000;
+/// How far a clock was ahead is forgotten over about so many records.
+const AHEAD_RECORDS: u64 = 16;
+/// Where one is ahead, the next record is looked for this share of a part before it is due.
+const EARLY_PARTS: u64 = 8;
 /// A follower left alone this long, in ms, starts from the head again in place of reading record after record.
 const ASLEEP_MS: u64 = 10_000;
 
@@ -107,6 +113,7 @@ impl Follower {
             tip_ms: None,
             head_ms: 0,
             progress_ms: 0,
+            ahead_ms: 0,
             written_ms: None,
             same: false,
             reached: false,
@@ -299,6 +306,7 @@ impl Follower {
                 self.damaged = false;
                 self.progress_ms = now_ms;
                 self.moved |= self.reached;
+                self.ahead_ms = ahead_ms(timeline, now_ms).max(self.ahead_ms - self.ahead_ms / AHEAD_RECORDS);
                 if timeline.ended() {
                     self.phase = Phase::Ended;
                 }
@@ -314,6 +322,15 @@ impl Follower {
                 }
             }
         }
+    }
+
+    /// Now by the clock that dates the log, as far as it is known to be ahead of the one here: a record is not waited for until after
+    /// it is due.
+    #[must_use]
+    pub fn date_ms(&self, now_ms: u64) -> u64 {
+        let Some(timeline) = self.timeline.as_ref().filter(|_| self.ahead_ms > 0) else { return now_ms };
+        // Who looks a little early learns more; who looks late stays late.
+        now_ms.saturating_add(self.ahead_ms).saturating_add(u64::from(timeline.session().part_target_us()) / 1000 / EARLY_PARTS)
     }
 
     /// What is known; `None` until the head has been read.
@@ -353,6 +370,13 @@ impl Follower {
     pub fn is_absent(&self) -> bool {
         matches!(self.phase, Phase::Absent)
     }
+}
+
+/// A record is whole one part after its first frame. Where it is read before that, its writer's clock is ahead by at least so much.
+fn ahead_ms(timeline: &Timeline, now_ms: u64) -> u64 {
+    let Some(part) = timeline.segments().back().and_then(|segment| segment.parts.last()) else { return 0 };
+    let whole_us = part.utc_us.saturating_add(timeline.session().part_target_us().into());
+    u64::try_from(whole_us / 1000).map_or(0, |whole_ms| whole_ms.saturating_sub(now_ms))
 }
 
 #[cfg(test)]

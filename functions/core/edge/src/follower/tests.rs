@@ -213,6 +213,45 @@ fn a_record_that_was_removed_is_passed_though_the_clock_of_its_writer_is_a_minut
     assert!(last(&follower).0 >= 40, "{:?}", last(&follower));
 }
 
+/// How late each record is read, in ms, by who waits for it as it is told to and then looks every 40 ms; and how often it looks in vain.
+fn lateness(ahead_ms: u64) -> (Vec<u64>, usize) {
+    let log = log(&[4; 20], false);
+    let published = |record: u64| 100_000 + record * 500;
+    // Record n begins at n x 500 ms, and says so by a clock that is ahead of the one here.
+    let here = |now_ms: u64| now_ms - 100_000 + 500 - ahead_ms;
+    let bucket = |now_ms: u64| Bucket::new(&log, (0..80).filter(|record| published(*record) <= now_ms).count());
+    let mut follower = follower();
+    let mut now_ms = published(8) + 400;
+    bucket(now_ms).feed(&mut follower, here(now_ms));
+    let (mut late, mut in_vain) = (Vec::new(), 0);
+    while last(&follower).0 < 19 {
+        let timeline = follower.timeline().unwrap();
+        let number = timeline.next_record();
+        let wait = crate::gate::wait(timeline, (follower.date_ms(here(now_ms)) * 1000) as i64);
+        now_ms += u64::from(wait.expect_ms);
+        while published(number.0) > now_ms {
+            in_vain += 1;
+            now_ms += 40;
+        }
+        late.push(now_ms - published(number.0));
+        follower.wake();
+        bucket(now_ms).feed(&mut follower, here(now_ms));
+    }
+    (late, in_vain)
+}
+
+#[test]
+fn records_are_read_in_time_though_the_clock_of_their_writer_is_ahead() {
+    let (exact, looks) = lateness(0);
+    assert!(exact.iter().all(|late| *late < 40) && looks == 0, "{looks} {exact:?}");
+    // By less than a part it cannot be told from a writer that is in time: parts are late by as much, and no more.
+    for ahead_ms in [600, 1_700, 3_000] {
+        let (late, looks) = lateness(ahead_ms);
+        assert!(late[8..].iter().all(|late| *late <= 40) && late.iter().all(|late| *late <= 1000), "{ahead_ms}: {late:?}");
+        assert!(looks <= 2 * late.len(), "{ahead_ms}: {looks} looks in vain for {} records", late.len());
+    }
+}
+
 #[test]
 fn a_session_that_is_not_there_is_asked_for_once_a_second() {
     let bucket = Bucket(BTreeMap::new());
