@@ -169,8 +169,9 @@ test("segments that come while they are made are played while they come, and ask
   t.diagnostic(`latency ${latency?.toFixed(2)} s, stalls ${stalls}`);
   // A busy machine may make it stand for a moment.
   assert.ok(moved > 6 && stalls <= 1, `${moved} s in 8, ${stalls} stalls`);
-  // A whole segment and a half would be three seconds.
-  assert.ok(latency > 0.8 && latency < 2.4, `${latency} s`);
+  // A whole segment and a half would be three seconds. Who began late on a busy machine catches up by a tenth of a second each second.
+  assert.ok(latency > 0.8, `${latency} s`);
+  await until(page, "p.stats.latency < 2.4", 30_000);
   await until(page, "p.stats.rung === 1");
   assert.deepEqual(askedFor.filter(({ early }) => early > 20), [], "nothing is asked for before it is there");
   const whole = askedFor.filter(({ left }) => !left).map(({ id, number }) => `${id} ${number}`);

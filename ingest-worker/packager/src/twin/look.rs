@@ -31,7 +31,7 @@ pub(super) struct Beyond {
 /// The next record is looked for this long before it is due, in hundredths of a part.
 const EARLY_PERCENT: i64 = 10;
 /// The head of a log that was damaged and goes on tells of it within this time; else it is looked at once more.
-const HEAL_US: i64 = 10_000_000;
+pub(super) const HEAL_US: i64 = 10_000_000;
 /// How often a head that does not read is read again.
 const STRANGE_POLL_US: i64 = 1_000_000;
 
@@ -184,7 +184,10 @@ impl Twin {
                 self.read_at = self.now.saturating_add(RETRY_US);
                 return match self.now > until {
                     true if or_never => self.begin(),
-                    true => self.look(Look::Head { beyond: None }),
+                    true => {
+                        self.waited_us = Some(self.now);
+                        self.look(Look::Head { beyond: None });
+                    }
                     false => {}
                 };
             }

@@ -2,7 +2,11 @@ use alloc::{boxed::Box, vec::Vec};
 
 use tidegate_stream::{Hash, Msn, PartIndex, PartRecord, Record, RecordBody, RecordNumber, SegmentTrack, Timeline, TrackPart, WriterId};
 
-use super::{Twin, TwinOutput, follow::Follow, look::Look};
+use super::{
+    Twin, TwinOutput,
+    follow::Follow,
+    look::{HEAL_US, Look},
+};
 
 /// The way past records that somebody has removed or altered, where nobody writes on who knows better: what is behind them is read, and
 /// what they held is listed as gaps.
@@ -38,6 +42,8 @@ impl Twin {
         let super::Stage::Looking(Look::Mend(mend)) = &mut self.stage else { return };
         match mend.take(object) {
             Step::More => {}
+            // Whoever knew better has been waited for already, and is gone.
+            Step::Lost if self.waited_us.is_some_and(|at_us| self.now.saturating_sub(at_us) < HEAL_US) => self.begin(),
             Step::Lost => {
                 let number = mend.wants();
                 self.look_beyond(number, true);

@@ -51,6 +51,8 @@ pub struct Twin {
     marks: VecDeque<(u64, RecordNumber)>,
     alive: Option<Alive>,
     losses: Losses,
+    /// When a head that leads past a damaged record was last waited for in vain.
+    waited_us: Option<i64>,
     /// The session with which this worker cannot go on.
     gone: Option<SessionId>,
     /// A session that other renditions, or another version, make another's: it is watched, and followed by one of this worker's own.
@@ -160,6 +162,7 @@ impl Twin {
             marks: VecDeque::new(),
             alive: None,
             losses: Losses::default(),
+            waited_us: None,
             gone: None,
             foreign: None,
             slate: false,
