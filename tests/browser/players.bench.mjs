@@ -15,6 +15,7 @@ const MODES = {
   "dash": "DASH, live",
   "ll-dash": "LL-DASH, live",
   "rewind": "live, sought back",
+  "dash-rewind": "DASH, live, sought back",
   "start-over": "live, from its start",
   "vod": "recording",
   "clip": "clip",

@@ -17,7 +17,7 @@ const SHOWN_PER_S = 12;
 const NEAR_S = 8;
 
 const HLS = ["ll", "hls", "rewind", "start-over", "vod", "clip", "audio"];
-const DASH = ["dash", "ll-dash", "dash-clip"];
+const DASH = ["dash", "ll-dash", "dash-rewind", "dash-clip"];
 
 /** For each player: what it plays, the script it needs, and how it is started; `src` and `mode` are given. */
 const PLAYERS = {
@@ -124,7 +124,7 @@ async function play(browser, page, mode) {
   try {
     await tab.goto(page);
     await moves(0.3);
-    if (mode === "rewind") {
+    if (mode.endsWith("rewind")) {
       // Video.js goes to the live edge once more after its first pictures.
       await tab.waitForTimeout(SETTLED_MS);
       const from = await tab.evaluate(() => {
@@ -148,7 +148,7 @@ async function play(browser, page, mode) {
     const [shown, heard] = [last.shown - first.shown, last.heard - first.heard];
     if (mode === "audio") need(heard > 0, "no sound");
     else need(shown > played * SHOWN_PER_S, `${shown} pictures in ${played.toFixed(1)} s`);
-    if (mode === "rewind" || mode === "start-over") need(first.time - first.start < NEAR_S && last.end - last.time > NEAR_S, "not at the start");
+    if (mode.endsWith("rewind") || mode === "start-over") need(first.time - first.start < NEAR_S && last.end - last.time > NEAR_S, "not at the start");
     if (mode === "vod") need(Math.abs(last.end - last.start - RECORDING_S) < SEGMENT_S, "not as long as the recording");
     if (mode.includes("clip")) need(Math.abs(last.end - last.start - (CLIP_S[1] - CLIP_S[0])) <= SEGMENT_S + 0.1, "not as long as the clip");
     const live = ["ll", "hls", "dash", "ll-dash"].includes(mode) && Number.isFinite(last.behind);

@@ -41,6 +41,7 @@ export async function platform() {
       "dash": `${edge}/live/demo/manifest.mpd`,
       "ll-dash": `${edge}/live/demo/low-latency.mpd`,
       "rewind": platform.playlist,
+      "dash-rewind": `${edge}/live/demo/manifest.mpd`,
       "start-over": `${live}index.m3u8?start=0`,
       "vod": `${recording}index.m3u8`,
       "clip": `${recording}index.m3u8${stretch}`,

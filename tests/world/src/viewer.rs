@@ -120,7 +120,7 @@ impl Viewer {
     /// The longest time for which its picture has stood still, in us, once it had begun.
     #[must_use]
     pub fn longest_stall_us(&self) -> i64 {
-        self.stands().iter().map(|(from, until)| until - from).max().unwrap_or(0)
+        longest_us(&self.stands())
     }
 
     /// What it is doing, for a report.
@@ -212,6 +212,11 @@ impl Viewer {
             }
         }
     }
+}
+
+/// The longest of these stretches.
+pub(crate) fn longest_us(stands: &[(i64, i64)]) -> i64 {
+    stands.iter().map(|(from, until)| until - from).max().unwrap_or(0)
 }
 
 impl Element {

@@ -10,7 +10,7 @@ use crate::{
     rules::Rules,
     source::{Feed, encoder_of},
     store::{Store, Written},
-    viewer::Viewer,
+    viewer::{Viewer, longest_us},
     worker::Worker,
 };
 
@@ -49,7 +49,7 @@ impl Report {
     /// The longest time for which the viewer's picture stood still, in us.
     #[must_use]
     pub fn stall_us(&self) -> i64 {
-        self.stood.iter().map(|(from, until)| until - from).max().unwrap_or(0)
+        longest_us(&self.stood)
     }
 }
 
