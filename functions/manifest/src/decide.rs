@@ -78,15 +78,15 @@ pub(crate) fn may_be_newer(timeline: &Timeline, target: &Target) -> bool {
     timeline.last().is_some_and(|last| *msn == last.msn || *msn == last.msn.next())
 }
 
-/// The answer where [`decide`] had none and the log has been read to its end.
-pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited>, now_utc_ms: u64) -> Answer {
+/// The answer where [`decide`] had none and the log has been read to its end. `date_ms` is now, by the clock that dates the log.
+pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited>, date_ms: u64) -> Answer {
     let gave_up = waited == Some(Waited::Timeout);
     match target {
-        Target::Multivariant { .. } => match gate_now(timeline, Wanted::Newest, now_utc_ms) {
+        Target::Multivariant { .. } => match gate_now(timeline, Wanted::Newest, date_ms) {
             Verdict::Wait(wait) if !gave_up => wait_for(wait),
             Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => refusal(404, "the session has no media yet"),
         },
-        Target::Mpd { of_stream, kind, stretch } => match first_segment(timeline, &Directives::default(), now_utc_ms) {
+        Target::Mpd { of_stream, kind, stretch } => match first_segment(timeline, &Directives::default(), date_ms) {
             Verdict::Wait(wait) if !gave_up => wait_for(wait),
             Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) if timeline.periods().is_empty() => {
                 refusal(404, "the session has no media yet")
@@ -105,8 +105,8 @@ pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited
                 None => None,
             };
             let playlist = Playlist { rendition: index, skip: directives.skip, i_frames: *i_frames, clip, reach: *reach };
-            match gate_now(timeline, wanted(directives), now_utc_ms) {
-                Verdict::Ready { as_of, named } => match first_segment(timeline, directives, now_utc_ms) {
+            match gate_now(timeline, wanted(directives), date_ms) {
+                Verdict::Ready { as_of, named } => match first_segment(timeline, directives, date_ms) {
                     Verdict::Wait(wait) if !gave_up => wait_for(wait),
                     Verdict::Wait(_) if *reach == Reach::Segments => refusal(503, "the first segment is not complete yet"),
                     Verdict::Wait(_) | Verdict::Ready { .. } | Verdict::Refuse(_) => playlist.answer(timeline, as_of, named),
@@ -119,7 +119,7 @@ pub(crate) fn settle(timeline: &Timeline, target: &Target, waited: Option<Waited
         Target::Segment { msn, .. } => denied(timeline, target, format_args!("segment {msn} is not complete yet")),
         Target::Part { msn, part, .. } => {
             let asked = Position { msn: *msn, part: *part };
-            match gate_now(timeline, Wanted::Part(asked), now_utc_ms) {
+            match gate_now(timeline, Wanted::Part(asked), date_ms) {
                 Verdict::Wait(wait) if !gave_up && is_next(timeline, asked) => wait_for(wait),
                 // It is still hinted: who asks again may get it.
                 Verdict::Wait(_) if is_next(timeline, asked) => refusal(503, "the stream does not go on"),

@@ -306,7 +306,7 @@ impl Follower {
                 self.damaged = false;
                 self.progress_ms = now_ms;
                 self.moved |= self.reached;
-                self.ahead_ms = ahead_ms(timeline, now_ms).max(self.ahead_ms - self.ahead_ms / AHEAD_RECORDS);
+                self.ahead_ms = ahead_ms(timeline, now_ms).max(self.ahead_ms - self.ahead_ms.div_ceil(AHEAD_RECORDS));
                 if timeline.ended() {
                     self.phase = Phase::Ended;
                 }
@@ -330,7 +330,7 @@ impl Follower {
     pub fn date_ms(&self, now_ms: u64) -> u64 {
         let Some(timeline) = self.timeline.as_ref().filter(|_| self.ahead_ms > 0) else { return now_ms };
         // Who looks a little early learns more; who looks late stays late.
-        now_ms.saturating_add(self.ahead_ms).saturating_add(u64::from(timeline.session().part_target_us()) / 1000 / EARLY_PARTS)
+        now_ms.saturating_add(self.ahead_ms).saturating_add(early_ms(timeline))
     }
 
     /// What is known; `None` until the head has been read.
@@ -372,11 +372,19 @@ impl Follower {
     }
 }
 
-/// A record is whole one part after its first frame. Where it is read before that, its writer's clock is ahead by at least so much.
+/// A record is whole when its share of a part is over. Where it is read before that, its writer's clock is ahead by at least so much; but
+/// for the last frame, which comes before it is over, and for what dates are worth.
 fn ahead_ms(timeline: &Timeline, now_ms: u64) -> u64 {
-    let Some(part) = timeline.segments().back().and_then(|segment| segment.parts.last()) else { return 0 };
-    let whole_us = part.utc_us.saturating_add(timeline.session().part_target_us().into());
-    u64::try_from(whole_us / 1000).map_or(0, |whole_ms| whole_ms.saturating_sub(now_ms))
+    let Some((segment, part)) = timeline.segments().back().and_then(|segment| Some((segment, segment.parts.last()?))) else { return 0 };
+    let shares = part.tracks.iter().enumerate().filter(|(_, share)| share.duration > 0);
+    let shortest_us = shares.filter_map(|(index, share)| Some(timeline.track(segment, index)?.micros(share.duration.into()))).min();
+    let whole_us = part.utc_us.saturating_add_unsigned(shortest_us.unwrap_or(0));
+    let lead_ms = u64::try_from(whole_us / 1000).map_or(0, |whole_ms| whole_ms.saturating_sub(now_ms));
+    if lead_ms > early_ms(timeline) { lead_ms } else { 0 }
+}
+
+fn early_ms(timeline: &Timeline) -> u64 {
+    u64::from(timeline.session().part_target_us()) / 1000 / EARLY_PARTS
 }
 
 #[cfg(test)]

@@ -101,9 +101,10 @@ pub fn read(bytes: &[u8]) -> (Option<Playlist>, Vec<Fault>) {
     (playlist, faults.0)
 }
 
+/// What says something behind the first line, which has been looked at, as far as is read ([`rules::TEXT_LONG`]).
 fn lines(text: &str) -> impl Iterator<Item = Line<'_>> {
     let lines = text.lines().zip(1..).map(|(line, number)| Line { number, text: line.trim_end() });
-    lines.take(MAX_LINES as usize).skip(1).filter(|line| !line.text.is_empty())
+    lines.take(MAX_LINES as usize).filter(|line| line.number > 1 && !line.text.is_empty())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -31,7 +31,7 @@ rules! {
         "A playlist has no control characters but line ends."
         "Remove the characters.";
     TEXT_LONG "TEXT-LONG" Players Field
-        "A playlist is not longer than players read: 200,000 lines. What stands behind them is not tested."
+        "A playlist has at most 200,000 lines, which is what our player reads. What stands behind them is not tested."
         "Keep a shorter window, or make longer segments; a recording of many days is several.";
     ATTR_SYNTAX "ATTR-SYNTAX" Must D("4.2")
         "Attributes are NAME=value between commas, without spaces, quotation marks closed."

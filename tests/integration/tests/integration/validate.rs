@@ -114,7 +114,7 @@ fn live_discontinuity_audio_only_recording_and_clip_keep_all_rules() {
             scope.spawn(move || validate(&address, followed()))
         };
         let until = Instant::now() + Duration::from_secs(followed().into());
-        let followed: Vec<_> = paths.iter().map(|path| follow(path)).collect();
+        let under_way: Vec<_> = paths.iter().map(|path| follow(path)).collect();
         // From the start, as it grows; and a stretch of it that is whole.
         let clips = [follow(&format!("{}?start=1", paths[0])), follow(&format!("{}?start=1&end=4.5", paths[0]))];
         // An encoder whose network breaks each minute, and that comes back.
@@ -125,7 +125,7 @@ fn live_discontinuity_audio_only_recording_and_clip_keep_all_rules() {
             publisher = Push::start(&input, &again);
             breaks += Duration::from_secs(60);
         }
-        let verdicts: Vec<Verdict> = followed.into_iter().chain(clips).map(|one| one.join().unwrap()).collect();
+        let verdicts: Vec<Verdict> = under_way.into_iter().chain(clips).map(|one| one.join().unwrap()).collect();
         publisher.kill();
         verdicts
     });
