@@ -279,7 +279,7 @@ function live(list, started, window) {
 }
 /**
  * Serves the streams, `folders` (path to folder) and `pages` (path to text of HTML, or { type, body, headers }; with
- * `endless` that text follows and follows; `sent` then has how many bytes each request for it was given).
+ * `endless` that text follows and follows; `sent` then has how many bytes each request for it was given, and whether it was `left`).
  * `/live/<name>/…` begins
  * with so many seconds when it is first asked for; `/window/<name>/…` is live too, with six segments. `broken` answers with a status what it is
  * given the path of; `own` may answer by itself, and says whether it has; `posted` gets path, headers and body of what is posted, and says with what status it is answered (and the body comes back).
@@ -309,8 +309,9 @@ export async function serveContent({ folders = {}, pages = {}, begun = 24, broke
       response.writeHead(200, { "access-control-allow-origin": "*", "content-type": page.type });
       response.write(page.body);
       const chunk = Buffer.from(page.endless.repeat(Math.ceil(65_536 / page.endless.length)));
-      const given = { pathname, bytes: 0 };
+      const given = { pathname, bytes: 0, left: false };
       sent.push(given);
+      response.on("close", () => (given.left = true));
       const more = () => { do given.bytes += response.destroyed ? 0 : chunk.length; while (!response.destroyed && response.write(chunk)); };
       return response.on("drain", more) && more();
     }

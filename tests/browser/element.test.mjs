@@ -357,15 +357,21 @@ test("what never ends is cut off: a playlist is not had, a segment is passed ove
   const endless = await visit(t, "/endless");
   await until(endless, "p.status === 'offline'", 60_000);
   const page = await visit(t, "/grows", /413/);
-  await until(page, "p.currentTime > 4.3 && p.status === 'playing'", 90_000);
+  await until(page, "p.currentTime > 4.3", 90_000);
   // 16 MiB of a playlist and 64 of a segment are read; what is on its way when that is cut off comes on top: of a server on this machine and a
   // browser that has no turn for a moment that was 46 MiB once. Without the cut the server sends gigabytes.
   for (const [path, most] of [["/endless.m3u8", 16], ["/grows.m4s", 64]]) {
-    const given = site.sent.filter(({ pathname }) => pathname === path).map(({ bytes }) => bytes / (1 << 20));
-    t.diagnostic(`${path}: ${given.map((MiB) => MiB.toFixed(1)).join(", ")} MiB`);
-    assert.ok(given.length > 0 && given.length < 12 && given.every((MiB) => MiB > most - 1 && MiB < most + 96), `${path}: ${given}`);
+    const given = site.sent.filter(({ pathname }) => pathname === path).map(({ bytes, left }) => ({ MiB: bytes / (1 << 20), left }));
+    t.diagnostic(`${path}: ${given.map(({ MiB, left }) => MiB.toFixed(1) + (left ? "" : "…")).join(", ")} MiB`);
+    // The first page asks again and again: one may be on its way.
+    const fits = ({ MiB, left }) => MiB < most + 96 && (MiB > most - 1 || !left);
+    assert.ok(given.some(({ left }) => left) && given.length < 12 && given.every(fits), `${path}: ${JSON.stringify(given)}`);
   }
-  assert.ok((await ask(page, "performance.memory.usedJSHeapSize")) < 150 << 20);
+  // What was thrown away is kept until the browser looks: 133 MiB of it once.
+  await (await page.context().newCDPSession(page)).send("HeapProfiler.collectGarbage");
+  const heap = (await ask(page, "performance.memory.usedJSHeapSize")) / (1 << 20);
+  t.diagnostic(`heap: ${heap.toFixed(1)} MiB`);
+  assert.ok(heap < 150, `${heap} MiB`);
 });
 
 test("nothing that a playlist says becomes markup or runs", { timeout: 60_000 }, async (t) => {

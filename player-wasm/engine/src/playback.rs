@@ -8,11 +8,13 @@ use crate::{
 
 /// A playhead that has waited this long at a hole that will not be filled is put behind it.
 const HOLE_MS: f64 = 200.0;
-/// A playhead that does not move for this long although this much is buffered is stuck in the decoder.
+/// A playhead that does not move for this long before the end of a range is at the hole if less than this is left, and else stuck in the decoder.
 const STUCK_MS: f64 = 700.0;
 const STUCK_AHEAD_S: f64 = 0.4;
-/// Behind the start of a range, so that rounding does not put the playhead before it.
+/// Behind the start of a range, so that rounding does not put the playhead before it. Who is stuck is moved by this, then by twice as much, at
+/// most by `MAX_NUDGE_S`: of one picture a second the last begins a second before the hole.
 const INTO_RANGE_S: f64 = 0.01;
+const MAX_NUDGE_S: f64 = 0.32;
 /// A seek that the element has not reported is taken as done after this.
 const SEEK_MS: f64 = 1_000.0;
 /// The seekable range is reported in steps.
@@ -47,6 +49,8 @@ pub(crate) struct Playback {
     said_end: bool,
     seekable: Option<(f64, f64, bool)>,
     waiting_since_ms: Option<f64>,
+    /// By how much who is stuck is moved next.
+    nudge_s: f64,
     sought_ms: f64,
     jumped_ms: f64,
 }
@@ -67,6 +71,7 @@ impl Default for Playback {
             said_end: false,
             seekable: None,
             waiting_since_ms: None,
+            nudge_s: INTO_RANGE_S,
             sought_ms: 0.0,
             jumped_ms: f64::MIN,
         }
@@ -107,6 +112,9 @@ impl Engine {
         if stalls {
             playback.stalls = playback.stalls.saturating_add(1);
             self.latency.stalled(now_ms);
+        }
+        if runs(&playhead) {
+            playback.nudge_s = INTO_RANGE_S;
         }
         // Who paused for long wants to go on where the picture stood.
         if playback.begun && before.paused && !playhead.paused && self.latency.should_jump(playhead.time_s) {
@@ -247,14 +255,18 @@ impl Engine {
         let time_s = self.shared.playhead.time_s;
         // Browsers stop a frame or more before the end of what they have: that is at the hole, not before it. And who waits before one that
         // browsers play over has not played over it.
-        let is_inside = playable.at(time_s).is_some_and(|(start, end)| start <= time_s && end - time_s > TOLERANCE_S);
-        if is_inside {
-            // It has what it waits for: media was put over the picture it was about to decode. A seek makes it look again.
+        let left_s = playable.at(time_s).filter(|(start, _)| *start <= time_s).map_or(0.0, |(_, end)| end - time_s);
+        if left_s > TOLERANCE_S {
             let waited_ms = self.playback.waiting_since_ms.map_or(0.0, |since| now_ms - since);
-            if self.playback.begun && waited_ms > STUCK_MS && playable.ahead_s(time_s) > STUCK_AHEAD_S {
-                self.seek(time_s + INTO_RANGE_S);
+            if !self.playback.begun || waited_ms < STUCK_MS {
+                return;
             }
-            return;
+            // It has what it waits for: media was put over the picture it was about to decode. A seek makes it look again.
+            if playable.ahead_s(time_s) > STUCK_AHEAD_S {
+                let nudge_s = self.playback.nudge_s;
+                self.playback.nudge_s = (2.0 * nudge_s).min(MAX_NUDGE_S);
+                return self.seek(time_s + nudge_s);
+            }
         }
         let Some(mut start_s) = playable.next_start(time_s) else { return };
         // A playhead that never got to where it was put is put there again.

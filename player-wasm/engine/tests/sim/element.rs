@@ -13,6 +13,8 @@ pub(crate) struct Element {
     pub(crate) seeks: Vec<f64>,
     /// So many seeks are not heard, as by an element that is still being made.
     pub(crate) deaf: usize,
+    /// So long before the end of what it has it stops, in s: where its last picture begins, and browsers do so by sound too. 0 is 0.02.
+    pub(crate) stops_before_s: f64,
     buffers: [Option<Buffer>; 2],
     seeking: bool,
     running: bool,
@@ -106,8 +108,9 @@ impl Element {
 
     pub(crate) fn play(&mut self, step_s: f64) {
         let ahead_s = self.ahead_s();
-        let enough = if self.running { 0.02 } else { 0.1 };
-        let end = self.complete && ahead_s <= 0.02 && self.shown_s > 0.0;
+        let least_s = self.stops_before_s.max(0.02);
+        let enough = if self.running { least_s } else { least_s.max(0.1) };
+        let end = self.complete && ahead_s <= least_s && self.shown_s > 0.0;
         self.ended |= end && !self.seeking;
         let runs = ahead_s > enough && !self.ended;
         if runs {
