@@ -46,6 +46,7 @@ export async function start(program, args) {
     playlist: line("Playlist"),
     bucket: line("Bucket"),
     rtmp: line("OBS"),
+    key: line("Stream key"),
     dashboard: line("Dashboard"),
     token: line("API token"),
     startMs: performance.now() - begun,

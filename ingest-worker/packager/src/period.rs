@@ -9,7 +9,7 @@ pub(crate) use self::anchor::{Anchor, Sound};
 use crate::{
     Config, DropReason, Event, Frame,
     audio_cutter::AudioCutter,
-    clock::WallClock,
+    clock::{self, WallClock},
     cutter::{Cut, Cutter},
     grid::{AudioGrid, AudioPlace, DecodeLine, Timing, VideoGrid, scale},
     plan::{Plan, most_audio},
@@ -73,6 +73,8 @@ pub(crate) struct Start<'a> {
 struct Pending {
     cut: Cut,
     utc_us: i64,
+    /// Dates go on from a later one than durations say.
+    steps_clock: bool,
     ready_at: i64,
     is_last: bool,
 }
@@ -81,6 +83,8 @@ struct Pending {
 #[derive(Debug)]
 pub(crate) struct Built {
     pub(crate) opens_clock: bool,
+    /// Media time goes on, and its dates do so from a later one.
+    pub(crate) steps_clock: bool,
     pub(crate) starts_segment: bool,
     pub(crate) utc_us: i64,
     /// Media time at which it starts.
@@ -328,11 +332,8 @@ impl Period {
 
     fn queue(&mut self, now: i64, cuts: &[Cut], events: &mut Vec<Event>) {
         for cut in cuts {
-            if cut.starts_segment
-                && let Some(by_us) = self.wall.settle()
-            {
-                events.push(Event::ClockStep { by_us });
-            }
+            let step = if cut.starts_segment { self.wall.settle() } else { None };
+            events.extend(step.map(|by_us| Event::ClockStep { by_us }));
             let start_us = self.cut_us(cut.start);
             let length_us = self.cut_us(cut.end) - start_us;
             if cut.starts_segment {
@@ -340,7 +341,8 @@ impl Period {
             }
             let utc_us = self.wall.utc_us(start_us).max(self.floor_us);
             self.floor_us = floor_after(utc_us, length_us);
-            self.pending.push_back(Pending { cut: *cut, utc_us, ready_at: now, is_last: false });
+            let steps_clock = step.is_some_and(clock::is_seen);
+            self.pending.push_back(Pending { cut: *cut, utc_us, steps_clock, ready_at: now, is_last: false });
         }
     }
 
@@ -386,6 +388,7 @@ impl Period {
         let opens_clock = !core::mem::replace(&mut self.opened, true);
         Some(Built {
             opens_clock,
+            steps_clock: pending.steps_clock,
             starts_segment: pending.cut.starts_segment,
             utc_us: pending.utc_us,
             start_us: self.cut_us(pending.cut.start),
@@ -540,7 +543,15 @@ impl Period {
         });
         let pieces = pieces.collect();
         self.end_us = until_us + longest_us;
-        Some(Built { opens_clock: false, starts_segment: false, utc_us, start_us: until_us, frame_rate: self.timing.rate, pieces })
+        Some(Built {
+            opens_clock: false,
+            steps_clock: false,
+            starts_segment: false,
+            utc_us,
+            start_us: until_us,
+            frame_rate: self.timing.rate,
+            pieces,
+        })
     }
 
     /// The frames that no part took.

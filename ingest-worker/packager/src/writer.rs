@@ -121,7 +121,12 @@ impl Writer {
                 Fit::Known => return None,
                 Fit::Goes => {
                     if let Some(pieces) = joint.take_between() {
-                        self.record(now, Built { opens_clock: false, starts_segment: false, pieces, ..built }, announced, out);
+                        self.record(
+                            now,
+                            Built { opens_clock: false, steps_clock: false, starts_segment: false, pieces, ..built },
+                            announced,
+                            out,
+                        );
                     }
                 }
                 Fit::Past => self.joint = None,
@@ -177,7 +182,7 @@ impl Writer {
             (None, Some(_)) => true,
             (Some(known), Some(config)) => known.init != config.track.init,
         };
-        if !built.opens_clock && !self.tracks.iter().zip(&built.pieces).any(differs) {
+        if !built.opens_clock && !built.steps_clock && !self.tracks.iter().zip(&built.pieces).any(differs) {
             return None;
         }
         for (known, piece) in self.tracks.iter_mut().zip(&built.pieces) {

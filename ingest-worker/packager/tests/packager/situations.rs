@@ -289,6 +289,40 @@ fn the_source_clock_drifts_and_program_date_time_follows_in_steps() {
     assert!((2..=4).contains(&steps.len()) && steps.iter().all(|step| (1..=50_000).contains(step)), "{steps:?}");
 }
 
+/// As when an encoder's machine stands still for a while and then sends on without catching up. Dates that step inside of what a list calls one
+/// stretch make hls.js shift its playlists against each other with each refresh, for as long as the step is listed.
+#[test]
+fn a_source_that_is_late_from_now_on_begins_a_stretch_with_dates_of_its_own() {
+    for (late_ms, stretches) in [(700, 1), (1_100, 2), (7_000, 2)] {
+        let late_us = |dts_ms: i64| if dts_ms >= 9_500 { late_ms * 1000 } else { 0 };
+        let pictures = thirty(900).source().into_iter().map(|frame| (0, frame));
+        let both = pictures.chain(audio(48_000, 1400, 0).into_iter().map(|frame| (1, frame)));
+        let mut script: Script =
+            both.map(|(rendition, frame)| (T0 + frame.dts_ms * 1000 + late_us(frame.dts_ms), Input::Frame { rendition, frame })).collect();
+        script.sort_by_key(|(at, _)| *at);
+        let script = ended(configured(vec![avc(), aac(48_000)], script));
+        let bucket = run(hinted(config(1, 1)), script.clone());
+        assert_all_found(&script, &bucket);
+        let timeline = bucket.timeline();
+        let periods = timeline.periods();
+        assert_eq!(periods.len(), stretches, "{late_ms}");
+        assert!(periods.iter().all(|period| period.tracks == periods[0].tracks && period.tracks.iter().all(Option::is_some)));
+        let segments: Vec<_> = timeline.segments().iter().collect();
+        let mut stepped = 0;
+        for pair in segments.windows(2) {
+            let [before, after] = pair else { unreachable!() };
+            let lasts_us = timeline.track(before, 0).unwrap().micros(before.tracks[0].duration);
+            let beside_us = after.utc_us - before.utc_us - i64::try_from(lasts_us).unwrap();
+            if before.period == after.period {
+                assert!(beside_us.abs() <= 100_000, "{late_ms}: {beside_us}");
+            } else {
+                stepped += beside_us;
+            }
+        }
+        assert!(stretches == 1 || (stepped - late_ms * 1000).abs() < 50_000, "{late_ms}: {stepped}");
+    }
+}
+
 #[test]
 fn wrapped_timestamps_are_one_line() {
     let mut unwrap = Unwrap::default();
