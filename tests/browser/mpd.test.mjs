@@ -66,7 +66,7 @@ function send(pathname, response) {
   const [, id, number] = /^\/coming\/(\w+)\/(\d+)\.m4s$/.exec(pathname) ?? [];
   if (!id) return false;
   const chunks = chunksOf(readFileSync(join(content(), "chunked", id, `${number}.m4s`)));
-  const start = begun + (number - 1) * 2000;
+  const start = begins("coming") + (number - 1) * 2000;
   const early = start + 500 - Date.now();
   const one = { id, number: Number(number), early, left: false };
   askedFor.push(one);
@@ -79,7 +79,9 @@ function send(pathname, response) {
 }
 
 let browser, site;
-const begun = Date.now() - 24_000;
+const begun = new Map();
+/** When a live stream began: there is a minute of media, of which 24 s are over when it is first asked for. */
+const begins = (name) => begun.get(name) ?? begun.set(name, Date.now() - 24_000).get(name);
 
 before(async () => {
   const whole = 'type="static" mediaPresentationDuration="PT60S"';
@@ -87,9 +89,9 @@ before(async () => {
   const two = `<Period id="a" duration="PT20S"><AdaptationSet contentType="video" mimeType="video/mp4"><SegmentTemplate duration="2" startNumber="0" media="low/$Number$.m4s" initialization="low/init.mp4"/><Representation id="low" bandwidth="150000" codecs="avc1.42c01e" width="320" height="180"/></AdaptationSet></Period>
 <Period id="b" duration="PT10S"><AdaptationSet contentType="video" mimeType="video/mp4"><SegmentTemplate duration="2" startNumber="5" presentationTimeOffset="10" media="tall/$Number$.m4s" initialization="tall/init.mp4"/><Representation id="other" bandwidth="600000" codecs="avc1.42c01e" width="640" height="360"/></AdaptationSet></Period>`;
   const bodies = { "/vod/numbered.mpd": mpd(whole, numbered()), "/vod/listed.mpd": mpd(whole, listed()), "/vod/indexed.mpd": mpd(whole, indexed()), "/vod/two.mpd": mpd('type="static" mediaPresentationDuration="PT30S"', two) };
-  const live = () => mpd(`type="dynamic" availabilityStartTime="${new Date(begun).toISOString()}" minimumUpdatePeriod="PT2S" timeShiftBufferDepth="PT12S" suggestedPresentationDelay="PT6S"`,
-    `<UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="/now"/>${numbered('start="PT0S"', (Date.now() - begun) / 1000).replace(/<AdaptationSet contentType="text".*<\/AdaptationSet>/, "")}`);
-  const early = () => mpd(`type="dynamic" availabilityStartTime="${new Date(begun).toISOString()}" minimumUpdatePeriod="PT10S" timeShiftBufferDepth="PT12S"`,
+  const live = () => mpd(`type="dynamic" availabilityStartTime="${new Date(begins("live")).toISOString()}" minimumUpdatePeriod="PT2S" timeShiftBufferDepth="PT12S" suggestedPresentationDelay="PT6S"`,
+    `<UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="/now"/>${numbered('start="PT0S"', (Date.now() - begins("live")) / 1000).replace(/<AdaptationSet contentType="text".*<\/AdaptationSet>/, "")}`);
+  const early = () => mpd(`type="dynamic" availabilityStartTime="${new Date(begins("coming")).toISOString()}" minimumUpdatePeriod="PT10S" timeShiftBufferDepth="PT12S"`,
     `<ServiceDescription><Latency target="1800"/></ServiceDescription><UTCTiming schemeIdUri="urn:mpeg:dash:utc:http-iso:2014" value="/now"/>${coming()}`);
   site = await serveContent({
     own: send,
