@@ -67,9 +67,10 @@ const STEP_US: i64 = 100_000;
 /// a pause of the process all of it came at once.
 const ADOPTS_US: i64 = 10_000_000;
 
-/// Whether a step of the date is one after which players need to be told that dates do not go on from those before it. Some place renditions
+/// Whether a step of the date, in us, begins a period: players need to be told that dates do not go on from those before it. Some place renditions
 /// by date and durations alone, and one that finds the two apart inside a list shifts what it knows with each refresh and never plays.
-pub(crate) fn is_seen(step_us: i64) -> bool {
+#[must_use]
+pub fn steps_period(step_us: i64) -> bool {
     step_us > SLEW_US_MAX
 }
 

@@ -55,7 +55,7 @@ mod track;
 mod twin;
 mod writer;
 
-pub use clock::{Unwrap, is_jump};
+pub use clock::{Unwrap, is_jump, steps_period};
 pub use config::{Config, Limits, RenditionConfig};
 pub use input::{Frame, Input};
 pub use output::{Condition, DropReason, Event, Lane, Output, Put};

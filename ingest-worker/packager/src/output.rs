@@ -116,7 +116,8 @@ pub enum Event {
         /// Why.
         why: DropReason,
     },
-    /// PROGRAM-DATE-TIME was corrected, since the source's clock drifts from ours.
+    /// PROGRAM-DATE-TIME was corrected, since the source's clock drifts from ours, or what it sends comes later than before
+    /// ([`crate::steps_period`]).
     ClockStep {
         /// By how much, in us.
         by_us: i64,

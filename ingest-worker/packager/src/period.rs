@@ -9,7 +9,7 @@ pub(crate) use self::anchor::{Anchor, Sound};
 use crate::{
     Config, DropReason, Event, Frame,
     audio_cutter::AudioCutter,
-    clock::{self, WallClock},
+    clock::{WallClock, steps_period},
     cutter::{Cut, Cutter},
     grid::{AudioGrid, AudioPlace, DecodeLine, Timing, VideoGrid, scale},
     plan::{Plan, most_audio},
@@ -341,7 +341,7 @@ impl Period {
             }
             let utc_us = self.wall.utc_us(start_us).max(self.floor_us);
             self.floor_us = floor_after(utc_us, length_us);
-            let steps_clock = step.is_some_and(clock::is_seen);
+            let steps_clock = step.is_some_and(steps_period);
             self.pending.push_back(Pending { cut: *cut, utc_us, steps_clock, ready_at: now, is_last: false });
         }
     }

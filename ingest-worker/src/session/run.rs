@@ -7,7 +7,7 @@ use std::{
 };
 
 use tidegate_cmaf::CodecConfig;
-use tidegate_packager::{Event, Frame, Input, Packager, Twin, TwinConfig, Unwrap, is_jump};
+use tidegate_packager::{Event, Frame, Input, Packager, Twin, TwinConfig, Unwrap, is_jump, steps_period};
 use tidegate_stream::{Cue, SessionId, StreamId, WriterId};
 use tokio::time::{sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
@@ -461,7 +461,11 @@ impl<'a> Session<'a> {
             }
             Event::ClockStep { by_us } => {
                 self.metrics.clock_us.fetch_add(by_us.unsigned_abs(), Relaxed);
-                debug!(%stream, by_us, "the source's clock is not ours");
+                if steps_period(by_us) {
+                    warn!(%stream, late_ms = by_us / 1000, "the source sends later than before: dates go on from there, behind a discontinuity");
+                } else {
+                    debug!(%stream, by_us, "the source's clock is not ours");
+                }
             }
             event => debug!(%stream, ?event, "packager"),
         }
