@@ -27,11 +27,11 @@ after(async () => {
 
 /** Makes a picture with sound in real time and sends it on, after a while everything later. */
 function publish(address) {
-  const quiet = ["-v", "error", "-nostdin"];
-  const picture = ["-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"];
+  const quiet = ["-v", "error"];
+  const picture = ["-nostdin", "-re", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=30", "-f", "lavfi", "-i", "sine=frequency=440:sample_rate=48000"];
   const codecs = ["-c:v", "libx264", "-preset", "ultrafast", "-tune", "zerolatency", "-pix_fmt", "yuv420p", "-g", "60", "-c:a", "aac", "-b:a", "64k"];
   const camera = spawn(ffmpeg, [...quiet, ...picture, ...codecs, "-f", "flv", "-flush_packets", "1", "pipe:1"], { stdio: ["ignore", "pipe", "inherit"] });
-  const encoder = spawn(ffmpeg, [...quiet.slice(0, 2), "-probesize", "32768", "-f", "flv", "-i", "pipe:0", "-c", "copy", "-f", "flv", address], { stdio: ["pipe", "inherit", "inherit"] });
+  const encoder = spawn(ffmpeg, [...quiet, "-probesize", "32768", "-f", "flv", "-i", "pipe:0", "-c", "copy", "-f", "flv", address], { stdio: ["pipe", "inherit", "inherit"] });
   encoder.stdin.on("error", () => {});
   const begun = performance.now();
   camera.stdout.on("data", (bytes) => {
