@@ -32,12 +32,14 @@ navigator.requestMediaKeySystemAccess = async (name, wanted) => {
   globalThis.wanted = wanted;
   return { createMediaKeys: async () => ({ createSession: () => session, setServerCertificate: async () => true }) };
 };
-HTMLMediaElement.prototype.setMediaKeys = async () => {};
+// Only once there are keys does media come, whose init data the element tells of.
+HTMLMediaElement.prototype.setMediaKeys = async function () {
+  setTimeout(() => this.dispatchEvent(Object.assign(new Event("encrypted"), { initDataType: "cenc", initData: new Uint8Array([1, 2, 3]).buffer })));
+};
 p.keySystems = {
   "com.widevine.alpha": { licenseUrl: "/none" },
   "com.microsoft.playready.recommendation": { licenseUrl: "/license", headers: { "x-token": "t" }, robustness: { video: "3000" } },
-};
-setTimeout(() => p.video.dispatchEvent(Object.assign(new Event("encrypted"), { initDataType: "cenc", initData: new Uint8Array([1, 2, 3]).buffer })), 500);`;
+};`;
 
 let browser, site;
 const asked = [];

@@ -1,10 +1,14 @@
 // The page of a site owner, with our player on it.
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { serve } from "./serve.mjs";
 
-/** Serves a page that plays `playlist`: the tag, and what it needs first asked for early, as the manual says. */
-export function page(playlist) {
-  const file = (name) => readFileSync(new URL(`../../player-wasm/element/dist/${name}`, import.meta.url));
+const DIST = fileURLToPath(new URL("../../player-wasm/element/dist/", import.meta.url));
+
+/** Serves a page that plays `playlist`: the tag, and what it needs first asked for early, as the manual says. `dist` is a folder with a build of the player. */
+export function page(playlist, dist = DIST) {
+  const file = (name) => readFileSync(join(dist, name));
   const body = `<!doctype html><meta charset="utf-8"><title>Tidegate</title>
 <link rel="preload" href="tidegate_player.wasm" as="fetch" crossorigin>
 <link rel="preload" href="${playlist}" as="fetch" crossorigin>

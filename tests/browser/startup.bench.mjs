@@ -1,7 +1,7 @@
 // From navigation, and from the moment at which the element is in the page and its code is there, to the first frame on the screen:
 // our player and hls.js in turn, each alone on a page as a site owner writes it, and our watch page; on a stream that runs.
-// Everything of a page is loaded anew each time.
-//   node tests/browser/startup.bench.mjs [--times 10] [options of tidegate up]
+// Everything of a page is loaded anew each time. Another build of our player may be put beside this one, to see what a change brings.
+//   node tests/browser/startup.bench.mjs [--times 10] [--beside FOLDER WITH ANOTHER dist] [options of tidegate up]
 import { open } from "./chromium.mjs";
 import { playing } from "./glass.mjs";
 import { page as hlsPage } from "./hlsjs.mjs";
@@ -11,8 +11,9 @@ import { up } from "./platform.mjs";
 const BAR_MS = 300;
 const SETTLE_MS = 8000;
 const args = process.argv.slice(2);
-const at = args.indexOf("--times");
-const times = at < 0 ? 10 : Number(args.splice(at, 2)[1]);
+const option = (name) => (args.includes(name) ? args.splice(args.indexOf(name), 2)[1] : undefined);
+const times = Number(option("--times") ?? 10);
+const beside = option("--beside");
 
 /** In the page, before its own scripts: notes when a player begins, and the first frame of any video. */
 function note() {
@@ -64,10 +65,12 @@ const browser = await open();
 try {
   const hls = await hlsPage(platform.playlist);
   const owner = await ownerPage(platform.playlist);
+  const other = beside && (await ownerPage(platform.playlist, beside));
   const players = [
     { name: "tidegate-player", address: owner.origin, navigation: [], element: [], way: {} },
     { name: "hls.js 1.7.4", address: hls.origin, navigation: [], element: [], way: {} },
     { name: "watch page", address: platform.watch, navigation: [], element: [], way: {} },
+    ...(other ? [{ name: `the player of ${beside}`, address: other.origin, navigation: [], element: [], way: {} }] : []),
   ];
   await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
   // The first page of a browser that has just started says more about the browser.
@@ -78,6 +81,7 @@ try {
       await page.addInitScript(note);
       await page.goto(player.address);
       await playing(page, 30_000);
+      await page.waitForFunction(() => globalThis.startup.frame, null, { timeout: 5_000 });
       const { begun, frame, ...way } = await page.evaluate(() => {
         const entries = performance.getEntriesByType("resource");
         const end = (pattern) => entries.find(({ name }) => pattern.test(name))?.responseEnd;
@@ -97,10 +101,16 @@ try {
     console.log(`${name}: first frame ${middle(navigation)} ms after navigation, ${middle(element)} ms after its code began (middle of ${times}; slowest ${Math.round(Math.max(...element))})`);
     console.log(`  the way, ms after its code began: ${Object.entries(steps).filter(([step]) => way[step]?.some(Number.isFinite)).map(([step, text]) => `${text} ${middle(way[step])}`).join(", ")}`);
   }
+  if (other) {
+    const [ours, theirs] = [players[0], players.at(-1)].map(({ element }) => element);
+    const gains = ours.map((ms, run) => theirs[run] - ms);
+    console.log(`sooner than the player of ${beside} by ${middle(gains)} ms (middle of ${times} pairs; ours was first in ${gains.filter((ms) => ms > 0).length})`);
+  }
   const seen = middle(players[0].element);
   console.log(`first frame after the element is connected: ${seen} ms, bar ${BAR_MS} ms: ${seen <= BAR_MS ? "reached" : "NOT reached"}`);
   hls.close();
   owner.close();
+  other?.close();
 } finally {
   await browser.close();
   await platform.stop();

@@ -79,12 +79,20 @@ struct Pending {
     is_last: bool,
 }
 
+/// How the media time of a record and its dates follow those of the record before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// The first of its clock.
+    Opens,
+    /// Media time goes on, and its dates do so from a later one.
+    Steps,
+    GoesOn,
+}
+
 /// A record without its number.
 #[derive(Debug)]
 pub(crate) struct Built {
-    pub(crate) opens_clock: bool,
-    /// Media time goes on, and its dates do so from a later one.
-    pub(crate) steps_clock: bool,
+    pub(crate) clock: Clock,
     pub(crate) starts_segment: bool,
     pub(crate) utc_us: i64,
     /// Media time at which it starts.
@@ -385,10 +393,13 @@ impl Period {
             pieces.push(piece);
         }
         self.end_us = self.end_us.max(self.cut_us(pending.cut.end));
-        let opens_clock = !core::mem::replace(&mut self.opened, true);
+        let clock = match (core::mem::replace(&mut self.opened, true), pending.steps_clock) {
+            (false, _) => Clock::Opens,
+            (true, true) => Clock::Steps,
+            (true, false) => Clock::GoesOn,
+        };
         Some(Built {
-            opens_clock,
-            steps_clock: pending.steps_clock,
+            clock,
             starts_segment: pending.cut.starts_segment,
             utc_us: pending.utc_us,
             start_us: self.cut_us(pending.cut.start),
@@ -543,15 +554,7 @@ impl Period {
         });
         let pieces = pieces.collect();
         self.end_us = until_us + longest_us;
-        Some(Built {
-            opens_clock: false,
-            steps_clock: false,
-            starts_segment: false,
-            utc_us,
-            start_us: until_us,
-            frame_rate: self.timing.rate,
-            pieces,
-        })
+        Some(Built { clock: Clock::GoesOn, starts_segment: false, utc_us, start_us: until_us, frame_rate: self.timing.rate, pieces })
     }
 
     /// The frames that no part took.

@@ -10,7 +10,7 @@ use crate::{
     Condition, Lane, Output, Put,
     joint::{Fit, Joint},
     message,
-    period::{Built, Place},
+    period::{Built, Clock, Place},
     playlist,
     retention::Retention,
     track::Piece,
@@ -121,12 +121,7 @@ impl Writer {
                 Fit::Known => return None,
                 Fit::Goes => {
                     if let Some(pieces) = joint.take_between() {
-                        self.record(
-                            now,
-                            Built { opens_clock: false, steps_clock: false, starts_segment: false, pieces, ..built },
-                            announced,
-                            out,
-                        );
+                        self.record(now, Built { clock: Clock::GoesOn, starts_segment: false, pieces, ..built }, announced, out);
                     }
                 }
                 Fit::Past => self.joint = None,
@@ -182,12 +177,12 @@ impl Writer {
             (None, Some(_)) => true,
             (Some(known), Some(config)) => known.init != config.track.init,
         };
-        if !built.opens_clock && !built.steps_clock && !self.tracks.iter().zip(&built.pieces).any(differs) {
+        if built.clock == Clock::GoesOn && !self.tracks.iter().zip(&built.pieces).any(differs) {
             return None;
         }
         for (known, piece) in self.tracks.iter_mut().zip(&built.pieces) {
             let track = piece.config.as_ref().map(|config| config.track.clone());
-            *known = if built.opens_clock { track } else { track.or_else(|| known.take()) };
+            *known = if built.clock == Clock::Opens { track } else { track.or_else(|| known.take()) };
         }
         let period = Period {
             index: self.periods,

@@ -37,6 +37,10 @@ const query = new URLSearchParams(location.search);
 const stream = query.get("stream") || names[0] || "demo";
 const here = encodeURIComponent(stream);
 const playlist = new URL(`/live/${here}/index.m3u8`, location.href).href;
+// Asked for while the player's own code is still on its way; the element takes it from there.
+const early = Object.assign(document.createElement("link"), { rel: "preload", as: "fetch", crossOrigin: "anonymous", href: playlist });
+document.head.append(early);
+player.setAttribute("src", playlist);
 const link = new URL(`/watch?stream=${here}`, location.href).href;
 document.documentElement.classList.toggle("embed", query.has("embed"));
 document.title = `${stream} · Tidegate`;
@@ -70,7 +74,6 @@ for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-c
   button.addEventListener("click", () => void copy(button));
 }
 await customElements.whenDefined("tidegate-player");
-player.src = playlist;
 setInterval(refresh, REFRESH_MS);
 repeat(INFO_MS, about);
 repeat(VIEWERS_MS, viewers);
