@@ -4,7 +4,10 @@ use alloc::collections::VecDeque;
 
 use tidegate_abr::{Abandon, Abr, Config as Plan, Progress, Rule, State, Why};
 
-use crate::transfers::{Transfer, Transfers};
+use crate::{
+    Timing,
+    transfers::{Transfer, Transfers},
+};
 
 /// Decisions that are kept for the page.
 const LOG: usize = 64;
@@ -75,6 +78,11 @@ impl Chooser {
         if let (Some(sample), Some((_, abr))) = (self.transfers.add(now_ms, transfer), &mut self.policy) {
             abr.sample(sample);
         }
+    }
+
+    /// A transfer runs: how long, in s, it would have taken with the link for itself.
+    pub(crate) fn runs(&mut self, now_ms: f64, id: u32, bytes: u64, timing: Timing) -> Option<f64> {
+        self.transfers.runs(now_ms, id, bytes, timing)
     }
 
     /// The rung for a segment. Before anything is known of the link, the present one.

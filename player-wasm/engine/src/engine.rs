@@ -373,6 +373,7 @@ impl Engine {
 
     /// A request runs: asks the policy whether to begin its segment again in a lower rung.
     fn progress(&mut self, id: u32, bytes: u64, total: Option<u64>, timing: Timing) {
+        let alone_s = self.chooser.runs(self.shared.now_ms, id, bytes, timing);
         let Some(main) = self.lanes.first().filter(|_| self.pinned.is_none()) else { return };
         let Some(running) = main.running(id) else { return };
         let (Some(mut state), Some(plan)) = (self.state(), self.chooser.planned()) else { return };
@@ -394,7 +395,7 @@ impl Engine {
             state,
             rendition: main.rung,
             chunk_elapsed_s: if bytes == 0 { silent_ms } else { timing.total_ms } / 1000.0,
-            chunk_transfer_s: (bytes > 0).then_some((timing.total_ms - timing.ttfb_ms) / 1000.0),
+            chunk_transfer_s: alone_s,
             segment_loaded_bits: bits,
             chunk_loaded_bits: bits,
             chunk_bits: total.map_or(0.0, |total| total as f64 * 8.0),

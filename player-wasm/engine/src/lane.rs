@@ -33,6 +33,8 @@ const MAX_STEPS: usize = 64;
 const MAX_REFUSALS: u32 = 3;
 /// With less than this ahead each part is waited for.
 const SHORT_S: f64 = 1.0;
+/// With this many segments ahead one request for a whole one is cheaper than one for each part.
+const WHOLE_FROM_SEGMENTS: f64 = 2.0;
 /// The shortest buffer that a full source buffer is taken to hold.
 const MIN_FORWARD_S: f64 = 4.0;
 
@@ -269,9 +271,7 @@ impl Lane {
                 }
             }
             let Some(playlist) = self.follower.playlist() else { break };
-            // The first picture waits for the first part alone.
-            let grain = if self.loaded_end_s.is_none() { Grain::Parts } else { Grain::Whole };
-            let offer = match next_in(playlist, cursor, grain) {
+            let offer = match next_in(playlist, cursor, self.grain(shared, playlist, cursor)) {
                 Next::Skip(place) => {
                     self.cursor = Some(place);
                     continue;
@@ -302,6 +302,18 @@ impl Lane {
         switched
     }
 
+    /// The first picture waits for the first part alone, and whoever is about to run dry for the next one. That is also what the choice of
+    /// a rung reckons with: a rung whose segments come in time part by part would be too much where nothing plays before all of one is here.
+    fn grain(&self, shared: &Shared, playlist: &Playlist, place: Place) -> Grain {
+        let short_s = playlist.segment(place.msn).map_or(0.0, |segment| WHOLE_FROM_SEGMENTS * segment.duration_s);
+        if self.loaded_end_s.is_none() || (self.main && self.loaded_ahead_s(shared) < short_s) { Grain::Parts } else { Grain::Whole }
+    }
+
+    /// How far media has been loaded beyond the playhead.
+    fn loaded_ahead_s(&self, shared: &Shared) -> f64 {
+        self.loaded_end_s.map_or(0.0, |end| (end - shared.position_s()).max(0.0))
+    }
+
     fn has_room(&self, shared: &Shared, offer: &Offer<'_>) -> bool {
         let hint = offer.kind == MediaKind::Hint;
         if hint {
@@ -313,7 +325,7 @@ impl Lane {
         }
         let loading =
             self.queue.iter().filter(|fragment| fragment.kind != MediaKind::Hint && !matches!(fragment.state, State::Here { .. }));
-        let ahead_s = self.loaded_end_s.map_or(0.0, |end| (end - shared.position_s()).max(0.0));
+        let ahead_s = self.loaded_ahead_s(shared);
         // Pictures that are needed at once come one after another: two parts on their way together both come later.
         let most = if self.main && ahead_s < SHORT_S { 1 } else { MAX_LOADING };
         if self.queue.len() >= MAX_QUEUE || (!hint && loading.count() >= most) {

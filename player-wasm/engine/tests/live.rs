@@ -74,10 +74,30 @@ fn hints_that_never_come_true_cost_no_stall() {
     assert!(sim.element.shown_s > 38.0);
 }
 
-/// A viewer whose link is below most of the ladder for half a minute, and who goes down and up again.
+/// Whoever is further behind than live finds segments that are there already. Two of their parts on their way together have half of the link
+/// each, and all of one takes longer than what is buffered lasts: neither is a reason to give them up.
+#[test]
+fn what_comes_in_time_over_a_slow_link_is_not_given_up() {
+    let mut given_up = 0;
+    for place in 0..8 {
+        let video = vec![("low", 800_000), ("medium", 1_600_000), ("high", 2_100_000), ("source", 2_500_000)];
+        let origin = Origin { video, ..Origin::default() };
+        let mut sim = Sim::new(origin, Config { latency_s: Some(2.5), ..Config::default() });
+        (sim.link_bps, sim.rtt_ms) = (Box::new(|_| 3.2e6), 60.0);
+        sim.now_ms += 250.0 * f64::from(place);
+        sim.run(20.0, |_| {});
+        given_up += sim.engine.choices().filter(|choice| choice.abandon.is_some()).count();
+        assert!(sim.element.waits <= 1, "{place}: {} waits", sim.element.waits);
+    }
+    // It was 30 where one of two that shared the link was taken for slow, and all of a segment for what the buffer waits for.
+    assert!(given_up < 8, "{given_up} requests were given up in eight times 20 s");
+}
+
+/// A viewer whose link is below most of the ladder for half a minute, and who goes down and up again. The policy takes the
+/// top rung of 6 Mbit/s, 1.3 s from live, from 11 to 13 Mbit/s on, by what it remembers of the time before.
 fn throttled_for_half_a_minute(origin: Origin) -> Sim {
     let mut sim = Sim::new(origin, Config::default());
-    sim.link_bps = Box::new(|now_s| if (60.0..90.0).contains(&now_s) { 1.8e6 } else { 12e6 });
+    sim.link_bps = Box::new(|now_s| if (60.0..90.0).contains(&now_s) { 1.8e6 } else { 14e6 });
     sim.run(25.0, |_| {});
     assert_eq!(sim.engine.stats().rung, 3, "{:?}", levels(&sim));
     sim.run(30.0, |_| {});
@@ -92,7 +112,9 @@ fn rung_follows_the_link_down_and_up() {
     let sim = throttled_for_half_a_minute(Origin::default());
     // A choice that is taken back before it is shown is no change for a viewer.
     let chosen = sim.engine.choices().filter(|choice| choice.abandon.is_none() && choice.from != choice.to).count();
-    assert!(chosen < 16, "{chosen} changes");
+    assert!(chosen < 10, "{chosen} changes");
+    let given_up = sim.engine.choices().filter(|choice| choice.abandon.is_some()).count();
+    assert!(given_up < 4, "{given_up} requests were given up");
 }
 
 /// RFC 8216bis 6.2.4 lets renditions count as they like; dates say what belongs together.
