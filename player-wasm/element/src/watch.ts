@@ -73,10 +73,12 @@ element("more").addEventListener("click", () => more(!element("description").cla
 for (const button of document.querySelectorAll<HTMLButtonElement>("button[data-copy]")) {
   button.addEventListener("click", () => void copy(button));
 }
-await customElements.whenDefined("tidegate-player");
-setInterval(refresh, REFRESH_MS);
-repeat(INFO_MS, about);
-repeat(VIEWERS_MS, viewers);
+// Not awaited: the script of the player comes after this one.
+void customElements.whenDefined("tidegate-player").then(() => {
+  setInterval(refresh, REFRESH_MS);
+  repeat(INFO_MS, about);
+  repeat(VIEWERS_MS, viewers);
+});
 
 /** Does something over and over while somebody looks. */
 function repeat(ms: number, what: () => Promise<void>): void {

@@ -302,8 +302,8 @@ impl Lane {
         switched
     }
 
-    /// The first picture waits for the first part alone, and whoever is about to run dry for the next one. That is also what the choice of
-    /// a rung reckons with: a rung whose segments come in time part by part would be too much where nothing plays before all of one is here.
+    /// The first picture waits for the first part alone, and where little is ahead the next part is needed before the rest of its segment. The
+    /// choice of a rung reckons so: what comes in time part by part would be too much where nothing plays before all of a segment is here.
     fn grain(&self, shared: &Shared, playlist: &Playlist, place: Place) -> Grain {
         let short_s = playlist.segment(place.msn).map_or(0.0, |segment| WHOLE_FROM_SEGMENTS * segment.duration_s);
         if self.loaded_end_s.is_none() || (self.main && self.loaded_ahead_s(shared) < short_s) { Grain::Parts } else { Grain::Whole }

@@ -1,7 +1,5 @@
 //! What the network carried: transfers that share the link become one sample for the policy.
 
-use core::cmp::Ordering;
-
 use tidegate_abr::Sample;
 
 use crate::Timing;
@@ -120,11 +118,11 @@ impl Transfers {
             return Some(0.0);
         }
         let begun_ms = now_ms - transfer_ms;
-        let beside = self.running.iter().filter(|other| other.id != id && other.told_ms > begun_ms);
+        let beside = self.running.iter().filter(|other| other.id != id && other.bytes > 0 && other.told_ms > begun_ms);
         let beside: f64 = beside.map(|other| other.bytes as f64 * other.share_since(begun_ms)).sum();
-        let is_older =
-            |a: &&mut Running, b: &&mut Running| (a.id != id, a.told_ms).partial_cmp(&(b.id != id, b.told_ms)).unwrap_or(Ordering::Equal);
-        if let Some(slot) = self.running.iter_mut().min_by(is_older) {
+        // Its own place, else that of which nothing was heard for longest.
+        let told_ms = |other: &Running| if other.id == id { f64::NEG_INFINITY } else { other.told_ms };
+        if let Some(slot) = self.running.iter_mut().min_by(|a, b| told_ms(a).total_cmp(&told_ms(b))) {
             *slot = Running { id, begun_ms, told_ms: now_ms, bytes };
         }
         let own = bytes as f64;
